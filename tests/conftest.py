@@ -1,0 +1,21 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+# Helpers beside this file (tiny_model, sounds) are importable from every test module, under any of
+# pytest's import modes.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from tiny_model import write_tiny_model  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a tiny model's ONNX file (see tiny_model.py)."""
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
