@@ -1,0 +1,59 @@
+# make demo   hear the demo library and ask it for one part at a time (no torch is installed)
+# make test   everything the tests need, then the tests
+# Both set themselves up on a fresh machine and share one .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+NEEDS := pyproject.toml constraints.txt
+
+.PHONY: demo test lint format bench picture clean help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "partwise needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps: a target is set up again only when what it needs has changed.
+$(VENV)/.run-installed: $(NEEDS) | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev-installed: $(NEEDS) | $(BIN)/python
+	$(PIP) -e '.[dev,train]'
+	@touch $@ $(VENV)/.run-installed
+
+$(VENV)/.bench-installed: $(NEEDS) | $(BIN)/python
+	$(PIP) -e '.[bench]'
+	@touch $@
+
+demo: $(VENV)/.run-installed
+	$(BIN)/partwise demo
+
+test: $(VENV)/.dev-installed
+	@scripts/install_fluidsynth.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(VENV)/.dev-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench-installed
+	$(BIN)/python benchmarks/indexing.py
+	$(BIN)/python benchmarks/search.py
+
+picture: $(VENV)/.run-installed
+	$(BIN)/python scripts/make_readme_picture.py
+
+clean:
+	rm -rf $(VENV) .venv-* build dist .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
