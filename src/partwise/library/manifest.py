@@ -1,0 +1,153 @@
+"""``library.json``: what a library folder is, which model made it, and how fast it was made."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from partwise.errors import PartwiseError
+from partwise.library.faults import storage_errors
+from partwise.parts import PARTS
+
+FORMAT = 1
+FILE_NAME = "library.json"
+# What may lie in a folder before its library.json is written (a first run that was killed).
+_BEGINNING = re.compile(
+    r"library\.(lock|json\.new)|ledger\.lance|(tracks|segments)_[0-9a-z]{1,64}\.lance"
+)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model, and the way of cutting segments, behind one pair of tables.
+
+    digest : name of the model's bytes (``Encoder.digest``).
+    dim : embedding dimensions of one part.
+    presence_threshold : five presences, in the order of ``PARTS``, from which a part counts.
+    segment_s, hop_s : length of a segment and the distance between two starts [s].
+    """
+
+    digest: str
+    dim: int
+    presence_threshold: tuple[float, ...]
+    segment_s: float = 10.0
+    hop_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast recordings were heard: the last run that embedded at least a few of them."""
+
+    audio_s: float
+    wall_s: float
+    jobs: int
+
+    @property
+    def per_job(self) -> float:
+        """Seconds of audio per second and job."""
+        return self.audio_s / (self.wall_s * self.jobs)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The contents of ``library.json``.
+
+    active : the model whose vectors answer searches.
+    pending : the model that is replacing it, while its run is not complete.
+    """
+
+    active: ModelInfo
+    pending: ModelInfo | None = None
+    rate: Rate | None = None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``library.json``.
+
+    Raises PartwiseError when there is no library, when the folder is something else, when the file
+    is damaged, or when it was written by a newer partwise or for other parts.
+    """
+    path = folder / FILE_NAME
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        if is_beginning(folder):
+            raise PartwiseError(
+                f"there is no library at {folder} yet: make one with `partwise index FOLDER`"
+            ) from None
+        raise PartwiseError(
+            f"{folder} is not a partwise library (it has no {FILE_NAME})"
+        ) from None
+    except NotADirectoryError:
+        raise PartwiseError(f"{folder} is not a folder, so it cannot be a library") from None
+    except OSError as error:
+        raise PartwiseError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        data = json.loads(text)
+        version = data["format"]
+    except (ValueError, KeyError, TypeError):
+        raise PartwiseError(_damaged(path, "it is not the JSON that partwise writes")) from None
+    if version != FORMAT:
+        raise PartwiseError(
+            f"the library at {folder} has format {version!r} and this partwise reads format"
+            f" {FORMAT}: use the partwise that wrote it, or a newer one"
+        )
+    parts = data.get("parts")
+    if parts != [str(part) for part in PARTS]:
+        raise PartwiseError(
+            f"the library at {folder} is about the parts {parts}, not about {list(map(str, PARTS))}"
+        )
+    try:
+        return Manifest(
+            active=_model(data["active"]),
+            pending=None if data.get("pending") is None else _model(data["pending"]),
+            rate=None if data.get("rate") is None else Rate(**data["rate"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise PartwiseError(_damaged(path, f"{type(error).__name__}: {error}")) from None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace ``library.json`` in one step: a reader sees the old one or the new one."""
+    data = {"format": FORMAT, "parts": [str(part) for part in PARTS], **asdict(manifest)}
+    fresh = folder / (FILE_NAME + ".new")
+    with storage_errors(folder):
+        with open(fresh, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, folder / FILE_NAME)
+
+
+def is_beginning(folder: Path) -> bool:
+    """Whether a library can be made here: nothing there, or only what a killed first run left."""
+    try:
+        return all(_BEGINNING.fullmatch(name) for name in os.listdir(folder))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _model(data: dict[str, Any]) -> ModelInfo:
+    threshold = tuple(float(value) for value in data["presence_threshold"])
+    if len(threshold) != len(PARTS):
+        raise ValueError(f"{len(threshold)} presence thresholds instead of {len(PARTS)}")
+    digest, dim = data["digest"], data["dim"]
+    if not (isinstance(digest, str) and digest.isalnum()):
+        raise ValueError(f"{digest!r} is not a model digest")
+    if not (isinstance(dim, int) and dim > 0):
+        raise ValueError(f"{dim!r} is not a number of dimensions")
+    return ModelInfo(digest, dim, threshold, float(data["segment_s"]), float(data["hop_s"]))
+
+
+def _damaged(path: Path, why: str) -> str:
+    return (
+        f"{path} is damaged ({why}): put back a copy of that file,"
+        " or index into a new folder with --library"
+    )
