@@ -1,0 +1,49 @@
+"""Which tracks are the same recording again: another encoding, a re-issue, a copy with other tags.
+
+Identical content is one track already (its id is the hash of the content). What is left is the
+same recording in other bytes. ``alike`` finds those by two signs that cost nothing to read: the
+durations agree, and every part sounds the same. It is a heuristic. A re-recording by the same band
+at the same tempo can pass it, and a version with a long silence before it will not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Two encodings of one recording differ by the codec's error; other takes differ by much more.
+ALIKE_SIMILARITY = 0.98
+# Encoders pad and trim; 1 s covers them for short tracks, the share covers speed differences.
+ALIKE_DURATION_SHARE = 0.02
+ALIKE_DURATION_S = 1.0
+
+
+def duration_window_s(duration_s: float) -> tuple[float, float]:
+    """The shortest and longest duration that agrees with ``duration_s``, in seconds."""
+    shortest = min(duration_s * (1.0 - ALIKE_DURATION_SHARE), duration_s - ALIKE_DURATION_S)
+    longest = max(duration_s / (1.0 - ALIKE_DURATION_SHARE), duration_s + ALIKE_DURATION_S)
+    return max(shortest, 0.0), longest
+
+
+def alike(
+    vector: np.ndarray, duration_s: float, vectors: np.ndarray, durations_s: np.ndarray
+) -> np.ndarray:
+    """Near-duplicates of one track among others, by a heuristic (see the module).
+
+    vector : float32 [parts=5, dim], zeros where a part is absent.
+    duration_s : length of that track in seconds.
+    vectors, durations_s : the others, float32 [n, parts=5, dim] and [n].
+
+    Returns bool [n]: True where the durations differ by at most 2 % or 1 s, the same parts are
+    present (at least one) and each of them has a similarity of at least ``ALIKE_SIMILARITY``.
+    """
+    shortest_s, longest_s = duration_window_s(duration_s)
+    result = (durations_s >= shortest_s) & (durations_s <= longest_s)  # [n]
+    rows = np.flatnonzero(result)
+    present = vector.any(axis=-1)  # [parts]
+    if not len(rows) or not present.any():
+        return np.zeros(len(vectors), dtype=bool)
+    near = vectors[rows]  # [m, parts, dim]
+    same_parts = (near.any(axis=-1) == present).all(axis=-1)
+    similarities = np.einsum("pd,npd->np", vector, near)
+    result[rows] = same_parts & (similarities[:, present] >= ALIKE_SIMILARITY).all(axis=-1)
+    return result

@@ -1,0 +1,156 @@
+"""Playlists of files, for any player: M3U8 and XSPF, with paths relative to the playlist.
+
+A playlist must stay readable whatever the names in it: a path that cannot stand in a UTF-8 line
+(odd bytes, a line break) is written to M3U8 as a percent-encoded ``file://`` address; XSPF
+addresses are always percent-encoded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote_from_bytes
+from xml.etree import ElementTree
+
+from partwise.errors import PartwiseError
+
+XSPF_NAMESPACE = "http://xspf.org/ns/0/"
+# What XML 1.0 cannot hold, not even as a character reference; lone surrogates are odd bytes.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a playlist.
+
+    path : where the file is. duration_s : its length, None if not known.
+    """
+
+    path: str | Path
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    duration_s: float | None = None
+
+    @property
+    def label(self) -> str:
+        """``Artist - Title``, or the file's name without its ending."""
+        if self.title:
+            return f"{self.artist} - {self.title}" if self.artist else self.title
+        return Path(self.path).stem
+
+
+def write_m3u8(out: str | Path, entries: Sequence[Entry]) -> None:
+    """Write an extended M3U playlist in UTF-8, atomically. Raises PartwiseError if it cannot."""
+    lines = ["#EXTM3U"]
+    for entry in entries:
+        seconds = -1 if entry.duration_s is None else round(entry.duration_s)
+        lines += [f"#EXTINF:{seconds},{_one_line(entry.label)}", _m3u_path(entry.path, out)]
+    _write_atomically(out, ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = None) -> None:
+    """Write an XSPF (version 1) playlist, atomically. Raises PartwiseError if it cannot."""
+    playlist = ElementTree.Element("playlist", {"version": "1", "xmlns": XSPF_NAMESPACE})
+    if title:
+        ElementTree.SubElement(playlist, "title").text = _xml_text(title)
+    tracks = ElementTree.SubElement(playlist, "trackList")
+    for entry in entries:
+        track = ElementTree.SubElement(tracks, "track")
+        ElementTree.SubElement(track, "location").text = _address(entry.path, out)
+        for name, text in (
+            ("title", entry.title or entry.label),
+            ("creator", entry.artist),
+            ("album", entry.album),
+        ):
+            if text:
+                ElementTree.SubElement(track, name).text = _xml_text(text)
+        if entry.duration_s is not None:
+            ElementTree.SubElement(track, "duration").text = str(round(entry.duration_s * 1000))
+    ElementTree.indent(playlist)
+    data = ElementTree.tostring(playlist, encoding="UTF-8", xml_declaration=True)
+    _write_atomically(out, data + b"\n")
+
+
+def relative_path(path: str | Path, out: str | Path) -> str | None:
+    """``path`` as seen from the folder of the playlist ``out``; None where no such path exists.
+
+    Both folders are resolved first: a system that follows ``..`` out of a linked folder leaves
+    it by the real parent, so only real folders give a path that works.
+    """
+    target = os.path.abspath(path)
+    real = os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
+    try:
+        return os.path.relpath(real, os.path.realpath(os.path.dirname(os.path.abspath(out))))
+    except ValueError:  # another drive on Windows
+        return None
+
+
+def _m3u_path(path: str | Path, out: str | Path) -> str:
+    relative = relative_path(path, out)
+    if relative is None:
+        return os.path.abspath(path)
+    if not _is_utf8(relative) or _BREAKS.search(relative) or relative != relative.rstrip():
+        return _file_address(path)
+    # A line that starts with "#" is a comment, "name:" could be an address, spaces get stripped.
+    first = relative.split("/", 1)[0]
+    if relative.startswith("#") or ":" in first or relative != relative.lstrip():
+        return f"./{relative}"
+    return relative
+
+
+def _address(path: str | Path, out: str | Path) -> str:
+    """A URI reference relative to the playlist: every byte outside the unreserved set encoded."""
+    relative = relative_path(path, out)
+    if relative is None:
+        return _file_address(path)
+    return quote_from_bytes(os.fsencode(relative.replace(os.sep, "/")), safe="/-._~")
+
+
+def _file_address(path: str | Path) -> str:
+    absolute = os.path.abspath(path).replace(os.sep, "/")
+    drive = "" if absolute.startswith("/") else "/"
+    return f"file://{drive}{quote_from_bytes(os.fsencode(absolute), safe='/:-._~')}"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # holds bytes that were no UTF-8 when the name was read
+        return False
+    return True
+
+
+def _one_line(text: str) -> str:
+    return _BREAKS.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).strip()
+
+
+def _xml_text(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def _write_atomically(out: str | Path, data: bytes) -> None:
+    """The file is either the old one or all of the new one, also after a crash or a full disk."""
+    out = Path(out)
+    if out.is_dir():
+        raise PartwiseError(f"cannot write the playlist {out}: it is a folder")
+    # os.open and not tempfile: a playlist is an ordinary file, readable as the umask allows.
+    temporary = out.parent / f".{out.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, out)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        cause = error.strerror or error
+        raise PartwiseError(f"cannot write the playlist {out}: {cause}") from error
