@@ -1,0 +1,55 @@
+"""partwise: find music by the part you mean.
+
+Everything here is imported on first use, so that ``import partwise`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from partwise.errors import PartwiseError
+from partwise.parts import PARTS, Part, PartWeights
+
+if TYPE_CHECKING:
+    from partwise.audio.decode import Audio, decode
+    from partwise.embedding.embeddings import PartEmbeddings, score
+    from partwise.embedding.encoder import Encoder, load_encoder
+    from partwise.embedding.logmel import LogMel
+    from partwise.library.library import Library
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Audio": "partwise.audio.decode",
+    "decode": "partwise.audio.decode",
+    "LogMel": "partwise.embedding.logmel",
+    "Encoder": "partwise.embedding.encoder",
+    "load_encoder": "partwise.embedding.encoder",
+    "PartEmbeddings": "partwise.embedding.embeddings",
+    "score": "partwise.embedding.embeddings",
+    "Library": "partwise.library.library",
+}
+
+__all__ = [
+    "PARTS",
+    "Audio",
+    "Encoder",
+    "Library",
+    "LogMel",
+    "Part",
+    "PartEmbeddings",
+    "PartWeights",
+    "PartwiseError",
+    "decode",
+    "load_encoder",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'partwise' has no attribute {name!r}")

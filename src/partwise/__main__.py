@@ -1,0 +1,3 @@
+from partwise.cli import run
+
+run()

@@ -1,0 +1,63 @@
+"""Progress on stderr for long work: rate and time left, as a bar or as occasional lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+_LINE_EVERY_S = 15.0
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 4 s, 3:05 or 1:02:03."""
+    whole = int(round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
+
+
+class Ticker:
+    """Shows done / total with rate and time left; call it after each step.
+
+    On a terminal one line is rewritten; elsewhere a line is printed every 15 s.
+    """
+
+    def __init__(self, verb: str, unit: str) -> None:
+        self.verb, self.unit = verb, unit
+        self._live = sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._first: float | None = None  # what was already done before this run
+        self._shown = -_LINE_EVERY_S if self._live else self._began
+
+    def __call__(self, done: float, total: float, note: str = "") -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = done
+        if now - self._shown < (0.2 if self._live else _LINE_EVERY_S):
+            return
+        self._shown = now
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        left = f", {clock((total - done) / rate)} left" if rate > 0 else ""
+        text = f"{self.verb}: {done:.4g} of {total:.4g} {self.unit}, {rate:.2f}/s{left}"
+        if note:
+            text += f", {note}"
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K{text}")
+        else:
+            sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def __enter__(self) -> Ticker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

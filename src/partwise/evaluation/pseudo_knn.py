@@ -1,0 +1,214 @@
+"""Pseudo-mix kNN, the paper's objective measure of part-wise similarity (arXiv 2404.06682).
+
+For each part, `labels` pieces are drawn; the part's stem of each is put into `mixes` pseudo-mixes
+whose other stems come from other pieces. Segments of 10 s are classified by their k = 5 nearest
+neighbours inside the part's subspace; the label is the piece that the stem comes from, and segments
+of the same pseudo-mix are left out. Chance is 1 / labels. Mixing is done on the waveform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from partwise.datasets.stems import StemPiece
+from partwise.errors import PartwiseError
+from partwise.parts import PARTS, Part
+
+# samples [segments, samples] -> embeddings [segments, parts, dim], presence [segments, parts]
+EmbedSegments = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+_REFERENCE_RMS = 0.1
+
+
+@dataclass(frozen=True)
+class PseudoMix:
+    """One test mix: which piece gives each stem. `label` indexes the pieces drawn for `part`."""
+
+    part: Part
+    label: int
+    sources: dict[Part, int]
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Embedded test segments of one part.
+
+    embeddings : float32 [segments, parts, dim]; presence : [segments, parts]
+    label, mix : int [segments]
+    """
+
+    embeddings: np.ndarray
+    presence: np.ndarray
+    label: np.ndarray
+    mix: np.ndarray
+
+
+@dataclass(frozen=True)
+class KnnScore:
+    """Accuracy of one part, 0..1, with a 95 % interval over pieces, and the chance level."""
+
+    part: Part
+    labels: int
+    accuracy: float
+    low: float
+    high: float
+    chance: float
+    segments: int
+
+
+def draw_pseudo_mixes(
+    pieces: Sequence[StemPiece], part: Part, labels: int, mixes: int, rng: np.random.Generator
+) -> list[PseudoMix]:
+    """Draw labels * mixes pseudo-mixes for one part.
+
+    Every accompanying stem comes from a piece of its own, none of it the label's piece.
+    Raises PartwiseError when too few pieces have the part.
+    """
+    having = {p: [i for i, piece in enumerate(pieces) if p in piece.stems] for p in PARTS}
+    if len(having[part]) < labels:
+        raise PartwiseError(
+            f"{labels} labels need as many pieces with {part}: there are {len(having[part])}"
+        )
+    drawn = []
+    for label, target in enumerate(rng.permutation(having[part])[:labels]):
+        for _ in range(mixes):
+            sources = {part: int(target)}
+            for other in PARTS:
+                free = [i for i in having[other] if i not in sources.values()]
+                if other is not part and free:
+                    sources[other] = int(free[rng.integers(len(free))])
+            drawn.append(PseudoMix(part, label, sources))
+    return drawn
+
+
+class StemReader:
+    """Reads stems, each brought to its piece's natural level: the mix of the piece at -20 dBFS."""
+
+    def __init__(self, pieces: Sequence[StemPiece], sample_rate_hz: int) -> None:
+        self.pieces = pieces
+        self.sample_rate_hz = sample_rate_hz
+        self._cache: dict[int, dict[Part, np.ndarray]] = {}
+
+    def stems(self, index: int) -> dict[Part, np.ndarray]:
+        """part -> float32 [samples] of one piece."""
+        if index not in self._cache:
+            piece = self.pieces[index]
+            stems = {part: piece.read(part, self.sample_rate_hz) for part in piece.stems}
+            length = max(len(stem) for stem in stems.values())
+            mix = np.zeros(length, dtype=np.float32)
+            for stem in stems.values():
+                mix[: len(stem)] += stem
+            gain = _REFERENCE_RMS / max(float(np.sqrt(np.mean(mix * mix))), 1e-6)
+            self._cache[index] = {part: (stem * gain) for part, stem in stems.items()}
+        return self._cache[index]
+
+    def mix(self, sources: dict[Part, int]) -> tuple[np.ndarray, dict[Part, np.ndarray]]:
+        """The sum of the stems, cut to the shortest, and the stems: float32 [samples] each."""
+        stems = {part: self.stems(index)[part] for part, index in sources.items()}
+        length = min(len(stem) for stem in stems.values())
+        stems = {part: stem[:length] for part, stem in stems.items()}
+        return np.sum(list(stems.values()), axis=0), stems
+
+
+def is_silent_stem(samples: np.ndarray) -> bool:
+    """The paper's rule: silent if any quarter of the segment has a range below 1e-4."""
+    quarters = np.array_split(samples, 4)
+    return any(float(q.max() - q.min()) < 1e-4 for q in quarters)
+
+
+def embed_pseudo_mixes(
+    mixes: Sequence[PseudoMix],
+    reader: StemReader,
+    embed: EmbedSegments,
+    *,
+    segment_s: float = 10.0,
+    oracle: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Segments:
+    """Mix, cut into segments without overlap, embed. Segments in which the part is silent go.
+
+    oracle : embed the part's clean stem instead of the mix (the upper bound).
+    """
+    length = int(round(segment_s * reader.sample_rate_hz))
+    embeddings, presence, label, mix_of = [], [], [], []
+    for number, mix in enumerate(mixes):
+        samples, stems = reader.mix(mix.sources)
+        target = stems[mix.part]
+        starts = range(0, len(samples) - length + 1, length)
+        heard = [s for s in starts if not is_silent_stem(target[s : s + length])]
+        if heard:
+            source = target if oracle else samples
+            found, surely = embed(np.stack([source[s : s + length] for s in heard]))
+            embeddings.append(found)
+            presence.append(surely)
+            label += [mix.label] * len(heard)
+            mix_of += [number] * len(heard)
+        if progress:
+            progress(number + 1, len(mixes))
+    if not embeddings:
+        raise PartwiseError("no test segment in which the part sounds: are the stems long enough?")
+    return Segments(
+        np.concatenate(embeddings),
+        np.concatenate(presence),
+        np.array(label),
+        np.array(mix_of),
+    )
+
+
+def knn_correct(
+    vectors: np.ndarray, label: np.ndarray, mix: np.ndarray, neighbours: int = 5
+) -> np.ndarray:
+    """Which segments their neighbours classify correctly: bool [segments].
+
+    vectors : [segments, dim]; Euclidean distance; the `neighbours` nearest of other mixes vote with
+    equal weight, a tie goes to the smallest label (as scikit-learn does it).
+    """
+    squares = np.sum(vectors * vectors, axis=1)
+    distance = squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
+    distance[mix[:, None] == mix[None, :]] = np.inf
+    nearest = np.argpartition(distance, min(neighbours, len(label) - 1) - 1, axis=1)
+    votes_for = label[nearest[:, :neighbours]]  # [segments, neighbours]
+    votes = np.zeros((len(label), int(label.max()) + 1), dtype=np.int64)
+    np.add.at(votes, (np.arange(len(label))[:, None], votes_for), 1)
+    return votes.argmax(axis=1) == label
+
+
+def knn_score(
+    segments: Segments,
+    part: Part,
+    labels: int,
+    *,
+    read: Part | None = None,
+    draws: int = 20,
+    neighbours: int = 5,
+    seed: int = 0,
+) -> KnnScore:
+    """Accuracy at `labels` labels, averaged over `draws` label sets drawn from all that are there.
+
+    read : the subspace to look in; the part's own by default, another one for the leakage table.
+    The interval is a bootstrap over pieces (labels) of each piece's mean accuracy.
+    """
+    available = np.unique(segments.label)
+    if len(available) < labels:
+        raise PartwiseError(f"{labels} labels were asked for, {len(available)} are there ({part})")
+    rng = np.random.default_rng(seed)
+    vectors = segments.embeddings[:, (read or part).index]
+    draws = 1 if labels == len(available) else draws
+    sums = np.zeros(int(available.max()) + 1)
+    counts = np.zeros_like(sums)
+    accuracies = []
+    for _ in range(draws):
+        chosen = rng.choice(available, labels, replace=False)
+        rows = np.isin(segments.label, chosen)
+        correct = knn_correct(vectors[rows], segments.label[rows], segments.mix[rows], neighbours)
+        accuracies.append(correct.mean())
+        np.add.at(sums, segments.label[rows], correct)
+        np.add.at(counts, segments.label[rows], 1)
+    piece_accuracy = sums[counts > 0] / counts[counts > 0]
+    resampled = rng.choice(piece_accuracy, (2000, len(piece_accuracy))).mean(axis=1)
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    accuracy = float(np.mean(accuracies))
+    return KnnScore(part, labels, accuracy, float(low), float(high), 1.0 / labels, len(vectors))
