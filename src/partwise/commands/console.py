@@ -11,7 +11,7 @@ _LINE_EVERY_S = 15.0
 
 def clock(seconds: float) -> str:
     """Seconds as 4 s, 3:05 or 1:02:03."""
-    whole = int(round(seconds))
+    whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     if hours:
         return f"{hours}:{minutes:02}:{rest:02}"

@@ -15,7 +15,7 @@ def train(
     data: Annotated[Path, typer.Argument(help="Folder of stems, as `partwise render` makes it.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; running again resumes.")],
     minutes: Annotated[float, typer.Option(min=0.0, help="Budget of training time.")] = 60.0,
-    songs: Annotated[int, typer.Option(min=2, help="Songs per part in a batch.")] = 32,
+    songs: Annotated[int, typer.Option(min=2, help="Songs per part in a batch.")] = 24,
     views: Annotated[int, typer.Option(min=2, help="Segments per song in a batch.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the weights and the mixes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -34,7 +35,7 @@ class MidiPiece:
 
     path: Path
     notes: dict[Part, list[Note]] = field(default_factory=lambda: {part: [] for part in PARTS})
-    controls: list[tuple[float, mido.Message]] = field(default_factory=list)
+    controls: list[tuple[float, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
     def activity(self, part: Part) -> np.ndarray:
@@ -102,7 +103,7 @@ def read_midi(path: str | Path) -> MidiPiece:
     return piece
 
 
-def _timed(file: mido.MidiFile) -> list[tuple[float, mido.Message]]:
+def _timed(file: mido.MidiFile) -> list[tuple[float, Any]]:  # mido's messages are untyped
     """Channel messages with their time in seconds, tempo changes applied."""
     time_s = 0.0
     timed = []
@@ -118,7 +119,7 @@ def best_window(piece: MidiPiece, seconds: float) -> tuple[float, dict[Part, flo
 
     A part counts as far as it sounds in half of the window; more than that does not win.
     """
-    length = max(1, int(round(seconds)))
+    length = max(1, round(seconds))
     activity = np.stack([piece.activity(part) for part in PARTS]).astype(np.float64)
     length = min(length, activity.shape[1])
     sums = np.cumsum(np.pad(activity, ((0, 0), (1, 0))), axis=1)
@@ -170,7 +171,7 @@ def write_window(
     file.tracks.append(track)
     ticks = 0
     for time_s, _, message in events:
-        now = int(round(time_s * 1000))
+        now = round(time_s * 1000)
         track.append(message.copy(time=now - ticks))
         ticks = now
     file.save(path)

@@ -352,7 +352,7 @@ def _synthesise(
     stereo = np.fromfile(raw, dtype=np.float32)
     raw.unlink()
     samples = stereo[: len(stereo) // 2 * 2].reshape(-1, 2).mean(axis=1)
-    length = int(round(settings.seconds * settings.sample_rate_hz))
+    length = round(settings.seconds * settings.sample_rate_hz)
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 

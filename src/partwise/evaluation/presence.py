@@ -29,7 +29,7 @@ def presence_samples(
     """
     rng = np.random.default_rng(seed)
     reader = StemReader(pieces, sample_rate_hz)
-    length = int(round(segment_s * sample_rate_hz))
+    length = round(segment_s * sample_rate_hz)
     having = {p: [i for i, piece in enumerate(pieces) if p in piece.stems] for p in PARTS}
     told, truth = [], []
     for _ in range(mixes):
@@ -73,4 +73,4 @@ def best_threshold(told: np.ndarray, truth: np.ndarray) -> float:
     balanced = sensitivity + specificity
     # The middle of the plateau is the steadiest choice.
     best = np.flatnonzero(balanced >= balanced.max() - 1e-9)
-    return float(round(candidates[best[len(best) // 2]], 2))
+    return round(float(candidates[best[len(best) // 2]]), 2)

@@ -132,7 +132,7 @@ def embed_pseudo_mixes(
 
     oracle : embed the part's clean stem instead of the mix (the upper bound).
     """
-    length = int(round(segment_s * reader.sample_rate_hz))
+    length = round(segment_s * reader.sample_rate_hz)
     embeddings, presence, label, mix_of = [], [], [], []
     for number, mix in enumerate(mixes):
         samples, stems = reader.mix(mix.sources)

@@ -65,7 +65,9 @@ def train(
         torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
-    model = PartEncoder(recipe.encoder).to(device, memory_format=torch.channels_last)
+    model = PartEncoder(recipe.encoder).to(device)
+    # Channels last is twice as fast on CPUs with bf16.
+    model = model.to(memory_format=torch.channels_last)  # pyright: ignore
     average = copy.deepcopy(model).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay

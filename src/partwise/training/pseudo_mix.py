@@ -1,8 +1,8 @@
 """Factorial pseudo-mixing: one batch of mixes in which every part carries labels of its own.
 
 For each part, `songs` stems are drawn with `views` windows each, and the five parts are shuffled
-against each other. So each mix serves all five subspaces: two mixes that share the drummer differ in
-everything else. Random subsets of stems are left out, so that the network learns who is absent.
+against each other. So each mix serves all five subspaces: two mixes that share the drummer differ
+in everything else. Random subsets of stems are left out, so that the network learns who is absent.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class MixSettings:
     min_sounding : windows in which a stem sounds for a smaller share of the time are not drawn.
     """
 
-    songs: int = 32
+    songs: int = 24
     views: int = 4
     seconds: float = 5.0
     keep: tuple[float, float] = (0.4, 1.0)
-    gain_db: float = 4.0
+    gain_db: float = 5.0
     eq_db: float = 3.0
     mix_eq_db: float = 2.0
     audible_db: float = -25.0
@@ -69,7 +69,7 @@ class PseudoMixer:
     def __init__(self, bank: StemBank, settings: MixSettings, seed: int) -> None:
         self.bank = bank
         self.settings = settings
-        self.frames = int(round(settings.seconds * bank.mel.frames_per_s / STRIDE)) * STRIDE
+        self.frames = round(settings.seconds * bank.mel.frames_per_s / STRIDE) * STRIDE
         self.rng = np.random.default_rng(seed)
         self._usable = {
             part: [s for s in bank.stems[part] if s.frames > self.frames] for part in PARTS
