@@ -12,7 +12,7 @@ import pytest
 # pytest's import modes.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from tiny_model import write_tiny_model  # noqa: E402
+from tiny_model import write_tiny_model
 
 
 @pytest.fixture(scope="session")

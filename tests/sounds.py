@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import av
+import av.audio
 import numpy as np
 import soundfile
-from tiny_model import part_hz
 
 from partwise.parts import Part
+from tiny_model import part_hz
 
 RATE_HZ = 22050
 
@@ -23,16 +24,14 @@ def tone(
     return (amplitude * np.sin(2 * np.pi * hz * time_s)).astype(np.float32)
 
 
-def sound(
-    places: Mapping[Part, float], seconds: float = 5.0, rate_hz: int = RATE_HZ
-) -> np.ndarray:
+def sound(places: Mapping[Part, float], seconds: float = 5.0, rate_hz: int = RATE_HZ) -> np.ndarray:
     """A sound in which the tiny model hears exactly the named parts, float32 [n].
 
     places : for each part, where in its range its sine stands, 0..1. Two sounds that share a
     part's place share that part's embedding, whatever else they hold.
     """
     sines = [tone(seconds, part_hz(part, place), rate_hz, 0.15) for part, place in places.items()]
-    return np.sum(sines, axis=0, dtype=np.float32)
+    return np.asarray(sum(sines), np.float32)
 
 
 def write(
@@ -67,6 +66,7 @@ def encode(
     layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(planes)]
     with av.open(str(path), "w", format=container) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout=layout)
+        assert isinstance(stream, av.audio.AudioStream)
         if bit_rate is not None:
             stream.bit_rate = bit_rate
         for start in range(0, planes.shape[1], 4096):
