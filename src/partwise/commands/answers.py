@@ -1,0 +1,226 @@
+"""How answers look: a table for people and JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from partwise.library.paths import path_to_text, shown
+from partwise.library.query import Query, clock
+from partwise.library.search import Hit
+from partwise.parts import PARTS, Part, PartWeights
+
+if TYPE_CHECKING:
+    from partwise.library.moments import Moment
+
+BAR_CELLS = 4
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_PART_WIDTH = BAR_CELLS + 4  # the bar, a space and three characters of number
+_MARGIN = "    "
+
+
+def bar(similarity: float, cells: int = BAR_CELLS, blocks: bool = True) -> str:
+    """A similarity of 0..1 as a bar of ``cells`` characters; what is below 0 has no bar.
+
+    blocks : eighths of a character cell; without, a terminal's plain ``#``.
+    """
+    share = min(max(similarity, 0.0), 1.0)
+    if not blocks:
+        return ("#" * round(share * cells)).ljust(cells)
+    full, eighth = divmod(round(share * cells * 8), 8)
+    return ("█" * full + (_EIGHTHS[eighth] if eighth else "")).ljust(cells)
+
+
+def print_hits(console: Console, query: Query, weights: PartWeights, hits: Sequence[Hit]) -> None:
+    """A table of two to four lines per hit that fits into 80 columns; paths are never cut.
+
+    For each part: a bar and the number of its similarity, below it the presence in the hit. Parts
+    that were asked for stand out.
+    """
+    blocks = (console.encoding or "").lower().replace("-", "").startswith("utf")
+    single = len(query.sources) == 1 and len(query.seeds) == 1
+    wanted = weights.wanted
+    _line(console, Text(f"like {query.description}, by {_weights_text(weights)}", style="dim"))
+    heading = Text(" #  score  ", style="dim")
+    for part in PARTS:
+        heading.append(f"{part:<{_PART_WIDTH}}  ", style=_style(part, wanted))
+    heading.append("moments" if single else "")
+    _line(console, heading)
+    for hit in hits:
+        _print_hit(console, hit, wanted, single, blocks)
+    sign = "≈" if blocks else "~"
+    if single:
+        meaning = f"{_pair('1:10', '0:35', sign)} = 1:10 there is like 0:35 here"
+        _line(console, Text(f"second line: presence; {meaning}", style="dim"))
+    else:
+        _line(console, Text("second line: presence", style="dim"))
+
+
+def _print_hit(
+    console: Console, hit: Hit, wanted: Sequence[Part], single: bool, blocks: bool
+) -> None:
+    sign = "≈" if blocks else "~"
+    times = [
+        _pair(clock(moment.query[0].start_s), clock(moment.start_s), sign)
+        for moment in (hit.moments[:2] if single else ())
+        if moment.query
+    ]
+    first = Text(f"{hit.rank:>2}  {hit.score:5.2f}  ")
+    second = Text("           ")
+    for part in PARTS:
+        similarity, presence = hit.similarities[part.index], hit.presence[part.index]
+        style = _style(part, wanted)
+        if part in hit.parts:
+            cell = f"{bar(similarity, blocks=blocks)} {_number(similarity)}"
+            first.append(f"{cell:<{_PART_WIDTH}}  ", style=style)
+        else:
+            first.append(f"{'absent':<{_PART_WIDTH}}  ", style="dim")
+        percent = f"{round(100 * presence)}%"
+        second.append(f"{percent:<{_PART_WIDTH}}  ", style="dim")
+    for line, time in zip((first, second), [*times, "", ""], strict=False):
+        line.append(time)
+        _line(console, line)
+    if not single:
+        for moment in hit.moments[:1]:
+            _line(console, Text(f"{_MARGIN}{_sides(moment, sign)}"))
+    label = Text(_MARGIN)
+    if hit.tags.title or hit.tags.artist:
+        name = " - ".join(filter(None, (hit.tags.artist, hit.tags.title)))
+        label.append(f"{shown(name)}", style="bold")
+    for count, word in ((len(hit.paths) - 1, "copies"), (len(hit.alike), "alike")):
+        if count:
+            gap = "  " if len(label) > len(_MARGIN) else ""
+            label.append(f"{gap}+{count} {'copy' if word == 'copies' and count == 1 else word}")
+    if len(label) > len(_MARGIN):
+        _line(console, label)
+    _line(console, Text(f"{_MARGIN}{shown(hit.path)}"))
+
+
+def as_json(
+    query: Query, weights: PartWeights, model_digest: str, hits: Sequence[Hit]
+) -> dict[str, Any]:
+    """The answers as plain values; this is the schema of ``partwise like --json``.
+
+    Paths are UTF-8 text: a name with other bytes is a percent-encoded ``file://`` address (see
+    ``paths.path_to_text``). Times are seconds. Mappings by part hold all five parts.
+
+    ==============  =============================================================================
+    ``query``       ``songs`` (name, track_id or null, parts asked of it, duration_s), ``parts``
+                    that can be heard in all, ``presence`` by part, ``passage`` [start, end] or
+                    null
+    ``weights``     by part
+    ``model``       digest of the model
+    ``hits``        best first: ``rank``, ``score``, ``track_id``, ``path``, ``paths`` (all files
+                    of this content), ``similarities`` by part (null where the part is absent),
+                    ``presence`` by part, ``moments`` (``start_s``, ``end_s`` in the hit,
+                    ``score``, and ``query``: name, parts, start_s, end_s), ``tags`` (title,
+                    artist, album, year), ``duration_s``, ``alike`` (files folded into this hit)
+    ==============  =============================================================================
+    """
+    return {
+        "query": {
+            "songs": [
+                {
+                    "name": seed.name,
+                    "track_id": seed.track_id,
+                    "parts": [str(part) for part in source.parts],
+                    "duration_s": seed.duration_s,
+                }
+                for source in query.sources
+                for seed in source.seeds
+            ],
+            "parts": [str(part) for part in query.parts],
+            "presence": _by_part(query.presence),
+            "passage": None if query.passage is None else list(query.passage),
+        },
+        "weights": _by_part(weights.values),
+        "model": model_digest,
+        "hits": [
+            {
+                "rank": hit.rank,
+                "score": hit.score,
+                "track_id": hit.track_id,
+                "path": path_to_text(hit.path),
+                "paths": [path_to_text(path) for path in hit.paths],
+                "similarities": {
+                    str(part): hit.similarities[part.index] if part in hit.parts else None
+                    for part in PARTS
+                },
+                "presence": _by_part(hit.presence),
+                "moments": [
+                    {
+                        "start_s": moment.start_s,
+                        "end_s": moment.end_s,
+                        "score": moment.score,
+                        "query": [
+                            {
+                                "name": side.name,
+                                "parts": [str(part) for part in side.parts],
+                                "start_s": side.start_s,
+                                "end_s": side.end_s,
+                            }
+                            for side in moment.query
+                        ],
+                    }
+                    for moment in hit.moments
+                ],
+                "tags": {
+                    "title": hit.tags.title,
+                    "artist": hit.tags.artist,
+                    "album": hit.tags.album,
+                    "year": hit.tags.year,
+                },
+                "duration_s": hit.duration_s,
+                "alike": [path_to_text(path) for path in hit.alike],
+            }
+            for hit in hits
+        ],
+    }
+
+
+def _by_part(values: Any) -> dict[str, float]:
+    return {str(part): float(values[part.index]) for part in PARTS}
+
+
+def _line(console: Console, text: Text) -> None:
+    """One line whatever its length: a terminal wraps it, a pipe gets it whole."""
+    text.rstrip()
+    console.print(text, soft_wrap=True, highlight=False)
+
+
+def _style(part: Part, wanted: Sequence[Part]) -> str:
+    return "bold green" if part in wanted else "dim"
+
+
+def _number(similarity: float) -> str:
+    """Three characters: ``.97``, ``1.0``, ``-.1``."""
+    if similarity >= 0.995:
+        return "1.0"
+    if similarity < -0.05:
+        return f"-.{min(round(-10 * similarity), 9)}"
+    return f".{round(100 * max(similarity, 0.0)):02}"
+
+
+def _pair(query_time: str, hit_time: str, sign: str) -> str:
+    return f"{query_time} {sign} {hit_time}"
+
+
+def _sides(moment: Moment, sign: str) -> str:
+    """``drums of a.mp3 1:10, bass of b.mp3 0:20 ≈ 0:35``; the parts only where songs differ."""
+    several = len(moment.query) > 1
+    sides = [
+        f"{' and '.join(side.parts)} of {side.name} {clock(side.start_s)}"
+        if several
+        else f"{side.name} {clock(side.start_s)}"
+        for side in moment.query
+    ]
+    return f"{', '.join(sides)} {sign} {clock(moment.start_s)}"
+
+
+def _weights_text(weights: PartWeights) -> str:
+    if len(set(filter(None, weights.values))) == 1:
+        return ", ".join(weights.wanted)
+    return str(weights).replace(",", ", ")

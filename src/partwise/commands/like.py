@@ -1,0 +1,161 @@
+"""``partwise like``: rank the library by how alike the parts that one names sound."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from partwise.errors import PartwiseError
+from partwise.library.paths import shown
+from partwise.parts import Part, PartWeights
+
+
+def like(
+    songs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SONG",
+            help="Tracks of the library (a path, or a part of a path or title that only one has), "
+            "or any other files. Several are averaged.",
+            show_default=False,
+        ),
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS",
+            help="What must sound alike, with weights: drums=2,bass. Default: all parts heard in "
+            "SONG alike.",
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="RANGE", help="Only this passage counts: 1:10-1:30, or 70-90."),
+    ] = None,
+    drums_of: Annotated[
+        str | None, typer.Option(metavar="SONG", help="Take the drums from this song.")
+    ] = None,
+    bass_of: Annotated[
+        str | None, typer.Option(metavar="SONG", help="Take the bass from this song.")
+    ] = None,
+    piano_of: Annotated[
+        str | None, typer.Option(metavar="SONG", help="Take the piano from this song.")
+    ] = None,
+    guitar_of: Annotated[
+        str | None, typer.Option(metavar="SONG", help="Take the guitar from this song.")
+    ] = None,
+    other_of: Annotated[
+        str | None, typer.Option(metavar="SONG", help="Take everything else from this song.")
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="N", help="How many hits.")] = 10,
+    max_per_artist: Annotated[
+        int | None, typer.Option(metavar="N", help="At most so many hits by one artist.")
+    ] = None,
+    include_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--include-duplicates", help="Also list tracks that are near-duplicates of others."
+        ),
+    ] = False,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SQL",
+            help="Only tracks for which this holds, over title, artist, album, year, duration_s, "
+            "path: \"year < 1980 AND artist LIKE 'B%'\".",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    m3u8: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Also write the hits as an M3U8 playlist.")
+    ] = None,
+    xspf: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Also write the hits as an XSPF playlist.")
+    ] = None,
+    library: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The library. Default: PARTWISE_LIBRARY, else the data folder."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="ONNX model to hear SONG with; default: the shipped one."
+        ),
+    ] = None,
+) -> None:
+    """Rank the library by how alike the parts you name sound.
+
+    partwise like song.mp3 --parts drums=2,bass
+
+    partwise like --drums-of a.mp3 --bass-of b.mp3
+    """
+    from partwise.library.library import Library
+    from partwise.library.songs import build_query
+
+    given = zip(Part, (drums_of, bass_of, piano_of, guitar_of, other_of), strict=True)
+    per_part_of = {part: song for part, song in given if song is not None}
+    if not songs and not per_part_of:
+        raise PartwiseError("name a song, for example: partwise like song.mp3 --parts drums")
+    asked = None if parts is None else PartWeights.parse(parts)
+    opened = Library.open(library)
+    query = build_query(opened, songs or None, at=at, per_part_of=per_part_of, model=model)
+    weights = query.weights(asked)
+    hits = opened.search(
+        query,
+        weights=weights,
+        top=top,
+        max_per_artist=max_per_artist,
+        include_duplicates=include_duplicates,
+        where=where,
+    )
+    if m3u8 is not None or xspf is not None:
+        _write_playlists(hits, m3u8, xspf, query.description)
+    if as_json:
+        from partwise.commands.answers import as_json as to_json
+
+        json.dump(to_json(query, weights, opened.store.digest, hits), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    elif hits:
+        from partwise.commands.answers import print_hits
+
+        print_hits(Console(), query, weights, hits)
+    else:
+        print(_why_nothing(opened, where), file=sys.stderr)
+
+
+def _write_playlists(hits, m3u8: Path | None, xspf: Path | None, description: str) -> None:
+    from partwise.library.playlists import Entry, write_m3u8, write_xspf
+
+    entries = [
+        Entry(hit.path, hit.tags.title, hit.tags.artist, hit.tags.album, hit.duration_s)
+        for hit in hits
+    ]
+    if m3u8 is not None:
+        write_m3u8(m3u8, entries)
+    if xspf is not None:
+        write_xspf(xspf, entries, title=f"like {description}")
+    for out in filter(None, (m3u8, xspf)):
+        print(f"wrote {shown(out)} ({len(entries)} tracks)", file=sys.stderr)
+
+
+def _why_nothing(library, where: str | None) -> str:
+    """No hit can mean three things; only one of them is that nothing else is in the library."""
+    from partwise.library.catalogue import existing, select
+    from partwise.library.search import catalogue_of
+
+    catalogue = catalogue_of(library)
+    if where is not None and not select(catalogue, where):
+        return f"no track satisfies --where {where!r}"
+    if not any(existing(track.paths) for track in catalogue.values()):
+        return (
+            f"none of the files of the {len(catalogue)} tracks is there any more:"
+            " is the disk mounted?"
+        )
+    return "no other track to compare with (copies of the song itself are left out)"

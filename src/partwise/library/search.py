@@ -1,0 +1,295 @@
+"""Ranking: which tracks of a library have parts that sound like those of a query.
+
+A whole song is compared with whole tracks, a passage (``at``) with passages: a track then counts
+by its best segment. The score is ``sum_p w_p <q_p, x_p> / sum_p w_p``. Tracks in which a wanted
+part cannot be heard come after all tracks that have every wanted part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from partwise.errors import PartwiseError
+from partwise.library.catalogue import Track, existing, read_catalogue, select
+from partwise.library.duplicates import ALIKE_SIMILARITY, alike
+from partwise.library.moments import Moment, best_moments
+from partwise.library.query import Query
+from partwise.library.songs import Song, build_query
+from partwise.library.store import in_list
+from partwise.library.tags import Tags
+from partwise.library.vector_index import Method, VectorIndex, open_index
+from partwise.parts import PARTS, Part, PartWeights
+
+if TYPE_CHECKING:
+    from partwise.library.library import Library
+    from partwise.library.store import Store
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer.
+
+    rank : 1 for the best. score : under the weights asked for, in -1..1.
+    path : a file of the track that is there now. paths : all of them.
+    similarities : five floats in the order of ``PARTS``, each -1..1; 0 where a part is absent.
+    presence : five floats, how surely each part is heard in what was compared, 0..1.
+    parts : the parts that are present in what was compared.
+    moments : where it sounds most like the query, best first.
+    alike : files of near-duplicates of this track, which are left out of the answers.
+    """
+
+    rank: int
+    track_id: str
+    path: Path
+    score: float
+    similarities: tuple[float, ...]
+    presence: tuple[float, ...]
+    parts: tuple[Part, ...]
+    moments: tuple[Moment, ...]
+    tags: Tags
+    duration_s: float
+    paths: tuple[Path, ...]
+    alike: tuple[Path, ...] = ()
+
+
+def search(
+    library: Library,
+    query: str
+    | Path
+    | PartEmbeddings
+    | Query
+    | Sequence[str | Path | PartEmbeddings]
+    | None = None,
+    weights: PartWeights | str | None = None,
+    top: int = 10,
+    at: str | tuple[float, float] | None = None,
+    per_part_of: Mapping[Part, Song] | None = None,
+    max_per_artist: int | None = None,
+    include_duplicates: bool = False,
+    where: str | None = None,
+    model: str | Path | None = None,
+) -> list[Hit]:
+    """Rank a library's tracks by how alike the wanted parts sound; best first, at most ``top``.
+
+    query, at, per_part_of, model : what is asked, see ``songs.build_query``.
+    weights : part weights, also as text (``"drums=2,bass"``); by default all parts of the query,
+        or the parts named in ``per_part_of``, count the same.
+    max_per_artist : at most so many tracks with the same artist tag; None for no limit.
+    include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
+    where : SQL condition over title, artist, album, year, duration_s and path.
+
+    The songs of the query are never among the hits, nor are tracks whose files are all gone.
+    Raises PartwiseError for a song, part, range, condition or number that makes no sense.
+    """
+    if top < 1:
+        raise PartwiseError(f"the number of hits must be at least 1, not {top}")
+    if max_per_artist is not None and max_per_artist < 1:
+        raise PartwiseError(f"the limit per artist must be at least 1, not {max_per_artist}")
+    asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
+    built = build_query(library, query, at=at, per_part_of=per_part_of, model=model)
+    searcher = searcher_of(library)
+    return searcher.search(
+        built,
+        built.weights(asked),
+        top=top,
+        max_per_artist=max_per_artist,
+        include_duplicates=include_duplicates,
+        where=where,
+    )
+
+
+_SEARCHERS: WeakKeyDictionary[Library, Searcher] = WeakKeyDictionary()
+
+
+def searcher_of(library: Library) -> Searcher:
+    """The searcher of a library, kept as long as the library object."""
+    if library not in _SEARCHERS:
+        _SEARCHERS[library] = Searcher(library.store)
+    return _SEARCHERS[library]
+
+
+class Searcher:
+    """Answers over one store; keeps in memory what it read until the tables change.
+
+    method : how to search both tables; None chooses by their size (``vector_index.open_index``).
+    """
+
+    def __init__(self, store: Store, method: Method | None = None) -> None:
+        self._store = store
+        self._method = method
+        self._kept: dict[str, tuple[object, Any]] = {}
+
+    # --- what is kept
+
+    @property
+    def catalogue(self) -> dict[str, Track]:
+        """The tracks that have a file, by id."""
+        key = (
+            self._store.digest,
+            self._store.tracks_table.version,
+            self._store.ledger_table.version,
+        )
+        return self._keep("catalogue", key, lambda: read_catalogue(self._store))
+
+    def index(self, table_name: str) -> VectorIndex:
+        """The vector index of ``"tracks"`` or ``"segments"``."""
+        tracks = table_name == "tracks"
+        table = self._store.tracks_table if tracks else self._store.segments_table
+        thresholds = self._store.active.presence_threshold
+        return self._keep(
+            table_name,
+            (self._store.digest, table.version),
+            lambda: open_index(table, thresholds, self._method),
+        )
+
+    def _keep(self, name: str, key: object, make: Any) -> Any:
+        if name not in self._kept or self._kept[name][0] != key:
+            self._kept.pop(name, None)  # frees the old arrays before the new ones are read
+            self._kept[name] = (key, make())
+        return self._kept[name][1]
+
+    # --- answers
+
+    def search(
+        self,
+        query: Query,
+        weights: PartWeights,
+        *,
+        top: int,
+        max_per_artist: int | None = None,
+        include_duplicates: bool = False,
+        where: str | None = None,
+    ) -> list[Hit]:
+        """See ``search``; here ``weights`` must be parts of the query."""
+        catalogue = self.catalogue
+        chosen = None if where is None else select(catalogue, where)
+        ranking = self._ranking(query, weights, first=4 * top + 16, allowed=chosen)
+        # A track goes here when it is asked about, has been answered, or is folded into an answer.
+        done = {seed.track_id for seed in query.seeds}
+        if not include_duplicates:
+            for seed in query.seeds:
+                done.update(self._alike(seed.whole, seed.duration_s))
+        per_artist: dict[str, int] = {}
+        hits: list[Hit] = []
+        for track_id, scored in ranking:
+            track = catalogue.get(track_id)
+            if track is None or track_id in done:
+                continue
+            artist = (track.tags.artist or "").strip().casefold()
+            if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
+                continue
+            paths = existing(track.paths if chosen is None else chosen[track_id])
+            if not paths:
+                continue
+            done.add(track_id)
+            per_artist[artist] = per_artist.get(artist, 0) + 1
+            folded: list[Path] = []
+            if not include_duplicates:
+                whole = self._vector_of(track_id) if query.passage else scored.vector
+                for other in self._alike(whole, track.duration_s):
+                    if other in done or other not in catalogue:
+                        continue
+                    if chosen is None or other in chosen:
+                        folded += [Path(path) for path in existing(catalogue[other].paths)[:1]]
+                    done.add(other)
+            others = [path for path in existing(track.paths) if path not in paths]
+            hits.append(
+                Hit(
+                    rank=len(hits) + 1,
+                    track_id=track_id,
+                    path=Path(paths[0]),
+                    score=scored.score,
+                    similarities=_similarities(query, scored.vector),
+                    presence=tuple(float(value) for value in scored.presence),
+                    parts=tuple(part for part in PARTS if scored.vector[part.index].any()),
+                    moments=(),
+                    tags=track.tags,
+                    duration_s=track.duration_s,
+                    paths=tuple(map(Path, (*paths, *others))),
+                    alike=tuple(folded),
+                )
+            )
+            if len(hits) == top:
+                break
+        return self._with_moments(query, weights, hits)
+
+    def _ranking(
+        self, query: Query, weights: PartWeights, first: int, allowed: Mapping[str, Any] | None
+    ) -> Iterator[tuple[str, _Scored]]:
+        """Every track once, best first: those with all wanted parts, then the others."""
+        index = self.index("segments" if query.passage else "tracks")
+        seen: set[str] = set()
+        for complete in (True, False):
+            k = first
+            while True:
+                found = index.nearest(
+                    query.vector, weights.as_array(), k, complete=complete, allowed=allowed
+                )
+                for at, track_id in enumerate(found.track_ids):
+                    if track_id not in seen:
+                        seen.add(track_id)
+                        yield (
+                            track_id,
+                            _Scored(float(found.scores[at]), found.vectors[at], found.presence[at]),
+                        )
+                if found.exhausted:
+                    break
+                k *= 4
+
+    def _alike(self, vector: np.ndarray, duration_s: float) -> list[str]:
+        """Ids of near-duplicates that have a file, itself included when it is in the library."""
+        present = np.any(vector, axis=-1)  # [parts]
+        if not present.any():
+            return []
+        index, k = self.index("tracks"), 32
+        while True:
+            # The mean over the parts is at least as high as the lowest of them, so whoever passes
+            # in every part is among those that pass in the mean.
+            found = index.nearest(vector, present.astype(np.float32), k)
+            if found.exhausted or found.scores[-1] < ALIKE_SIMILARITY - 1e-4:
+                break
+            k *= 4
+        known = [self.catalogue.get(track_id) for track_id in found.track_ids]
+        durations_s = np.array([np.inf if track is None else track.duration_s for track in known])
+        same = alike(vector, duration_s, found.vectors, durations_s)
+        return [found.track_ids[at] for at in np.flatnonzero(same)]
+
+    def _vector_of(self, track_id: str) -> np.ndarray:
+        """float32 [parts=5, dim]: the vector of a whole track."""
+        rows = self._store.tracks_table.search().where(in_list("track_id", [track_id]))
+        column = rows.select(["vector"]).to_arrow().column("vector").combine_chunks()
+        return column.flatten().to_numpy().reshape(-1, len(PARTS), self._store.dim)[0]
+
+    def _with_moments(self, query: Query, weights: PartWeights, hits: list[Hit]) -> list[Hit]:
+        segments = self._store.segments_of([hit.track_id for hit in hits])
+        return [
+            replace(hit, moments=best_moments(query, weights, segments[hit.track_id]))
+            if hit.track_id in segments
+            else hit
+            for hit in hits
+        ]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """What was compared with the query: a track, or its best segment."""
+
+    score: float
+    vector: np.ndarray
+    presence: np.ndarray
+
+
+def catalogue_of(library: Library) -> dict[str, Track]:
+    """The tracks of a library that have a file, by id; kept in memory until they change."""
+    return searcher_of(library).catalogue
+
+
+def _similarities(query: Query, vector: np.ndarray) -> tuple[float, ...]:
+    """Five similarities; 0 where the part is absent on either side."""
+    return tuple(float(value) for value in np.einsum("pd,pd->p", query.vector, vector))
