@@ -60,12 +60,7 @@ class Hit:
 
 def search(
     library: Library,
-    query: str
-    | Path
-    | PartEmbeddings
-    | Query
-    | Sequence[str | Path | PartEmbeddings]
-    | None = None,
+    query: Songs | Query | None = None,
     weights: PartWeights | str | None = None,
     top: int = 10,
     at: str | tuple[float, float] | None = None,
