@@ -62,16 +62,18 @@ def encode(
     """Write float32 [n] or [n, channels] with one of PyAV's encoders (aac, alac, wmav2, ...)."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    planes = np.ascontiguousarray(np.atleast_2d(samples.T), dtype=np.float32)
-    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(planes)]
+    samples = samples.reshape(len(samples), -1).astype(np.float32)
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[samples.shape[1]]
+    if codec == "alac" and layout == "7.1":
+        layout = "7.1(wide)"  # the only eight that ALAC knows
     with av.open(str(path), "w", format=container) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout=layout)
         assert isinstance(stream, av.audio.AudioStream)
         if bit_rate is not None:
             stream.bit_rate = bit_rate
-        for start in range(0, planes.shape[1], 4096):
-            block = np.ascontiguousarray(planes[:, start : start + 4096])
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+        for start in range(0, len(samples), 4096):
+            block = samples[start : start + 4096].reshape(1, -1)  # interleaved
+            frame = av.AudioFrame.from_ndarray(block, format="flt", layout=layout)
             frame.sample_rate = rate_hz
             frame.pts = start
             file.mux(stream.encode(frame))

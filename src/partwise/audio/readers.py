@@ -11,6 +11,8 @@ and MP3, where libsndfile gives up, and has no opinion to print about it, where 
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,7 +21,8 @@ import numpy as np
 import soundfile
 from av.error import FFmpegError
 
-BLOCK_FRAMES = 65536
+# Samples of all channels together that make a block.
+BLOCK_SAMPLES = 1 << 17
 NO_AUDIO = "there is no audio in it"
 
 # FFmpeg recognises several hundred formats, some by very little, and some (playlists) open other
@@ -33,6 +36,10 @@ _FORMATS = (
 # What the two libraries have been seen to raise, or document, for bad files.
 _OF_SOUNDFILE = (soundfile.SoundFileError, RuntimeError, ValueError, OSError)
 _OF_AV = (FFmpegError, EOFError, RuntimeError, ValueError, OSError)
+
+# PyAV (18.1) looks for the end of a frame's planes behind the eighth and then crashes the process,
+# so frames of that many are interleaved before it looks.
+_TOO_MANY_PLANES = 8
 
 # Full scale of each kind of integer sample; unsigned bytes are centred on 128.
 _FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63}
@@ -67,9 +74,10 @@ def read_with_soundfile(file: BinaryIO, report: Report) -> Iterator[Block]:
     except _OF_SOUNDFILE as error:
         raise CannotRead(_clause(error)) from error
     with sound:
-        rate_hz, frames = sound.samplerate, sound.frames
-        report.declared_s = frames / rate_hz if rate_hz else None
-        buffer = np.empty((BLOCK_FRAMES, sound.channels), np.float32)
+        rate_hz = sound.samplerate
+        report.declared_s = sound.frames / rate_hz if rate_hz else None
+        frames = max(256, BLOCK_SAMPLES // sound.channels)
+        buffer = np.empty((frames, sound.channels), np.float32)
         while True:
             try:
                 read = sound.read(out=buffer)
@@ -86,13 +94,14 @@ def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
 
     A packet that cannot be decoded is counted and passed over.
     """
+    source = _Source(file)
     try:
         container = av.open(
-            file,
+            source,
             "r",
             metadata_errors="ignore",  # tags are not read here, and may be in any encoding
             options={"format_whitelist": _FORMATS},
-            buffer_size=BLOCK_FRAMES,
+            buffer_size=1 << 16,
         )
     except _OF_AV as error:
         raise CannotRead(_clause(error)) from error
@@ -117,6 +126,32 @@ def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
         except _OF_AV as error:
             report.stopped = _clause(error)
         yield from gather.flush()
+        report.stopped = source.failure or report.stopped
+
+
+class _Source:
+    """A file as PyAV wants it, with errors as return values: PyAV prints those that are raised."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: str | None = None
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self.failure = _clause(error)
+            return b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except OSError:  # a damaged header may point before the start of the file
+            return -errno.EINVAL
+
+    def seekable(self) -> bool:
+        return True
 
 
 class _Gather:
@@ -125,17 +160,32 @@ class _Gather:
     def __init__(self) -> None:
         self._fifo = av.AudioFifo()
         self._shape: tuple[Any, ...] | None = None
+        self._packer = av.AudioResampler(format="flt")
+        self._planar_shape: tuple[Any, ...] | None = None
 
     def push(self, frame: Any) -> Iterator[Block]:
         if not frame.samples:
             return
-        shape = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
+        if frame.format.is_planar and frame.layout.nb_channels >= _TOO_MANY_PLANES:
+            for packed in self._packed(frame):
+                yield from self._push(packed)
+        else:
+            yield from self._push(frame)
+
+    def _packed(self, frame: Any) -> list[Any]:
+        shape = _shape(frame)
+        if shape != self._planar_shape:
+            self._packer, self._planar_shape = av.AudioResampler(format="flt"), shape
+        return self._packer.resample(frame)
+
+    def _push(self, frame: Any) -> Iterator[Block]:
+        shape = _shape(frame)
         if shape != self._shape:  # a stream may change its rate or channels where it was spliced
             yield from self.flush()
             self._fifo, self._shape = av.AudioFifo(), shape
         frame.pts = None  # gaps in the time stamps are nothing to a FIFO but an error
         self._fifo.write(frame)
-        if self._fifo.samples >= BLOCK_FRAMES:
+        if self._fifo.samples * frame.layout.nb_channels >= BLOCK_SAMPLES:
             yield from self.flush()
 
     def flush(self) -> Iterator[Block]:
@@ -145,6 +195,10 @@ class _Gather:
             if not frame.format.is_planar:
                 samples = samples.reshape(-1, frame.layout.nb_channels).T
             yield Block(_mean_of_channels(samples), frame.sample_rate)
+
+
+def _shape(frame: Any) -> tuple[Any, ...]:
+    return frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate
 
 
 def _mean_of_channels(samples: np.ndarray) -> np.ndarray:
