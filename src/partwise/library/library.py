@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from partwise.errors import PartwiseError
-from partwise.library.ledger import LedgerRow, State
-from partwise.library.paths import absolute, library_folder, path_to_text, shown
-from partwise.library.store import Store, TrackTable
+from partwise.library.ledger import LedgerRow, State, rows_from_arrow
+from partwise.library.overview import LibraryStatus, overview
+from partwise.library.paths import absolute, library_folder, path_to_text
+from partwise.library.store import Store, TrackTable, in_list, quoted
 
 if TYPE_CHECKING:
-    from partwise.embedding.encoder import Encoder
+    from partwise.library.reports import IndexSummary, Reporter
 
 
 class Library:
@@ -60,19 +61,12 @@ class Library:
 
     def paths_of(self, track_id: str) -> list[str]:
         """The files of a track as far as the last run saw them; empty when all are gone."""
-        from partwise.library.store import quoted
-
         where = f"content_hash = {quoted(track_id)} AND state = '{State.INDEXED}'"
         rows = self.store.ledger_table.search().where(where).to_arrow()
-        from partwise.library.ledger import rows_from_arrow
-
         return sorted(row.os_path for row in rows_from_arrow(rows).values())
 
     def find(self, path_or_id: str | os.PathLike[str]) -> str | None:
         """The track id of a file of the library, or of a track id itself; None when not there."""
-        from partwise.library.ledger import rows_from_arrow
-        from partwise.library.store import in_list, quoted
-
         name = os.fspath(path_or_id)
         tracks = self.store.tracks_table
         spellings = {path_to_text(absolute(name)), path_to_text(os.path.realpath(absolute(name)))}
@@ -85,6 +79,43 @@ class Library:
             ):
                 return track_id
         return None
+
+    def status(self) -> LibraryStatus:
+        """What it holds, in numbers, and which files could not be heard."""
+        return overview(self.store)
+
+    # --- filling it
+
+    def index(
+        self,
+        folders: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
+        *,
+        jobs: int | None = None,
+        nice: int = 0,
+        prune: bool = False,
+        retry_failed: bool = False,
+        model: str | os.PathLike[str] | None = None,
+        reporter: Reporter | None = None,
+        stop: threading.Event | None = None,
+    ) -> IndexSummary:
+        """Hear every recording below ``folders`` that is new or has changed.
+
+        Makes the library when there is none. See ``partwise.library.indexing.index``.
+        """
+        from partwise.library.indexing import index
+
+        roots = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
+        return index(
+            self.path,
+            roots,
+            jobs=jobs,
+            nice=nice,
+            prune=prune,
+            retry_failed=retry_failed,
+            model=model,
+            reporter=reporter,
+            stop=stop,
+        )
 
     # --- questions
 

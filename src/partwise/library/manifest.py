@@ -79,9 +79,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise PartwiseError(
                 f"there is no library at {folder} yet: make one with `partwise index FOLDER`"
             ) from None
-        raise PartwiseError(
-            f"{folder} is not a partwise library (it has no {FILE_NAME})"
-        ) from None
+        raise PartwiseError(f"{folder} is not a partwise library (it has no {FILE_NAME})") from None
     except NotADirectoryError:
         raise PartwiseError(f"{folder} is not a folder, so it cannot be a library") from None
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -57,13 +56,9 @@ def default_library() -> Path:
     chosen = os.environ.get("PARTWISE_LIBRARY")
     if chosen:
         return Path(absolute(chosen))
-    if sys.platform == "darwin":
-        base = Path("~/Library/Application Support").expanduser()
-    elif os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path("~/AppData/Local").expanduser())
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
-    return base / "partwise" / "library"
+    from platformdirs import user_data_path
+
+    return user_data_path("partwise", appauthor=False) / "library"
 
 
 def library_folder(option: str | os.PathLike[str] | None) -> Path:

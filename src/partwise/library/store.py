@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,6 @@ PRESENCE_COLUMNS = tuple(f"presence_{part}" for part in PARTS)
 LEDGER = "ledger"
 # A reader looks for newer versions at most this often; writers keep old versions far longer.
 _READ_INTERVAL = timedelta(seconds=2)
-_IDS_PER_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Store:
         if self._stamp() != self._seen:
             self._seen = self._stamp()
             self._manifest = read_manifest(self.folder)
+            self._tables.clear()  # a model's tables may have been dropped, or made anew
         return self._manifest
 
     @property
@@ -175,6 +176,12 @@ class Store:
         table = self.table(tracks_name(self.model(digest).digest))
         return set(table.search().select(["track_id"]).to_arrow().column("track_id").to_pylist())
 
+    def durations_s(self) -> dict[str, float]:
+        """Seconds of every track of the active model."""
+        rows = self.tracks_table.search().select(["track_id", "duration_s"]).to_arrow()
+        columns = rows.to_pydict()
+        return dict(zip(columns["track_id"], columns["duration_s"], strict=True))
+
     def track_vectors(self, digest: str | None = None) -> TrackTable:
         """All tracks of a model (the active one unless given), ordered by id."""
         model = self.model(digest)
@@ -182,8 +189,8 @@ class Store:
         tags = [rows.column(name).to_pylist() for name in ("title", "artist", "album", "year")]
         return TrackTable(
             track_ids=rows.column("track_id").to_pylist(),
-            vectors=_array(rows, "vector", (len(PARTS), model.dim)),
-            presence=_array(rows, "presence", (len(PARTS),)),
+            vectors=_vectors(rows, model.dim),
+            presence=_presence(rows),
             duration_s=rows.column("duration_s").to_numpy(),
             segments=rows.column("segments").to_numpy(),
             tags=[Tags(*values) for values in zip(*tags, strict=True)],
@@ -197,7 +204,7 @@ class Store:
 
         model = self.model(digest)
         found: dict[str, PartEmbeddings] = {}
-        for ids in _chunks(track_ids):
+        for ids in chunks(track_ids):
             where = in_list("track_id", ids)
             table = self.table(segments_name(model.digest))
             rows = table.search().where(where).to_arrow()
@@ -205,14 +212,14 @@ class Store:
             tracks = self.table(tracks_name(model.digest)).search().where(where)
             tracks = tracks.select(["track_id", "duration_s"]).to_arrow().to_pydict()
             seconds = dict(zip(tracks["track_id"], tracks["duration_s"], strict=True))
-            embeddings = _array(rows, "vector", (len(PARTS), model.dim))
-            presence = _array(rows, "presence", (len(PARTS),))
+            embeddings = _vectors(rows, model.dim)
+            presence = _presence(rows)
             start_s = rows.column("start_s").to_numpy()
             end_s = rows.column("end_s").to_numpy()
             owners = np.asarray(rows.column("track_id").to_pylist(), dtype=object)
             bounds = np.flatnonzero(owners[1:] != owners[:-1]) + 1
             edges = [0, *bounds.tolist(), len(owners)]
-            for first, last in zip(edges[:-1], edges[1:], strict=True):
+            for first, last in pairwise(edges):
                 if first == last or owners[first] not in seconds:
                     continue  # no rows, or segments whose run was killed before their track
                 found[owners[first]] = PartEmbeddings(
@@ -243,10 +250,7 @@ def tracks_schema(dim: int) -> pa.Schema:
 
     return pa.schema(
         [
-            pa.field("track_id", pa.string(), nullable=False),
-            ("vector", pa.list_(pa.float32(), len(PARTS) * dim)),
-            ("presence", pa.list_(pa.float32(), len(PARTS))),
-            *((name, pa.float32()) for name in PRESENCE_COLUMNS),
+            *_embedding_fields(dim),
             ("duration_s", pa.float64()),
             ("segments", pa.int32()),
             ("title", pa.string()),
@@ -262,18 +266,28 @@ def segments_schema(dim: int) -> pa.Schema:
 
     return pa.schema(
         [
-            pa.field("track_id", pa.string(), nullable=False),
+            *_embedding_fields(dim),
             ("segment", pa.int32()),
             ("start_s", pa.float64()),
             ("end_s", pa.float64()),
-            ("vector", pa.list_(pa.float32(), len(PARTS) * dim)),
-            ("presence", pa.list_(pa.float32(), len(PARTS))),
         ]
     )
 
 
+def _embedding_fields(dim: int) -> list[tuple[str, pa.DataType]]:
+    """What both tables hold; ``model_digest`` repeats what the table's name says."""
+    import pyarrow as pa
+
+    return [
+        ("track_id", pa.string()),
+        ("model_digest", pa.string()),
+        ("vector", pa.list_(pa.float32(), len(PARTS) * dim)),
+        *((name, pa.float32()) for name in PRESENCE_COLUMNS),
+    ]
+
+
 def in_list(column: str, values: Iterable[str]) -> str:
-    """SQL for a LanceDB filter; quotes in values are doubled."""
+    """SQL condition for a LanceDB filter."""
     return f"{column} IN ({', '.join(quoted(value) for value in values)})"
 
 
@@ -282,14 +296,19 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[str], size: int = 500) -> Iterator[list[str]]:
+    """Distinct values in order, as lists short enough for one condition."""
     ordered = sorted(set(values))
-    for first in range(0, len(ordered), _IDS_PER_QUERY):
-        yield ordered[first : first + _IDS_PER_QUERY]
+    for first in range(0, len(ordered), size):
+        yield ordered[first : first + size]
 
 
-def _array(rows: pa.Table, column: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A fixed-size-list column as float32 [rows, *shape]."""
-    chunks = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in rows.column(column).chunks]
-    flat = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
-    return flat.astype(np.float32, copy=False).reshape(len(rows), *shape)
+def _vectors(rows: pa.Table, dim: int) -> np.ndarray:
+    """float32 [rows, parts=5, dim]."""
+    flat = rows.column("vector").combine_chunks().flatten().to_numpy()
+    return flat.reshape(len(rows), len(PARTS), dim)
+
+
+def _presence(rows: pa.Table) -> np.ndarray:
+    """float32 [rows, parts=5]."""
+    return np.stack([rows.column(name).to_numpy() for name in PRESENCE_COLUMNS], axis=1)

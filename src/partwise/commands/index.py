@@ -1,0 +1,217 @@
+"""``partwise index``: hear folders into the library."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+
+from partwise.errors import PartwiseError
+from partwise.library.paths import shown
+from partwise.library.reports import IndexSummary, Progress, duration_text
+
+_LISTED_FAILURES = 10
+_FIRST_LINE_S = 10.0
+_LINE_EVERY_S = 30.0
+
+
+def index(
+    folders: list[Path] = typer.Argument(
+        ..., metavar="FOLDER...", help="Folders of recordings; single files work too."
+    ),
+    library: Path | None = typer.Option(
+        None, "--library", metavar="DIR", help="The library's folder (default: PARTWISE_LIBRARY)."
+    ),
+    jobs: int | None = typer.Option(
+        None, "--jobs", metavar="N", help="Worker processes (default: one per core)."
+    ),
+    nice: int = typer.Option(
+        0, "--nice", metavar="N", help="Niceness of the workers, 0 to 19: 19 yields to all else."
+    ),
+    prune: bool = typer.Option(
+        False, "--prune", help="Forget files below the folders that are gone."
+    ),
+    retry_failed: bool = typer.Option(
+        False, "--retry-failed", help="Try files again that failed before."
+    ),
+    model: Path | None = typer.Option(
+        None,
+        "--model",
+        metavar="PATH",
+        help="An ONNX model to hear with (default: the shipped one).",
+    ),
+) -> int:
+    """Hear every recording in one or more folders.
+
+    Only what is new or has changed is heard. A run can be interrupted, even killed, at any moment:
+    the same command goes on from there.
+    """
+    from partwise.library.library import Library
+
+    target = Library(library)
+    with _stopping() as stopped, _reporting() as reporter:
+        summary = target.index(
+            folders,
+            jobs=jobs,
+            nice=nice,
+            prune=prune,
+            retry_failed=retry_failed,
+            model=model,
+            reporter=reporter,
+            stop=stopped.event,
+        )
+    option = "" if library is None else f" --library {shown(library)}"
+    for line in summary_lines(summary, f"partwise status{option} --failed"):
+        print(line)
+    if summary.interrupted:
+        print(
+            f"partwise: interrupted with {summary.left} files left;"
+            " the same command goes on from here",
+            file=sys.stderr,
+        )
+        return 128 + stopped.number
+    if not (summary.usable or summary.missing or summary.pruned):
+        names = ", ".join(shown(folder) for folder in folders)
+        raise PartwiseError(f"nothing usable in {names}: every file failed")
+    return 0
+
+
+def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
+    """The end of a run in words: counts, then what failed and why."""
+    copies = f" ({summary.copies} with content known already)" if summary.copies else ""
+    counts = [
+        f"indexed {summary.indexed}{copies}",
+        f"unchanged {summary.unchanged}",
+        f"moved {summary.moved}",
+        f"failed {summary.failed}",
+        f"failed earlier {summary.failed_earlier}",
+        f"missing {summary.missing}",
+        *([f"pruned {summary.pruned}"] if summary.pruned else []),
+    ]
+    line = f"{', '.join(counts)}; took {summary.seconds:.1f} s"
+    if summary.audio_s:
+        line += f" for {duration_text(summary.audio_s)} of audio"
+    lines = [line]
+    if summary.replaced:
+        lines.append("the new model has heard everything and answers from now on")
+    if summary.waiting:
+        lines.append(
+            f"the old model goes on answering: {len(summary.waiting)} of its files cannot be"
+            f" reached, such as {summary.waiting[0]}; --prune gives them up"
+        )
+    for row in summary.failures[:_LISTED_FAILURES]:
+        lines.append(f"  {row.shown_path}: {row.reason}")
+    if len(summary.failures) > _LISTED_FAILURES:
+        lines.append(f"  and {len(summary.failures) - _LISTED_FAILURES} more")
+    if summary.failed or summary.failed_earlier:
+        lines.append(f"all failures with their reasons: {status_command}")
+    return lines
+
+
+class _Stopped:
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.number = int(signal.SIGINT)
+
+
+@contextmanager
+def _stopping() -> Iterator[_Stopped]:
+    """The first Ctrl-C (or SIGTERM, SIGHUP) asks for an orderly end, the second one insists."""
+    stopped = _Stopped()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stopped.event.is_set():
+            raise KeyboardInterrupt
+        stopped.number = number
+        stopped.event.set()
+
+    former: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # nohup and the like have the signal ignored: leave it so.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                former[number] = signal.signal(number, handle)
+    try:
+        yield stopped
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _reporting() -> Iterator[_Lines | _Bar]:
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+class _Lines:
+    """Progress for a log: a line now and then."""
+
+    def __init__(self) -> None:
+        self._next_s = time.monotonic() + _FIRST_LINE_S
+
+    def say(self, sentence: str) -> None:
+        print(sentence, file=sys.stderr, flush=True)
+
+    def update(self, progress: Progress) -> None:
+        if time.monotonic() < self._next_s or progress.files_done == progress.files_total:
+            return
+        self._next_s = time.monotonic() + _LINE_EVERY_S
+        files = f"{progress.files_done} of {progress.files_total} files"
+        self.say(f"{files}, {_rate(progress)}{_left(progress)}")
+
+
+class _Bar:
+    """Progress for a terminal, on standard error."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._progress = RichProgress(
+            BarColumn(),
+            TextColumn("{task.completed} of {task.total} files{task.fields[rest]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: Any = None
+
+    def say(self, sentence: str) -> None:
+        self._progress.console.print(sentence, markup=False, highlight=False)
+
+    def update(self, progress: Progress) -> None:
+        rest = f", {_rate(progress)}{_left(progress)}"
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task("", total=progress.files_total, rest=rest)
+        self._progress.update(self._task, completed=progress.files_done, rest=rest)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def _rate(progress: Progress) -> str:
+    return f"{progress.rate:.0f} x real time"
+
+
+def _left(progress: Progress) -> str:
+    # The first seconds go to starting the workers and say nothing about the rest.
+    if progress.left_s is None or progress.elapsed_s < 3:
+        return ""
+    return f", about {duration_text(progress.left_s)} left"

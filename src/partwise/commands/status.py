@@ -1,0 +1,120 @@
+"""``partwise status``: what the library holds, and what it could not hear."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from partwise.library.ledger import LedgerRow
+from partwise.library.manifest import ModelInfo
+from partwise.library.overview import LibraryStatus
+from partwise.library.paths import shown
+from partwise.library.reports import duration_text
+from partwise.parts import PARTS
+
+_LISTED = 20
+
+
+def status(
+    library: Path | None = typer.Option(
+        None, "--library", metavar="DIR", help="The library's folder (default: PARTWISE_LIBRARY)."
+    ),
+    failed: bool = typer.Option(False, "--failed", help="List every failure, and nothing else."),
+    as_json: bool = typer.Option(
+        False,
+        "--json",
+        help="For programs. A path that is not valid text is written as a file:// address.",
+    ),
+) -> int:
+    """Show what the library holds, and which files failed and why."""
+    from partwise.library.library import Library
+
+    state = Library.open(library).status()
+    if as_json:
+        print(json.dumps(_json(state), indent=2))
+    elif failed:
+        for row in state.failed:
+            print(_line(row))
+    else:
+        option = "" if library is None else f" --library {shown(library)}"
+        print("\n".join(_lines(state, f"partwise status{option} --failed")))
+    return 0
+
+
+def _lines(state: LibraryStatus, failed_command: str) -> list[str]:
+    lines = [
+        f"library   {shown(state.folder)} ({_size(state.bytes_on_disk)})",
+        f"model     {state.model.digest}, {len(PARTS)} parts of {state.model.dim} dimensions",
+        f"heard     {state.tracks} tracks, {state.segments} segments,"
+        f" {duration_text(state.audio_s) if state.audio_s else '0 s'}",
+        f"files     {state.indexed} indexed, {len(state.failed)} failed,"
+        f" {len(state.missing)} missing",
+    ]
+    if state.replacement is not None:
+        change = state.replacement
+        lines.append(
+            f"change    {change.files_done} of {change.files_total} files are re-embedded by the"
+            f" model {change.model.digest}; `partwise index` goes on with it"
+        )
+    for title, rows in (
+        ("failed", state.failed),
+        ("missing (index with --prune to forget them)", state.missing),
+        ("indexed, but", state.noted),
+    ):
+        if not rows:
+            continue
+        lines += ["", f"{title}:", *(f"  {_line(row)}" for row in rows[:_LISTED])]
+        if len(rows) > _LISTED:
+            all_of_them = f": {failed_command}" if rows is state.failed else ""
+            lines.append(f"  and {len(rows) - _LISTED} more{all_of_them}")
+    return lines
+
+
+def _line(row: LedgerRow) -> str:
+    return f"{row.shown_path}: {row.reason}" if row.reason else row.shown_path
+
+
+def _json(state: LibraryStatus) -> dict[str, Any]:
+    change = state.replacement
+    return {
+        "library": shown(state.folder),
+        "model": _model(state.model),
+        "replacement": change
+        and {
+            "model": _model(change.model),
+            "files_done": change.files_done,
+            "files_total": change.files_total,
+        },
+        "tracks": state.tracks,
+        "segments": state.segments,
+        "audio_s": round(state.audio_s, 3),
+        "bytes_on_disk": state.bytes_on_disk,
+        "files": {
+            "indexed": state.indexed,
+            "failed": len(state.failed),
+            "missing": len(state.missing),
+        },
+        "failed": [{"path": row.path, "reason": row.reason} for row in state.failed],
+        "missing": [row.path for row in state.missing],
+        "notes": [{"path": row.path, "note": row.reason} for row in state.noted],
+    }
+
+
+def _model(model: ModelInfo) -> dict[str, Any]:
+    return {
+        "digest": model.digest,
+        "dim": model.dim,
+        "segment_s": model.segment_s,
+        "hop_s": model.hop_s,
+    }
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"

@@ -1,0 +1,69 @@
+"""What the library holds, in numbers, and which files it could not hear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from partwise.library.ledger import LedgerRow, State
+from partwise.library.manifest import ModelInfo
+from partwise.library.store import Store
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A new model that has not heard everything yet. files_done of files_total by the new one."""
+
+    model: ModelInfo
+    files_done: int
+    files_total: int
+
+
+@dataclass(frozen=True)
+class LibraryStatus:
+    """A library at a glance.
+
+    folder : where it is. model : what answers searches. replacement : what will, or None.
+    tracks, segments : counts of the active model. audio_s : seconds of all tracks together.
+    bytes_on_disk : size of the folder.
+    indexed : number of files that answer. failed, missing, noted : rows of the other files, and
+    of indexed files with a note, by path.
+    """
+
+    folder: Path
+    model: ModelInfo
+    replacement: Replacement | None
+    tracks: int
+    segments: int
+    audio_s: float
+    bytes_on_disk: int
+    indexed: int
+    failed: list[LedgerRow]
+    missing: list[LedgerRow]
+    noted: list[LedgerRow]
+
+
+def overview(store: Store) -> LibraryStatus:
+    """Read the whole ledger and count."""
+    rows = [row for _, row in sorted(store.ledger().items())]
+    indexed = [row for row in rows if row.state is State.INDEXED]
+    manifest = store.manifest
+    replacement = None
+    if manifest.pending is not None:
+        done = store.track_ids(manifest.pending.digest)
+        count = sum(row.content_hash in done for row in indexed)
+        replacement = Replacement(manifest.pending, count, len(indexed))
+    durations_s = store.durations_s()
+    return LibraryStatus(
+        folder=store.folder,
+        model=manifest.active,
+        replacement=replacement,
+        tracks=len(durations_s),
+        segments=store.segments_table.count_rows(),
+        audio_s=sum(durations_s.values()),
+        bytes_on_disk=store.size_on_disk(),
+        indexed=len(indexed),
+        failed=[row for row in rows if row.state is State.FAILED],
+        missing=[row for row in rows if row.state is State.MISSING],
+        noted=[row for row in indexed if row.reason],
+    )
