@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -49,18 +50,21 @@ def print_hits(console: Console, query: Query, weights: PartWeights, hits: Seque
         heading.append(f"{part:<{_PART_WIDTH}}  ", style=_style(part, wanted))
     heading.append("moments" if single else "")
     _line(console, heading)
+    told = False
     for hit in hits:
-        _print_hit(console, hit, wanted, single, blocks)
-    sign = "≈" if blocks else "~"
-    if single:
-        meaning = f"{_pair('1:10', '0:35', sign)} = 1:10 there is like 0:35 here"
-        _line(console, Text(f"second line: presence; {meaning}", style="dim"))
-    else:
-        _line(console, Text("second line: presence", style="dim"))
+        if not told and not set(wanted) <= set(hit.parts):
+            told = True
+            note = f"from here on, not all of {', '.join(wanted)} can be heard together"
+            if len(wanted) == 1:
+                note = f"from here on, no {wanted[0]} can be heard"
+            _line(console, Text(f"{_MARGIN}{note}", style="dim italic"))
+        _print_hit(console, query, hit, wanted, single, blocks)
+    meaning = f"time in the query {'≈' if blocks else '~'} time in the hit"
+    _line(console, Text(f"% is presence in the hit; moments: {meaning}", style="dim"))
 
 
 def _print_hit(
-    console: Console, hit: Hit, wanted: Sequence[Part], single: bool, blocks: bool
+    console: Console, query: Query, hit: Hit, wanted: Sequence[Part], single: bool, blocks: bool
 ) -> None:
     sign = "≈" if blocks else "~"
     times = [
@@ -73,11 +77,13 @@ def _print_hit(
     for part in PARTS:
         similarity, presence = hit.similarities[part.index], hit.presence[part.index]
         style = _style(part, wanted)
-        if part in hit.parts:
-            cell = f"{bar(similarity, blocks=blocks)} {_number(similarity)}"
-            first.append(f"{cell:<{_PART_WIDTH}}  ", style=style)
+        if part not in hit.parts:
+            cell, style = "absent", "dim"
+        elif part not in query.parts:  # heard here, but there is nothing to compare it with
+            cell = "-"
         else:
-            first.append(f"{'absent':<{_PART_WIDTH}}  ", style="dim")
+            cell = f"{bar(similarity, blocks=blocks)} {_number(similarity)}"
+        first.append(f"{cell:<{_PART_WIDTH}}  ", style=style)
         percent = f"{round(100 * presence)}%"
         second.append(f"{percent:<{_PART_WIDTH}}  ", style="dim")
     for line, time in zip((first, second), [*times, "", ""], strict=False):
@@ -114,7 +120,7 @@ def as_json(
     ``weights``     by part
     ``model``       digest of the model
     ``hits``        best first: ``rank``, ``score``, ``track_id``, ``path``, ``paths`` (all files
-                    of this content), ``similarities`` by part (null where the part is absent),
+                    of this content), ``similarities`` by part (null where absent in either),
                     ``presence`` by part, ``moments`` (``start_s``, ``end_s`` in the hit,
                     ``score``, and ``query``: name, parts, start_s, end_s), ``tags`` (title,
                     artist, album, year), ``duration_s``, ``alike`` (files folded into this hit)
@@ -146,7 +152,9 @@ def as_json(
                 "path": path_to_text(hit.path),
                 "paths": [path_to_text(path) for path in hit.paths],
                 "similarities": {
-                    str(part): hit.similarities[part.index] if part in hit.parts else None
+                    str(part): hit.similarities[part.index]
+                    if part in hit.parts and part in query.parts
+                    else None
                     for part in PARTS
                 },
                 "presence": _by_part(hit.presence),
@@ -212,9 +220,9 @@ def _sides(moment: Moment, sign: str) -> str:
     """``drums of a.mp3 1:10, bass of b.mp3 0:20 ≈ 0:35``; the parts only where songs differ."""
     several = len(moment.query) > 1
     sides = [
-        f"{' and '.join(side.parts)} of {side.name} {clock(side.start_s)}"
+        f"{' and '.join(side.parts)} of {Path(side.name).name} {clock(side.start_s)}"
         if several
-        else f"{side.name} {clock(side.start_s)}"
+        else f"{Path(side.name).name} {clock(side.start_s)}"
         for side in moment.query
     ]
     return f"{', '.join(sides)} {sign} {clock(moment.start_s)}"

@@ -20,7 +20,7 @@ from partwise.library.catalogue import Track, existing, read_catalogue, select
 from partwise.library.duplicates import ALIKE_SIMILARITY, alike
 from partwise.library.moments import Moment, best_moments
 from partwise.library.query import Query
-from partwise.library.songs import Song, build_query
+from partwise.library.songs import Song, Songs, build_query
 from partwise.library.store import in_list
 from partwise.library.tags import Tags
 from partwise.library.vector_index import Method, VectorIndex, open_index
