@@ -130,7 +130,7 @@ class PartEncoder(nn.Module):
         mask_logits = self.mask_head(h)  # [batch, parts, frames / 8, bands / 8]
         masks = torch.softmax(mask_logits.float(), dim=1)
         c = self.content(h).float()  # [batch, pooled, frames / 8, bands / 8]
-        batch = len(c)
+        batch = c.shape[0]  # not len(c): the ONNX tracer would take it for a constant
         mass = masks.mean(dim=2)  # [batch, parts, rows]: how much of each row is the part's
         weights = masks / (masks.sum(dim=2, keepdim=True) + 1e-3)
         # Pool over time under each part's mask; a matmul per row: [rows, parts, t] x [rows, t, c].

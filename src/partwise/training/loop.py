@@ -11,7 +11,8 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def train(
     run = {"recipe": asdict(recipe), "data_digest": bank.digest, "mel": asdict(bank.mel)}
     state = _resume(out, run, model, average, optimiser, device)
     step, used_s = state["step"], state["used_s"]
-    mixer = PseudoMixer(bank, recipe.mix, seed=recipe.seed * 1_000_003 + step)
+    batches = _prefetched(PseudoMixer(bank, recipe.mix, seed=recipe.seed * 1_000_003 + step))
     model.train()
     budget_s = minutes * 60.0
     saved_s = used_s
@@ -100,7 +101,7 @@ def train(
             rate = _learning_rate(recipe, step, used_s / budget_s)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            losses = train_step(model, optimiser, mixer.draw(), recipe, device)
+            losses = train_step(model, optimiser, next(batches), recipe, device)
             _average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
             step += 1
             for name, value in losses.items():
@@ -159,6 +160,16 @@ def train_step(
     named = dict(zip([str(part) for part in PARTS], contrastive, strict=True))
     named |= {"loss": loss, "presence": presence, "masks": masks}
     return {name: float(value.detach()) for name, value in named.items()}
+
+
+def _prefetched(mixer: PseudoMixer) -> Iterator[Batch]:
+    """The mixer's batches, the next one drawn on another core while this one is learnt from."""
+    with ThreadPoolExecutor(1) as drawer:
+        upcoming = drawer.submit(mixer.draw)
+        while True:
+            batch = upcoming.result()
+            upcoming = drawer.submit(mixer.draw)
+            yield batch
 
 
 def _learning_rate(recipe: Recipe, step: int, used: float) -> float:

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from partwise.datasets.stems import find_pieces
+from partwise.evaluation.presence import average_precision, best_threshold, presence_samples
+from stem_folder import RATE_HZ, write_stem_folder
+
+
+def test_average_precision_is_scikit_learns():
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    truth = rng.random(200) < 0.4
+    told = truth * 0.3 + rng.random(200)
+    assert average_precision(told, truth) == pytest.approx(
+        metrics.average_precision_score(truth, told)
+    )
+
+
+def test_threshold_separates():
+    truth = np.repeat([True, False], 50)
+    told = np.concatenate([np.linspace(0.6, 1.0, 50), np.linspace(0.0, 0.3, 50)])
+    assert 0.3 < best_threshold(told, truth) <= 0.6
+
+
+def test_truth_follows_the_stems(tmp_path):
+    pieces = find_pieces(write_stem_folder(tmp_path / "stems", pieces=5, seconds=4.0))
+
+    def embed(samples):
+        return np.zeros((1, 5, 1)), np.full((1, 5), 0.5)
+
+    told, truth = presence_samples(pieces, RATE_HZ, embed, mixes=60, segment_s=1.0)
+    assert told.shape == truth.shape
+    assert 0.3 < truth.mean() < 0.95
+    assert truth.any(axis=1).all()

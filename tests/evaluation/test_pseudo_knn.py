@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from partwise import PARTS, Part, PartwiseError
+from partwise.datasets.stems import find_pieces
+from partwise.evaluation.pseudo_knn import (
+    Segments,
+    StemReader,
+    draw_pseudo_mixes,
+    embed_pseudo_mixes,
+    is_silent_stem,
+    knn_correct,
+    knn_score,
+)
+from stem_folder import RATE_HZ, write_stem_folder
+
+
+def clusters(labels, per_label, mixes, spread, seed=0):
+    """Segments around one point per label, in each of five subspaces alike."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((labels, 5, 16))
+    label = np.repeat(np.arange(labels), per_label)
+    noise = spread * rng.standard_normal((len(label), 5, 16))
+    mix = np.concatenate(
+        [np.arange(per_label) * mixes // per_label + n * mixes for n in range(labels)]
+    )
+    return Segments(
+        (centres[label] + noise).astype(np.float32), np.ones((len(label), 5)), label, mix
+    )
+
+
+def test_knn_is_scikit_learns():
+    neighbors = pytest.importorskip("sklearn.neighbors")
+    segments = clusters(6, 12, 4, spread=1.5)
+    x, label, mix = segments.embeddings[:, 0], segments.label, segments.mix
+    expected = []
+    for i in range(len(label)):
+        others = mix != mix[i]
+        model = neighbors.KNeighborsClassifier(5).fit(x[others], label[others])
+        expected.append(model.predict(x[i : i + 1])[0] == label[i])
+    np.testing.assert_array_equal(knn_correct(x, label, mix), expected)
+    assert 0.3 < np.mean(expected) < 1.0  # neither trivial nor hopeless
+
+
+def test_perfect_embeddings_score_100_and_shuffled_labels_chance():
+    segments = clusters(20, 12, 4, spread=0.01)
+    assert knn_score(segments, Part.BASS, 10).accuracy == 1.0
+    rng = np.random.default_rng(0)
+    shuffled = Segments(
+        segments.embeddings, segments.presence, rng.permutation(segments.label), segments.mix
+    )
+    score = knn_score(shuffled, Part.BASS, 10, draws=40)
+    assert score.chance == 0.1
+    assert abs(score.accuracy - 0.1) < 0.05
+
+
+def test_segments_of_one_mix_do_not_vote_for_each_other():
+    """Embeddings that know only the mix must not win."""
+    rng = np.random.default_rng(0)
+    mix = np.repeat(np.arange(40), 4)
+    vectors = rng.standard_normal((40, 16))[mix] + 0.01 * rng.standard_normal((160, 16))
+    correct = knn_correct(vectors, mix // 4, mix)
+    assert correct.mean() < 0.3
+
+
+def test_mixes_hold_the_label_and_strangers(tmp_path):
+    pieces = find_pieces(write_stem_folder(tmp_path / "stems", pieces=8, seconds=2.0))
+    drawn = draw_pseudo_mixes(pieces, Part.DRUMS, 5, 4, np.random.default_rng(0))
+    assert len(drawn) == 20
+    for mix in drawn:
+        assert len(set(mix.sources.values())) == len(mix.sources) == 5
+        assert all(part in pieces[index].stems for part, index in mix.sources.items())
+    targets = {mix.label: mix.sources[Part.DRUMS] for mix in drawn}
+    assert len(set(targets.values())) == 5
+    with pytest.raises(PartwiseError, match="8 labels need as many pieces with guitar"):
+        draw_pseudo_mixes(pieces, Part.GUITAR, 8, 4, np.random.default_rng(0))
+
+
+def test_the_whole_protocol_on_tones(tmp_path):
+    """An 'encoder' that reads the loudest frequency of the part's register finds the piece."""
+    pieces = find_pieces(write_stem_folder(tmp_path / "stems", pieces=6, seconds=4.0))
+    reader = StemReader(pieces, RATE_HZ)
+    drawn = draw_pseudo_mixes(pieces, Part.BASS, 5, 4, np.random.default_rng(0))
+
+    def embed(samples):
+        spectrum = np.abs(np.fft.rfft(samples, axis=1))[:, : samples.shape[1] // 150]
+        vectors = np.zeros((len(samples), 5, 1), dtype=np.float32)
+        vectors[:, Part.BASS.index, 0] = spectrum.argmax(axis=1)
+        return vectors, np.ones((len(samples), 5))
+
+    segments = embed_pseudo_mixes(drawn, reader, embed, segment_s=1.0)
+    assert len(segments.label) == 5 * 4 * 4
+    assert knn_score(segments, Part.BASS, 5).accuracy > 0.95
+    assert knn_score(segments, Part.BASS, 5, read=Part.DRUMS).accuracy < 0.5
+    with pytest.raises(PartwiseError, match="9 labels were asked for, 5 are there"):
+        knn_score(segments, Part.BASS, 9)
+
+
+def test_silence_rule():
+    loud = np.random.default_rng(0).standard_normal(1000)
+    assert not is_silent_stem(loud)
+    assert is_silent_stem(np.concatenate([loud[:750], np.zeros(250)]))
+    assert len(PARTS) == 5

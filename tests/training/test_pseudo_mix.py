@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from partwise import PARTS, Part, PartwiseError  # noqa: E402
+from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.training.pseudo_mix import MixSettings, PseudoMixer  # noqa: E402
+from partwise.training.stem_bank import StemBank  # noqa: E402
+from stem_folder import write_stem_folder  # noqa: E402
+
+SETTINGS = MixSettings(songs=4, views=3, seconds=2.0)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    folder = write_stem_folder(tmp_path_factory.mktemp("stems"))
+    return StemBank.build(folder, MelSettings(), jobs=1)
+
+
+def test_bank_holds_every_stem(bank):
+    assert {str(part): len(bank.stems[part]) for part in PARTS} == {
+        "drums": 6,
+        "bass": 6,
+        "piano": 6,
+        "guitar": 5,
+        "other": 6,
+    }
+    for stem in bank.stems[Part.BASS]:
+        assert stem.frames == 1 + int(8.0 * 22050) // 512
+        rows = bank.rows[stem.first : stem.first + stem.frames].astype(float)
+        assert rows.mean(axis=0).argmax() < 8  # it is a bass
+
+
+def test_bank_is_computed_once(bank, tmp_path):
+    folder = write_stem_folder(tmp_path / "stems", pieces=3)
+    first = StemBank.build(folder, MelSettings(), jobs=1)
+    calls = []
+    again = StemBank.build(folder, MelSettings(), jobs=1, progress=lambda *a: calls.append(a))
+    assert calls == []
+    assert again.digest == first.digest != bank.digest
+
+
+def test_folder_without_stems_gets_a_sentence(tmp_path):
+    with pytest.raises(PartwiseError, match="no <piece>/stems"):
+        StemBank.build(tmp_path, MelSettings(), jobs=1)
+    with pytest.raises(PartwiseError, match="does not exist"):
+        StemBank.build(tmp_path / "none", MelSettings(), jobs=1)
+
+
+def test_each_part_has_every_label_views_times(bank):
+    batch = PseudoMixer(bank, SETTINGS, seed=1).draw()
+    assert batch.log_mel.shape == (12, 88, 96)
+    assert batch.shares.shape == (12, 5, 11, 12)
+    for part in PARTS:
+        _, counts = np.unique(batch.labels[:, part.index], return_counts=True)
+        assert counts.tolist() == [3] * 4
+
+
+def test_parts_are_shuffled_against_each_other(bank):
+    labels = PseudoMixer(bank, replace(SETTINGS, songs=5), seed=1).draw().labels.numpy()
+    pairs = {(int(a), int(b)) for a, b in labels[:, :2]}
+    assert len(pairs) > 5  # were they aligned, there would be one pair per song
+
+
+def test_same_seed_same_batch(bank):
+    a, b, c = (PseudoMixer(bank, SETTINGS, seed=s).draw() for s in (7, 7, 8))
+    torch.testing.assert_close(a.log_mel, b.log_mel)
+    assert not torch.equal(a.log_mel, c.log_mel)
+
+
+def test_absent_parts_are_silent_and_somebody_always_plays(bank):
+    batch = PseudoMixer(bank, replace(SETTINGS, songs=5, views=10, keep=(0.0, 0.3)), 3).draw()
+    assert batch.present.any(dim=1).all()
+    assert not batch.present.all()
+    assert torch.all(batch.shares.sum(dim=(2, 3))[~batch.present] < 11 * 12 * 0.2)
+    assert torch.all(batch.shares.sum(dim=1) <= 1 + 1e-4)
+
+
+def test_alone_means_all_of_the_power(bank):
+    batch = PseudoMixer(bank, replace(SETTINGS, keep=(0.0, 0.0)), seed=4).draw()
+    assert torch.all(batch.present.sum(dim=1) == 1)
+    assert batch.shares[batch.present].mean() > 0.99
