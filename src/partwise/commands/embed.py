@@ -1,0 +1,141 @@
+"""``partwise embed``: part embeddings of recordings as a NumPy file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from partwise.audio.decode import RecordingError, path_text
+from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
+from partwise.embedding.embeddings import PartEmbeddings
+from partwise.embedding.encoder import Encoder, Progress, load_encoder
+from partwise.errors import PartwiseError
+from partwise.parts import PARTS
+
+# More threads than this do not make one file faster.
+_MOST_THREADS = 4
+
+
+def embed(
+    files: list[Path] = typer.Argument(..., metavar="FILE...", help="Recordings."),
+    out: Path = typer.Option(..., "--out", metavar="FILE.npz", help="Where to write."),
+    segment_s: float = typer.Option(SEGMENT_S, "--segment-s", help="Length of a segment."),
+    hop_s: float = typer.Option(HOP_S, "--hop-s", help="From one segment's start to the next's."),
+    model: Path | None = typer.Option(
+        None, "--model", metavar="FILE.onnx", help="Another model than the one that is built in."
+    ),
+) -> None:
+    """Write the part embeddings of every segment of one or more recordings.
+
+    The file holds, for n segments of all recordings in the order given: path [n], start_s [n],
+    end_s [n], embeddings [n, 5, dim] (unit norm, or zeros where the part is absent), presence
+    [n, 5]; and parts [5], model_digest.
+
+    A recording that cannot be used is named on stderr and left out; if none can be used, nothing
+    is written and the exit code is 2.
+    """
+    check_segmentation(segment_s, hop_s)
+    _check_out(out)
+    encoder = load_encoder(model, threads=min(_MOST_THREADS, os.cpu_count() or 1))
+    heard: list[tuple[Path, PartEmbeddings]] = []
+    with _progress(len(files)) as begin:
+        for path in files:
+            try:
+                found = encoder.embed_file(path, segment_s, hop_s, begin(path))
+            except RecordingError as error:
+                if len(files) == 1:
+                    raise
+                print(f"partwise: {error}", file=sys.stderr)
+                continue
+            for note in found.notes:
+                print(f"partwise: {path_text(path)}: {note}", file=sys.stderr)
+            heard.append((path, found))
+    if not heard:
+        raise PartwiseError(f"none of the {len(files)} files can be used: nothing was written")
+    segments = _write(out, encoder, heard)
+    print(f"wrote {path_text(out)}: segments {segments}, files {len(heard)} of {len(files)}")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    if out.is_dir():
+        raise PartwiseError(f"--out {path_text(out)} is a folder: name a file in it")
+    if not out.parent.is_dir():
+        raise PartwiseError(f"--out {path_text(out)}: there is no folder {path_text(out.parent)}")
+
+
+def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]) -> int:
+    """Write all at once or not at all; returns how many segments."""
+    pieces = [found for _, found in heard]
+    # Bytes of a name that are not UTF-8 stand as surrogates: os.fsencode gives the name back.
+    paths = [os.fspath(path) for path, found in heard for _ in range(len(found))]
+    arrays: dict[str, Any] = {
+        "path": np.array(paths),
+        "start_s": np.concatenate([piece.start_s for piece in pieces]),
+        "end_s": np.concatenate([piece.end_s for piece in pieces]),
+        "embeddings": np.concatenate([piece.embeddings for piece in pieces]),
+        "presence": np.concatenate([piece.presence for piece in pieces]),
+        "parts": np.array([str(part) for part in PARTS]),
+        "model_digest": np.array(encoder.digest),
+    }
+    unfinished: str | None = None
+    try:
+        descriptor, unfinished = tempfile.mkstemp(".part", ".partwise-", out.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, **arrays)
+        os.chmod(unfinished, 0o666 & ~_umask())  # mkstemp's files are for their owner alone
+        os.replace(unfinished, out)
+        unfinished = None
+    except OSError as error:
+        raise PartwiseError(
+            f"--out {path_text(out)} cannot be written ({error.strerror})"
+        ) from None
+    finally:
+        if unfinished is not None:
+            os.unlink(unfinished)
+    return len(paths)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def _progress(files: int) -> Iterator[Any]:
+    """A bar on a terminal, nothing elsewhere. Gives a function: path -> progress of that file."""
+    if not sys.stderr.isatty():
+        yield lambda path: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[seconds]:,.0f} s of {task.description}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=files, seconds=0.0)
+        begun = -1
+
+        def begin(path: Path) -> Progress:
+            nonlocal begun
+            begun += 1
+            name = escape(path_text(path.name))
+            bar.update(task, completed=begun, description=name, seconds=0.0)
+            return lambda seconds: bar.update(task, seconds=seconds)
+
+        yield begin
