@@ -24,8 +24,9 @@ def clusters(labels, per_label, mixes, spread, seed=0):
     mix = np.concatenate(
         [np.arange(per_label) * mixes // per_label + n * mixes for n in range(labels)]
     )
+    moment = np.tile(np.arange(per_label) % (per_label // mixes), labels)
     return Segments(
-        (centres[label] + noise).astype(np.float32), np.ones((len(label), 5)), label, mix
+        (centres[label] + noise).astype(np.float32), np.ones((len(label), 5)), label, mix, moment
     )
 
 
@@ -38,7 +39,7 @@ def test_knn_is_scikit_learns():
         others = mix != mix[i]
         model = neighbors.KNeighborsClassifier(5).fit(x[others], label[others])
         expected.append(model.predict(x[i : i + 1])[0] == label[i])
-    np.testing.assert_array_equal(knn_correct(x, label, mix), expected)
+    np.testing.assert_array_equal(knn_correct(x, label, mix[:, None] == mix[None, :]), expected)
     assert 0.3 < np.mean(expected) < 1.0  # neither trivial nor hopeless
 
 
@@ -47,7 +48,11 @@ def test_perfect_embeddings_score_100_and_shuffled_labels_chance():
     assert knn_score(segments, Part.BASS, 10).accuracy == 1.0
     rng = np.random.default_rng(0)
     shuffled = Segments(
-        segments.embeddings, segments.presence, rng.permutation(segments.label), segments.mix
+        segments.embeddings,
+        segments.presence,
+        rng.permutation(segments.label),
+        segments.mix,
+        segments.moment,
     )
     score = knn_score(shuffled, Part.BASS, 10, draws=40)
     assert score.chance == 0.1
@@ -59,7 +64,7 @@ def test_segments_of_one_mix_do_not_vote_for_each_other():
     rng = np.random.default_rng(0)
     mix = np.repeat(np.arange(40), 4)
     vectors = rng.standard_normal((40, 16))[mix] + 0.01 * rng.standard_normal((160, 16))
-    correct = knn_correct(vectors, mix // 4, mix)
+    correct = knn_correct(vectors, mix // 4, mix[:, None] == mix[None, :])
     assert correct.mean() < 0.3
 
 
@@ -101,3 +106,21 @@ def test_silence_rule():
     assert not is_silent_stem(loud)
     assert is_silent_stem(np.concatenate([loud[:750], np.zeros(250)]))
     assert len(PARTS) == 5
+
+
+def test_strict_forbids_the_same_passage():
+    """Embeddings that know only the passage win the paper's reading and must not win the strict."""
+    segments = clusters(10, 12, 4, spread=0.01)
+    passage = segments.label * 3 + segments.moment
+    centres = np.random.default_rng(5).standard_normal((30, 5, 16)).astype(np.float32)
+    noise = 0.01 * np.random.default_rng(6).standard_normal((len(passage), 5, 16))
+    known = Segments(
+        (centres[passage] + noise).astype(np.float32),
+        segments.presence,
+        segments.label,
+        segments.mix,
+        segments.moment,
+    )
+    assert knn_score(known, Part.PIANO, 10).accuracy > 0.9
+    assert knn_score(known, Part.PIANO, 10, strict=True).accuracy < 0.35
+    assert knn_score(segments, Part.PIANO, 10, strict=True).accuracy == 1.0

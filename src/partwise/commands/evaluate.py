@@ -87,23 +87,30 @@ def evaluate(
                 )
                 found = len(np.unique(segments.label))
                 scores.append(knn_score(segments, part, labels, draws=draws, seed=seed))
+                scores.append(
+                    knn_score(segments, part, labels, strict=True, draws=draws, seed=seed)
+                )
                 scores.append(knn_score(segments, part, found, seed=seed))
                 for read in PARTS if protocol == "leakage" else ():
                     score = knn_score(segments, part, labels, read=read, draws=draws, seed=seed)
                     leakage[part.index, read.index] = score.accuracy
         report["oracle"] = oracle
         report["scores"] = [asdict(score) for score in scores]
-        few, many = scores[::2], scores[1::2]
-        typer.echo(f"{'part':8} {labels:>4} labels (95 % over pieces)   all labels")
-        for a, b in zip(few, many, strict=True):
+        few, strict, many = scores[::3], scores[1::3], scores[2::3]
+        report["mean"], report["mean_strict"], report["mean_all"] = (
+            float(np.mean([s.accuracy for s in group])) for group in (few, strict, many)
+        )
+        typer.echo(f"{'part':8} {labels:4} labels (95 % over pieces)   strict   all labels")
+        for a, b, c in zip(few, strict, many, strict=True):
             interval = f"({a.low:.1%} - {a.high:.1%})"
+            everything = f"{c.accuracy:.1%} of {c.labels}"
             typer.echo(
-                f"{a.part:8} {a.accuracy:9.1%} {interval:>20}   {b.accuracy:.1%} of {b.labels}"
+                f"{a.part:8} {a.accuracy:9.1%} {interval:>20} {b.accuracy:9.1%}   {everything}"
             )
-        mean, mean_all = (float(np.mean([s.accuracy for s in group])) for group in (few, many))
-        report["mean"], report["mean_all"] = mean, mean_all
+        chance = f"chance {1 / labels:.0%}"
         typer.echo(
-            f"{'mean':8} {mean:9.1%} {'chance ' + format(1 / labels, '.0%'):>20}   {mean_all:.1%}"
+            f"{'mean':8} {report['mean']:9.1%} {chance:>20} {report['mean_strict']:9.1%}   "
+            f"{report['mean_all']:.1%}"
         )
         if protocol == "leakage":
             report["leakage"] = leakage.tolist()

@@ -122,12 +122,19 @@ class Encoder:
 
         Embeddings have unit norm where the part's presence reaches its threshold, else all zeros.
         """
-        outputs = self._session.run(["embeddings", "presence"], {"log_mel": log_mel})
-        embeddings, presence = np.asarray(outputs[0]), np.asarray(outputs[1])
+        embeddings, presence = self.encode_ungated(log_mel)
         absent = presence < self.presence_threshold
         if absent.any():
             embeddings = np.where(absent[:, :, None], np.float32(0.0), embeddings)
         return embeddings, presence
+
+    def encode_ungated(self, log_mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As ``encode``, but every embedding has unit norm, also that of an absent part.
+
+        What the network says before presence has its word: for measuring it.
+        """
+        outputs = self._session.run(["embeddings", "presence"], {"log_mel": log_mel})
+        return np.asarray(outputs[0]), np.asarray(outputs[1])
 
     def embed(
         self,
