@@ -184,7 +184,7 @@ def test_json_of_a_passage_and_of_songs_for_parts(run, folder):
 def test_several_songs(run):
     code, out, _ = run("seed.mp3", "no bass.mp3", "--parts", "drums,bass")
     assert code == 0 and "seed.mp3 and " in out.splitlines()[0]
-    assert [Path(path).name for path in paths(out)][0] == "beta.mp3"
+    assert Path(paths(out)[0]).name == "beta.mp3"
 
 
 @pytest.mark.parametrize("option", ["--m3u8", "--xspf"])
@@ -258,10 +258,14 @@ def test_no_hit_says_why(run, tmp_path, capsys):
 def test_piped_into_a_narrow_ascii_world(folder):
     """A process of its own: plain ASCII output, nothing cut, and no torch."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "partwise", "like", "seed.mp3"]
-        + ["--library", str(folder / "library")],
+        [sys.executable, "-X", "importtime", "-m", "partwise", "like", "seed.mp3"],
         capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "40"},
+        env={
+            **os.environ,
+            "PYTHONIOENCODING": "ascii",
+            "COLUMNS": "40",
+            "PARTWISE_LIBRARY": f"{folder}/library",
+        },
         check=True,
         timeout=120,
     )

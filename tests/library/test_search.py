@@ -7,11 +7,12 @@ import pytest
 
 from partwise import Part, PartWeights, PartwiseError
 from partwise.library.library import Library
+from partwise.library.lock import WriterLock
 from partwise.library.manifest import ModelInfo
 from partwise.library.search import Hit, Searcher
 from partwise.library.songs import build_query
 from partwise.library.tags import Tags
-from partwise.library.vector_index import Method, refresh_index
+from partwise.library.vector_index import Method, index_name, refresh_index
 from partwise.library.writing import Writer
 from small_library import DIGEST, Piece, add_pieces, angle, make_library
 from sounds import sound, write
@@ -315,6 +316,16 @@ def test_every_method_gives_the_same_answers(library, passages, method, at):
         for a, b in zip(found, expected, strict=True):
             assert a.score == pytest.approx(b.score, abs=1e-5)
             assert a.moments == b.moments and a.alike == b.alike
+
+
+def test_optimising_builds_indexes_on_request(tmp_path):
+    library = make_library(tmp_path, [Piece(f"{n}.mp3", {D: 3 * n}, n + 1) for n in range(8)])
+    assert not library.optimise(), "a small library needs none"
+    assert library.optimise(min_rows=1)
+    assert index_name(library.store.segments_table) and index_name(library.store.tracks_table)
+    assert names(library.search("0.mp3", top=2)) == ["1.mp3", "2.mp3"]
+    with WriterLock(library.path), pytest.raises(PartwiseError, match="is writing to the library"):
+        library.optimise()
 
 
 def test_what_is_added_is_found_at_once(tmp_path):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from partwise.library.ledger import LedgerRow, State, rows_from_arrow
 from partwise.library.overview import LibraryStatus, overview
@@ -14,7 +14,11 @@ from partwise.library.paths import absolute, library_folder, path_to_text
 from partwise.library.store import Store, TrackTable, in_list, quoted
 
 if TYPE_CHECKING:
+    from partwise.library.query import Query
     from partwise.library.reports import IndexSummary, Reporter
+    from partwise.library.search import Hit
+    from partwise.library.songs import Song, Songs
+    from partwise.parts import Part, PartWeights
 
 
 class Library:
@@ -119,8 +123,47 @@ class Library:
 
     # --- questions
 
-    def search(self, *args: Any, **kwargs: Any) -> Any:
-        """Rank tracks by how alike the wanted parts sound: see ``partwise.library.search``."""
+    def search(
+        self,
+        query: Songs | Query | None = None,
+        weights: PartWeights | str | None = None,
+        top: int = 10,
+        at: str | tuple[float, float] | None = None,
+        per_part_of: Mapping[Part, Song] | None = None,
+        max_per_artist: int | None = None,
+        include_duplicates: bool = False,
+        where: str | None = None,
+        model: str | Path | None = None,
+    ) -> list[Hit]:
+        """Rank tracks by how alike the wanted parts sound: see ``partwise.library.search.search``.
+
+        ``library.search("song.mp3", "drums=2,bass")``
+        """
         from partwise.library.search import search
 
-        return search(self, *args, **kwargs)
+        return search(
+            self,
+            query,
+            weights,
+            top=top,
+            at=at,
+            per_part_of=per_part_of,
+            max_per_artist=max_per_artist,
+            include_duplicates=include_duplicates,
+            where=where,
+            model=model,
+        )
+
+    def optimise(self, min_rows: int | None = None) -> bool:
+        """Build or refresh the vector indexes now; True if there was anything to do.
+
+        ``index`` does this at its end. min_rows : size from which a table gets an index; None for
+        the measured one. Raises PartwiseError while another process writes.
+        """
+        from partwise.library.lock import WriterLock
+        from partwise.library.vector_index import EXACT_MAX_ROWS, refresh_index
+
+        least = EXACT_MAX_ROWS + 1 if min_rows is None else min_rows
+        with WriterLock(self.path):
+            tracks = refresh_index(self.store.tracks_table, least)
+            return refresh_index(self.store.segments_table, least) or tracks

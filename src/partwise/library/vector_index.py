@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 # includes loading the vectors, which is what a command pays each time).
 EXACT_MAX_ROWS = 200_000
 
-# One bit per dimension loses the order among near neighbours once clusters are wide: on 20,000
-# rows of 5 x 64 (benchmarks/search.py, noise 1.4) recall@10 was 0.77 with 1 bit and refine 10,
-# 0.96 with 1 bit and refine 40, 1.00 with 4 bits and refine 20, at the same latency.
+# One bit per dimension loses the order among near neighbours once clusters are wide. Lowest
+# recall@10 of the four kinds of weights on 10,000 rows of 5 x 64 (benchmarks/search.py --sizes 1e4
+# --noise 1.4 --bits .. --refine ..): 0.78 with 1 bit and refine 10, 0.96 with 1 and 40, 0.98 with
+# 2 and 20, 1.00 with 4 and 20, at the same latency.
 RQ_BITS = 4
 REFINE_FACTOR = 20
 ROWS_PER_PARTITION = 4096
