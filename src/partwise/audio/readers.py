@@ -1,12 +1,13 @@
 """The two libraries that decode, each as a generator of mono blocks.
 
-Which is used for which format was measured on one core of an AMD EPYC (seconds of 44.1 kHz stereo
-per second, soundfile 0.14 / PyAV 18.1, `benchmarks/indexing.py` repeats it):
+Which is used for which format was measured on one core of an AMD EPYC: seconds of 44.1 kHz stereo
+per second, soundfile 0.14 / PyAV 18.1 (`benchmarks/indexing.py` repeats it for flac and mp3):
 
-    wav 4300 / 3480    flac 1200 / 1240    mp3 1070 / 1150    ogg 690 / 1510    opus 140 / 360
+    wav 4160 / 1720    flac 1180 / 1150    mp3 1040 / 1110    ogg 720 / 1250    opus 210 / 650
 
-So soundfile reads plain PCM, and PyAV everything else. PyAV also carries on behind damage in FLAC
-and MP3, where libsndfile gives up, and has no opinion to print about it, where libmpg123 has many.
+So soundfile reads plain PCM, and PyAV everything else. For FLAC the two are even, and PyAV carries
+on behind damage where libsndfile gives up; for MP3 also, and has no opinion to print about it,
+where libmpg123 has many.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ def embed(
 ) -> None:
     """Write the part embeddings of every segment of one or more recordings.
 
-    The file holds, for n segments of all recordings in the order given: path [n], start_s [n],
-    end_s [n], embeddings [n, 5, dim] (unit norm, or zeros where the part is absent), presence
-    [n, 5]; and parts [5], model_digest.
+    Each row is a segment, in the order of the recordings: path, start_s, end_s, embeddings (five
+    parts by dim; unit norm, or zeros where the part is absent) and presence (five parts, 0 to 1).
+    Beside them stand the names of the parts and the model_digest.
 
     A recording that cannot be used is named on stderr and left out; if none can be used, nothing
     is written and the exit code is 2.
