@@ -8,6 +8,7 @@ in tables: a vector column is [parts=5, dim] flattened. Writing is in ``writing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -117,11 +118,7 @@ class Store:
     def database(self) -> Any:
         """The LanceDB connection."""
         if self._database is None:
-            import lancedb
-
-            self._database = lancedb.connect(
-                str(self.folder), read_consistency_interval=_READ_INTERVAL
-            )
+            self._database = connect(self.folder)
         return self._database
 
     def table(self, name: str) -> Any:
@@ -235,6 +232,14 @@ class Store:
     def size_on_disk(self) -> int:
         """Bytes that the library's folder takes."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+
+def connect(folder: Path) -> Any:
+    """A LanceDB connection. Its warnings, about matters of its own, stay out of the terminal."""
+    os.environ.setdefault("LANCEDB_LOG", "error")
+    import lancedb
+
+    return lancedb.connect(str(folder), read_consistency_interval=_READ_INTERVAL)
 
 
 def tracks_name(digest: str) -> str:

@@ -32,6 +32,7 @@ from partwise.library.store import (
     PRESENCE_COLUMNS,
     Store,
     chunks,
+    connect,
     in_list,
     segments_name,
     segments_schema,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 # Readers may still hold a version that is a little older than the newest.
 _KEEP_VERSIONS = timedelta(minutes=10)
+# Every write adds a piece to its table; reading slows down when there are many.
+_MAX_SMALL_PIECES = 16
 # Above this many segments, finding a track's segments through an index beats a scan.
 _INDEXED_SEGMENTS = 100_000
 
@@ -86,10 +89,8 @@ def open_or_create(folder: Path, model: ModelInfo) -> Store:
 
 
 def _create_tables(folder: Path, model: ModelInfo) -> None:
-    import lancedb
-
     with storage_errors(folder):
-        database = lancedb.connect(str(folder))
+        database = connect(folder)
         database.create_table(LEDGER, schema=ledger_schema(), exist_ok=True)
         database.create_table(
             tracks_name(model.digest), schema=tracks_schema(model.dim), exist_ok=True
@@ -207,7 +208,9 @@ class Writer:
 
         with storage_errors(self.store.folder):
             for table in (self.store.ledger_table, self._tracks, self._segments):
-                table.optimize(cleanup_older_than=_KEEP_VERSIONS)
+                # Every joining adds a piece to the table's indexes: not for a few rows.
+                if table.stats()["fragment_stats"]["num_small_fragments"] > _MAX_SMALL_PIECES:
+                    table.optimize(cleanup_older_than=_KEEP_VERSIONS)
             if self._segments.count_rows() > _INDEXED_SEGMENTS and not any(
                 list(index.columns) == ["track_id"] for index in self._segments.list_indices()
             ):
