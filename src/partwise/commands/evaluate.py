@@ -69,14 +69,20 @@ def evaluate(
             share = truth[:, PARTS.index(part)].mean()
             typer.echo(f"{part:8} average precision {value:.3f}   (there in {share:.0%})")
     else:
+        there = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
+        for part in PARTS:
+            if min(there[part], pool) < labels:
+                raise PartwiseError(
+                    f"{labels} labels were asked for, but {data} has {there[part]} pieces with "
+                    f"{part} and --pool is {pool}"
+                )
         reader = StemReader(pieces, encoder.settings.sample_rate_hz)
         scores = []
         leakage = np.zeros((len(PARTS), len(PARTS)))
         with Ticker("embedding", "pseudo-mixes") as ticker:
             for part in PARTS:
                 rng = np.random.default_rng([seed, part.index])
-                there = sum(part in piece.stems for piece in pieces)
-                drawn = draw_pseudo_mixes(pieces, part, min(pool, there), mixes, rng)
+                drawn = draw_pseudo_mixes(pieces, part, min(pool, there[part]), mixes, rng)
                 before = part.index * len(drawn)
                 segments = embed_pseudo_mixes(
                     drawn,
