@@ -12,7 +12,7 @@ def test_the_order_of_parts_is_fixed():
 def test_weights_are_read_from_text():
     weights = PartWeights.parse("drums=2, Bass")
     assert weights.wanted == (Part.DRUMS, Part.BASS)
-    np.testing.assert_array_equal(weights.as_array(), np.float32([2, 1, 0, 0, 0]))
+    np.testing.assert_array_equal(weights.as_array(), np.array([2, 1, 0, 0, 0], np.float32))
     assert weights.as_array().dtype == np.float32
     assert PartWeights.parse(str(weights)) == weights
 
