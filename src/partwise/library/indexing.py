@@ -149,6 +149,7 @@ class _Run:
             self._hear(plan.files, settings)
         if not self.summary.interrupted:
             self._close(plan, prune)
+        self.summary.failures.sort(key=lambda row: row.path)
         return self.summary
 
     def _announce(self, plan: Plan) -> None:
