@@ -16,7 +16,7 @@ import typer
 
 from partwise.errors import PartwiseError
 from partwise.library.paths import shown
-from partwise.library.reports import IndexSummary, Progress, duration_text
+from partwise.library.reports import IndexSummary, Progress, duration_text, files_text
 
 _LISTED_FAILURES = 10
 _FIRST_LINE_S = 10.0
@@ -73,7 +73,7 @@ def index(
         print(line)
     if summary.interrupted:
         print(
-            f"partwise: interrupted with {summary.left} files left;"
+            f"partwise: interrupted with {files_text(summary.left)} left;"
             " the same command goes on from here",
             file=sys.stderr,
         )
@@ -104,8 +104,9 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
         lines.append("the new model has heard everything and answers from now on")
     if summary.waiting:
         lines.append(
-            f"the old model goes on answering: {len(summary.waiting)} of its files cannot be"
-            f" reached, such as {summary.waiting[0]}; --prune gives them up"
+            "the old model goes on answering:"
+            f" {files_text(len(summary.waiting))} that it heard cannot be reached,"
+            f" such as {summary.waiting[0]}; --prune gives them up"
         )
     for row in summary.failures[:_LISTED_FAILURES]:
         lines.append(f"  {row.shown_path}: {row.reason}")
@@ -172,7 +173,7 @@ class _Lines:
         if time.monotonic() < self._next_s or progress.files_done == progress.files_total:
             return
         self._next_s = time.monotonic() + _LINE_EVERY_S
-        files = f"{progress.files_done} of {progress.files_total} files"
+        files = f"{progress.files_done} of {files_text(progress.files_total)}"
         self.say(f"{files}, {_rate(progress)}{_left(progress)}")
 
 

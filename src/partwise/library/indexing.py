@@ -19,7 +19,14 @@ from partwise.library.lock import WriterLock
 from partwise.library.manifest import FILE_NAME, ModelInfo, Rate
 from partwise.library.paths import shown
 from partwise.library.planning import Plan, plan_run
-from partwise.library.reports import IndexSummary, Progress, Reporter, Silent, duration_text
+from partwise.library.reports import (
+    IndexSummary,
+    Progress,
+    Reporter,
+    Silent,
+    duration_text,
+    files_text,
+)
 from partwise.library.scan import AUDIO_SUFFIXES, FoundFile, Scan, scan
 from partwise.library.workers import Workers, WorkersUnfit
 from partwise.library.writing import Writer, make_folder, open_or_create
@@ -168,7 +175,7 @@ class _Run:
             time_text = f", about {duration_text(left_s)} going by the last time"
         else:
             time_text = ""
-        count = _files(len(plan.again))
+        count = files_text(len(plan.again))
         if not self.writer.replacing:
             self.reporter.say(f"{count} will be heard again: what was stored of them is incomplete")
             return
@@ -256,7 +263,3 @@ class _Run:
         orphans = self.writer.drop_tracks(self.intake.known - used)
         if self.intake.batches or orphans or self.summary.replaced:
             self.writer.compact()
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"

@@ -109,17 +109,21 @@ class Library:
         from partwise.library.indexing import index
 
         roots = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
-        return index(
-            self.path,
-            roots,
-            jobs=jobs,
-            nice=nice,
-            prune=prune,
-            retry_failed=retry_failed,
-            model=model,
-            reporter=reporter,
-            stop=stop,
-        )
+        try:
+            return index(
+                self.path,
+                roots,
+                jobs=jobs,
+                nice=nice,
+                prune=prune,
+                retry_failed=retry_failed,
+                model=model,
+                reporter=reporter,
+                stop=stop,
+            )
+        finally:  # what is open now would show the former state for a moment longer
+            self._store = None
+            self._tracks = None
 
     # --- questions
 

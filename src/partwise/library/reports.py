@@ -106,3 +106,8 @@ def duration_text(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def files_text(count: int) -> str:
+    """``1 file``, ``2 files``."""
+    return "1 file" if count == 1 else f"{count} files"

@@ -1,0 +1,55 @@
+"""Fixtures of the library's tests: recordings, and worker processes that misbehave on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recordings import record
+
+# Read by every worker at its start; what it does depends on the name of the file.
+_MISBEHAVIOUR = """
+import os, time
+from partwise.embedding.encoder import Encoder
+
+heard = Encoder.embed_file
+
+def embed_file(self, path, *args, **kwargs):
+    name = os.path.basename(path)
+    if "aborts" in name:
+        os.abort()
+    if "is killed" in name:
+        os.kill(os.getpid(), 9)
+    if "grows" in name:
+        with open(path, "ab") as file:
+            file.write(b"more")
+    if "vanishes" in name:
+        os.unlink(path)
+    if "surprises" in name:
+        raise RuntimeError("what a surprise")
+    if "takes long" in name:
+        time.sleep(600)
+    return heard(self, path, *args, **kwargs)
+
+Encoder.embed_file = embed_file
+"""
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """A folder of five recordings."""
+    folder = tmp_path / "music"
+    names = ("a.wav", "b.flac", "c.mp3", "disc 2/d.wav", "disc 2/e.ogg")
+    for number, name in enumerate(names):
+        record(folder / name, number)
+    return folder
+
+
+@pytest.fixture
+def misbehaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes abort, are killed and so on, at files that are named accordingly."""
+    folder = tmp_path / "misbehaviour"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_MISBEHAVIOUR)
+    monkeypatch.setenv("PYTHONPATH", str(folder))

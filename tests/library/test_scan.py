@@ -1,0 +1,161 @@
+"""Which files a folder holds, without reading any of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from partwise.errors import PartwiseError
+from partwise.library.paths import path_to_text
+from partwise.library.scan import Scan, scan
+
+
+def put(path: Path, contents: bytes = b"audio") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(contents)
+    return path
+
+
+def names(result: Scan, folder: Path) -> list[str]:
+    return [os.path.relpath(path, folder) for path in result.files]
+
+
+def test_files_by_suffix_in_any_case_in_order(tmp_path: Path) -> None:
+    for name in ("b.mp3", "A.FLAC", "sub/c.Wav", "notes.txt", "cover.jpg", "mp3", "._b.mp3"):
+        put(tmp_path / name)
+    assert names(scan([tmp_path]), tmp_path) == ["A.FLAC", "b.mp3", "sub/c.Wav"]
+
+
+def test_stat_is_taken_along(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.mp3", b"12345")
+    os.utime(path, ns=(1, 1_600_000_000_123_456_789))
+    found = scan([tmp_path]).files[str(path)]
+    assert (found.size, found.mtime_ns) == (5, 1_600_000_000_123_456_789)
+
+
+def test_a_root_can_be_a_file_of_any_suffix(tmp_path: Path) -> None:
+    path = put(tmp_path / "recording.unknown")
+    assert list(scan([path]).files) == [str(path)]
+
+
+def test_roots_inside_each_other_give_files_once(tmp_path: Path) -> None:
+    put(tmp_path / "sub" / "a.mp3")
+    assert names(scan([tmp_path / "sub", tmp_path]), tmp_path) == ["sub/a.mp3"]
+
+
+def test_a_missing_root_is_an_error_that_names_it(tmp_path: Path) -> None:
+    put(tmp_path / "a.mp3")
+    with pytest.raises(PartwiseError, match=r"nowhere does not exist"):
+        scan([tmp_path, tmp_path / "nowhere"])
+
+
+def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
+    music, outside = tmp_path / "music", tmp_path / "outside"
+    put(music / "a.mp3")
+    put(outside / "b.mp3")
+    (music / "linked").symlink_to(outside)
+    (music / "linked.mp3").symlink_to(outside / "b.mp3")
+    (music / "loop").symlink_to(music)
+    (outside / "back").symlink_to(music)
+    assert names(scan([music]), music) == ["a.mp3", "linked.mp3", "linked/b.mp3"]
+
+
+def test_a_linked_folder_keeps_its_real_name(tmp_path: Path) -> None:
+    """A link that sorts before the folder it names must not rename the folder's files."""
+    put(tmp_path / "jazz" / "a.mp3")
+    (tmp_path / "a link").symlink_to(tmp_path / "jazz")
+    assert names(scan([tmp_path]), tmp_path) == ["jazz/a.mp3"]
+
+
+def test_names_that_are_no_files(tmp_path: Path) -> None:
+    (tmp_path / "dangling.mp3").symlink_to("nothing")
+    (tmp_path / "dangling.txt").symlink_to("nothing")
+    (tmp_path / "loop.mp3").symlink_to("loop.mp3")
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "album.mp3").mkdir()
+    put(tmp_path / "album.mp3" / "a.mp3")
+    found = scan([tmp_path])
+    assert names(found, tmp_path) == ["album.mp3/a.mp3"]
+    assert {os.path.basename(path): reason for path, reason in found.problems.items()} == {
+        "dangling.mp3": "dangling symbolic link to nothing",
+        "loop.mp3": "symbolic link that leads back to itself",
+        "pipe.wav": "not a regular file but a named pipe",
+    }
+
+
+def test_odd_bytes_in_names(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.mp3"
+    try:
+        with open(name, "wb"):
+            pass
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    assert list(scan([tmp_path]).files) == [path_to_text(name)]
+
+
+def test_an_unreadable_folder_is_a_problem_and_not_covered(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    put(closed / "a.mp3")
+    put(tmp_path / "b.mp3")
+    closed.chmod(0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("this user reads every folder")
+        found = scan([tmp_path])
+    finally:
+        closed.chmod(0o700)
+    assert names(found, tmp_path) == ["b.mp3"]
+    assert found.problems == {str(closed): "folder cannot be read: permission denied"}
+    assert not found.covers(str(closed / "a.mp3"))
+    assert found.covers(str(tmp_path / "gone.mp3"))
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As above, for a user who may read everything: the system says no."""
+    put(tmp_path / "closed" / "a.mp3")
+    put(tmp_path / "b.mp3")
+    listed = os.scandir
+
+    def scandir(path):
+        if path == str(tmp_path / "closed"):
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = scan([tmp_path])
+    assert names(found, tmp_path) == ["b.mp3"]
+    assert list(found.problems.values()) == ["folder cannot be read: permission denied"]
+    assert not found.covers(str(tmp_path / "closed" / "a.mp3"))
+
+
+def test_the_library_itself_is_not_searched(tmp_path: Path) -> None:
+    put(tmp_path / "a.mp3")
+    put(tmp_path / "library" / "b.mp3")
+    assert names(scan([tmp_path], tmp_path / "library"), tmp_path) == ["a.mp3"]
+
+
+def test_a_folder_that_goes_away_meanwhile(tmp_path: Path, monkeypatch) -> None:
+    put(tmp_path / "a" / "a.mp3")
+    put(tmp_path / "b" / "b.mp3")
+    listed = os.scandir
+
+    def scandir(path):
+        if path == str(tmp_path / "a"):
+            shutil.rmtree(tmp_path / "b")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = scan([tmp_path])
+    assert names(found, tmp_path) == ["a/a.mp3"]
+    assert not found.problems
+
+
+def test_stop_ends_the_scan(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        scan([tmp_path], None, stop)
