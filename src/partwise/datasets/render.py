@@ -32,11 +32,11 @@ import soundfile
 
 from partwise.datasets.midi import MidiPiece, best_window, read_midi, title_of, write_window
 from partwise.datasets.soundfont import SoundFont, read_soundfont
+from partwise.datasets.voices import draw_voice, playing
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 
 SPLITS = {"train": range(80), "valid": range(80, 90), "test": range(90, 100)}
-_PROGRAM_RANGES = {Part.PIANO: range(8), Part.GUITAR: range(24, 32), Part.BASS: range(32, 40)}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def render_folder(
         raise PartwiseError(f"unknown split {split!r}: choose from {', '.join(SPLITS)}")
     library = [read_soundfont(font) for font in fonts]
     for part in (Part.DRUMS, Part.OTHER):
-        if not _playing(library, part):
+        if not playing(library, part):
             kind = "drums" if part is Part.DRUMS else "melodies"
             raise PartwiseError(f"no SoundFont given can play {kind}: add one with --soundfont")
     midi = _midi_files(midi_folder)
@@ -204,12 +204,6 @@ def _render_safely(
     return None
 
 
-def _playing(fonts: list[SoundFont], part: Part) -> list[SoundFont]:
-    if part is Part.DRUMS:
-        return [font for font in fonts if font.plays_drums]
-    return [font for font in fonts if font.melodic and not font.drums_only]
-
-
 def render_piece(
     midi: Path, out: Path, title: str, fonts: list[SoundFont], settings: RenderSettings
 ) -> None:
@@ -231,7 +225,7 @@ def render_piece(
         stems: dict[Part, np.ndarray] = {}
         voices: dict[str, dict] = {}
         for part in PARTS:
-            voice = draw_voice(part, fonts, piece, rng, settings)
+            voice = draw_voice(part, fonts, piece, rng, settings.keep_program)
             if part not in active:
                 continue
             samples = _synthesise(piece, part, start_s, voice, settings, work)
@@ -261,51 +255,6 @@ def render_piece(
         target = out / midi.stem
         shutil.rmtree(target, ignore_errors=True)
         os.rename(final, target)
-
-
-def draw_voice(
-    part: Part,
-    fonts: list[SoundFont],
-    piece: MidiPiece,
-    rng: np.random.Generator,
-    settings: RenderSettings,
-) -> dict:
-    """Draw who plays a part: font, programs (or kit) and FluidSynth's reverb and chorus.
-
-    Families are drawn first and fonts within them, so that a family with many fonts does not rule.
-    """
-    candidates = _playing(fonts, part)
-    families = sorted({font.family for font in candidates})
-    family = families[rng.integers(len(families))]
-    members = [font for font in candidates if font.family == family]
-    font = members[rng.integers(len(members))]
-    programs = sorted({note.program for note in piece.notes[part]})
-    program_of: dict[int, int] = {}
-    if part is Part.DRUMS:
-        kit = 0 if font.drums_only else int(font.kits[rng.integers(len(font.kits))])
-        program_of = dict.fromkeys(programs, kit)
-    else:
-        keep = rng.random() < settings.keep_program
-        shared = _PROGRAM_RANGES.get(part)
-        drawn = {group: int(rng.integers(8)) for group in range(16)}
-        for program in programs:
-            if keep:
-                program_of[program] = program
-            elif shared:  # one instrument for the whole part
-                program_of[program] = shared.start + drawn[0]
-            else:  # OTHER may hold several instruments: each stays within its group of eight
-                program_of[program] = program // 8 * 8 + drawn[program // 8]
-    return {
-        "soundfont": font.path.name,
-        "soundfont_path": str(font.path),
-        "family": font.family,
-        "drums_only": font.drums_only,
-        "program_of": program_of,
-        "reverb": bool(rng.random() < 0.6),
-        "reverb_room": round(float(rng.uniform(0.1, 0.9)), 3),
-        "reverb_level": round(float(rng.uniform(0.1, 0.9)), 3),
-        "chorus": bool(rng.random() < 0.25),
-    }
 
 
 def _synthesise(
