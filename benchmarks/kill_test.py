@@ -132,7 +132,7 @@ def run_kill_test(
         number = len(report.kills)
         # Spread over the work: the kill waits until that many files are stored, by former runs or
         # by this one, then for some time more. Every third waits for the next write instead.
-        goal = int(0.9 * files * number / kills)
+        goal = max(files - BATCH_FILES, 0) * number // kills
         in_write = number % 3 == 2
         plan = _Moment(
             whole_group=number % 2 == 0,

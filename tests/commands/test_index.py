@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -162,11 +161,18 @@ def test_durations_and_time_left() -> None:
 
 
 def start(
-    music: Path, tmp_path: Path, tiny_model: Path, jobs: int = 2, **options: Any
+    music: Path,
+    tmp_path: Path,
+    tiny_model: Path,
+    jobs: int = 2,
+    stderr: int | None = None,
+    start_new_session: bool = False,
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "partwise", "index", str(music), "--jobs", str(jobs)]
     command += ["--library", str(tmp_path / "library"), "--model", str(tiny_model)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, **options)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=stderr, start_new_session=start_new_session
+    )
 
 
 # Makes the workers wait at one file, so that the run is on when the signal comes.

@@ -13,7 +13,10 @@ from partwise.library.library import Library
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from bad_files import build, index_while_vanishing
+from bad_files import (  # pyright: ignore[reportMissingImports]
+    build,
+    index_while_vanishing,
+)
 
 
 def test_each_bad_file_has_its_reason(tmp_path: Path, tiny_model: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from kill_test import make_recordings, run_kill_test
+from kill_test import (  # pyright: ignore[reportMissingImports]
+    make_recordings,
+    run_kill_test,
+)
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="looks for surviving workers in /proc"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,6 +187,22 @@ def test_tables_of_forgotten_models_are_dropped(store: Store, writer: Writer) ->
     assert (store.folder / f"tracks_{OTHER.digest}.lance").exists()
     Writer(reopened(store), MODEL)
     assert not (store.folder / f"tracks_{OTHER.digest}.lance").exists()
+
+
+def test_a_half_dropped_table_is_made_anew(store: Store, writer: Writer) -> None:
+    """Killed while the tables of a model were dropped; then that model comes back."""
+    newer = Writer(reopened(store), OTHER)
+    newer.add([track("a", 2, 2 * DIM)], [])
+    folder = store.folder / f"tracks_{OTHER.digest}.lance"
+    kept = store.folder / "kept"
+    shutil.copytree(folder, kept)
+    Writer(reopened(store), MODEL)
+    assert not folder.exists()
+    shutil.rmtree(kept / "data")
+    kept.rename(folder)
+    again = Writer(reopened(store), OTHER)
+    again.add([track("b", 2, 2 * DIM)], [])
+    assert reopened(store).track_vectors(OTHER.digest).track_ids == ["b"]
 
 
 def test_pieces_are_joined(store: Store, writer: Writer) -> None:

@@ -7,6 +7,7 @@ row; on removal the other way round. ``Writer`` puts right what a killed run lef
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -110,6 +111,7 @@ class Writer:
     def __init__(self, store: Store, model: ModelInfo) -> None:
         self.store = store
         self.model = model
+        self._drop_other_tables()  # a half dropped table must not be taken for a new one
         self._open_tables()
         self._drop_other_tables()
         self._repair()
@@ -144,6 +146,7 @@ class Writer:
             if name.startswith(("tracks_", "segments_")):
                 with suppress(Exception):  # a leftover costs space only; the next run tries again
                     database.drop_table(name)
+                shutil.rmtree(self.store.folder / f"{name}.lance", ignore_errors=True)
 
     def _repair(self) -> None:
         """Remove segments without their track, and tracks without all of their segments.
