@@ -25,10 +25,13 @@ _LINE_EVERY_S = 30.0
 
 def index(
     folders: list[Path] = typer.Argument(
-        ..., metavar="FOLDER...", help="Folders of recordings; single files work too."
+        ..., metavar="FOLDER", help="Folders of recordings; single files work too."
     ),
     library: Path | None = typer.Option(
-        None, "--library", metavar="DIR", help="The library's folder (default: PARTWISE_LIBRARY)."
+        None,
+        "--library",
+        metavar="DIR",
+        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
     ),
     jobs: int | None = typer.Option(
         None, "--jobs", metavar="N", help="Worker processes (default: one per core)."

@@ -20,7 +20,10 @@ _LISTED = 20
 
 def status(
     library: Path | None = typer.Option(
-        None, "--library", metavar="DIR", help="The library's folder (default: PARTWISE_LIBRARY)."
+        None,
+        "--library",
+        metavar="DIR",
+        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
     ),
     failed: bool = typer.Option(False, "--failed", help="List every failure, and nothing else."),
     as_json: bool = typer.Option(
