@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from partwise.library.duplicates import ALIKE_SIMILARITY, alike, duration_window_s
+from partwise.library.duplicates import (
+    ALIKE_LOWEST,
+    ALIKE_SIMILARITY,
+    alike,
+    duration_window_s,
+)
 
 
 def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -25,19 +30,21 @@ def rng() -> np.random.Generator:
 
 def test_similar_in_every_part_and_of_one_length(rng):
     song = unit(rng, 5, 16)
-    one_part_off = turned(song, 0.999, rng)
-    one_part_off[3] = turned(song, ALIKE_SIMILARITY - 0.01, rng)[3]
+    one_part_off, one_part_duller = turned(song, 0.999, rng), turned(song, 0.999, rng)
+    one_part_off[3] = turned(song, ALIKE_LOWEST - 0.01, rng)[3]
+    one_part_duller[0] = turned(song, ALIKE_LOWEST + 0.01, rng)[0]
     others = np.stack(
         [
             song,
             turned(song, ALIKE_SIMILARITY + 0.005, rng),
             turned(song, ALIKE_SIMILARITY - 0.005, rng),
             one_part_off,
+            one_part_duller,
             unit(rng, 5, 16),
         ]
     )
-    found = alike(song, 100.0, others, np.full(5, 100.0))
-    assert found.tolist() == [True, True, False, False, False]
+    found = alike(song, 100.0, others, np.full(6, 100.0))
+    assert found.tolist() == [True, True, False, False, True, False]
 
 
 def test_durations_agree_within_two_percent_or_a_second(rng):

@@ -244,8 +244,7 @@ class Searcher:
             return []
         index, k = self.index("tracks"), 32
         while True:
-            # The mean over the parts is at least as high as the lowest of them, so whoever passes
-            # in every part is among those that pass in the mean.
+            # These scores are the means over the parts: below the mean asked for, nobody passes.
             found = index.nearest(vector, present.astype(np.float32), k)
             if found.exhausted or found.scores[-1] < ALIKE_SIMILARITY - 1e-4:
                 break
