@@ -33,9 +33,10 @@ from typing import Any
 
 import numpy as np
 
-from partwise.library import vector_index
+from partwise.library import index_upkeep, vector_index
+from partwise.library.index_upkeep import index_name, refresh_index
 from partwise.library.store import PRESENCE_COLUMNS, segments_schema
-from partwise.library.vector_index import Method, index_name, open_index, refresh_index
+from partwise.library.vector_index import Method, open_index
 from partwise.parts import PARTS
 
 TOP = 10
@@ -328,13 +329,13 @@ def main() -> None:
     parser.add_argument("--npz", type=Path, help="real embeddings, from `partwise embed`")
     parser.add_argument("--queries", type=int, default=100, help="per kind of weights")
     parser.add_argument("--budget-s", type=float, default=20.0, help="per kind of weights")
-    parser.add_argument("--bits", type=int, default=vector_index.RQ_BITS)
+    parser.add_argument("--bits", type=int, default=index_upkeep.RQ_BITS)
     parser.add_argument("--refine", type=int, default=vector_index.REFINE_FACTOR)
     parser.add_argument("--folder", type=Path, help="where to put the tables while measuring")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures as JSON")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    vector_index.RQ_BITS, vector_index.REFINE_FACTOR = options.bits, options.refine
+    index_upkeep.RQ_BITS, vector_index.REFINE_FACTOR = options.bits, options.refine
     if options.step == "build":
         print(json.dumps(build(options.folder)))
         return

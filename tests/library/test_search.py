@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from partwise import Part, PartWeights, PartwiseError
+from partwise.library.index_upkeep import index_name, refresh_index
 from partwise.library.library import Library
 from partwise.library.lock import WriterLock
 from partwise.library.manifest import ModelInfo
 from partwise.library.search import Hit, Searcher
 from partwise.library.songs import build_query
 from partwise.library.tags import Tags
-from partwise.library.vector_index import Method, index_name, refresh_index
+from partwise.library.vector_index import Method
 from partwise.library.writing import Writer
 from small_library import DIGEST, Piece, add_pieces, angle, make_library
 from sounds import sound, write

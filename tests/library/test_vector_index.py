@@ -7,14 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from partwise.library import vector_index
+from partwise.library import index_upkeep, vector_index
+from partwise.library.index_upkeep import index_name, refresh_index
 from partwise.library.vector_index import (
     ExactIndex,
     LanceIndex,
     Method,
-    index_name,
     open_index,
-    refresh_index,
 )
 from partwise.parts import PARTS, Part, PartWeights
 
@@ -182,7 +181,7 @@ def test_rows_added_after_the_index_was_built_are_found(tmp_path):
 
 
 def test_refreshing_takes_in_added_rows_and_merges_many_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector_index, "MAX_INDEX_PIECES", 2)
+    monkeypatch.setattr(index_upkeep, "MAX_INDEX_PIECES", 2)
     rows = Rows(tmp_path, rows=600)
     first = index_name(rows.table)
     assert first is not None

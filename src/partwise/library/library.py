@@ -164,8 +164,8 @@ class Library:
         ``index`` does this at its end. min_rows : size from which a table gets an index; None for
         the measured one. Raises PartwiseError while another process writes.
         """
+        from partwise.library.index_upkeep import EXACT_MAX_ROWS, refresh_index
         from partwise.library.lock import WriterLock
-        from partwise.library.vector_index import EXACT_MAX_ROWS, refresh_index
 
         least = EXACT_MAX_ROWS + 1 if min_rows is None else min_rows
         with WriterLock(self.path):

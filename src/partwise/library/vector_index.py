@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from partwise.library.index_upkeep import EXACT_MAX_ROWS, index_name
 from partwise.library.store import PRESENCE_COLUMNS, in_list
 from partwise.parts import PARTS
 
@@ -27,24 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb.table import Table
 
-# Above this many rows an index is built and used. Measured by benchmarks/search.py ("first answer"
-# includes loading the vectors, which is what a command pays each time).
-EXACT_MAX_ROWS = 200_000
-
-# One bit per dimension loses the order among near neighbours once clusters are wide. Lowest
-# recall@10 of the four kinds of weights on 10,000 rows of 5 x 64 (benchmarks/search.py --sizes 1e4
-# --noise 1.4 --bits .. --refine ..): 0.78 with 1 bit and refine 10, 0.96 with 1 and 40, 0.98 with
-# 2 and 20, 1.00 with 4 and 20, at the same latency.
-RQ_BITS = 4
+# How many of the best quantised scores are computed again: see RQ_BITS.
 REFINE_FACTOR = 20
-ROWS_PER_PARTITION = 4096
 ALL_PARTITIONS = 1_000_000
-
-# Rows added later are found by a flat scan until they join the index; past this share that scan
-# costs more than the index itself. Every joining adds a piece that is searched on its own, about
-# 0.4 ms each on 2 cores (20,000 rows: 8 ms with 1 piece, 14 ms with 13, 18 ms with 25).
-UNINDEXED_SHARE = 0.05
-MAX_INDEX_PIECES = 12
 
 # A filter by track ids travels as text; above this many ids, ask for more rows and drop the rest.
 MAX_LISTED_IDS = 2_000
@@ -299,44 +285,6 @@ def open_index(
     if method is Method.EXACT:
         return ExactIndex.load(table)
     return LanceIndex(table, thresholds, indexed=method is Method.IVF_RQ)
-
-
-def index_name(table: Table) -> str | None:
-    """Name of the table's vector index, None if there is none."""
-    for index in table.list_indices():
-        if list(index.columns) == ["vector"]:
-            return index.name
-    return None
-
-
-def refresh_index(table: Table, min_rows: int = EXACT_MAX_ROWS + 1) -> bool:
-    """Create or bring up to date the IVF_RQ index of a table; True if anything was written.
-
-    Nothing happens below ``min_rows`` rows, nor while few rows wait outside an existing index:
-    those are found all the same. Needs the library's writer lock.
-    """
-    rows = table.count_rows()
-    if rows < max(min_rows, 1):
-        return False
-    name = index_name(table)
-    stats = table.index_stats(name) if name else None
-    if stats is not None and (stats.num_indices or 1) <= MAX_INDEX_PIECES:
-        if stats.num_unindexed_rows <= UNINDEXED_SHARE * rows:
-            return False
-        table.optimize()
-        return True
-    from lancedb.index import IvfRq
-
-    table.create_index(
-        "vector",
-        config=IvfRq(
-            distance_type="dot",
-            num_partitions=max(1, rows // ROWS_PER_PARTITION),
-            num_bits=RQ_BITS,
-        ),
-        replace=True,
-    )
-    return True
 
 
 def _columns(timed: bool) -> list[str]:

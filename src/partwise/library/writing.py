@@ -207,7 +207,7 @@ class Writer:
 
     def compact(self) -> None:
         """Join small pieces, forget versions that no reader uses, keep indexes up to date."""
-        from partwise.library.vector_index import refresh_index
+        from partwise.library.index_upkeep import refresh_index
 
         with storage_errors(self.store.folder):
             for table in (self.store.ledger_table, self._tracks, self._segments):
