@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lancedb.table import Table
 
-# Above this many rows an index is built and used. Measured by benchmarks/search.py ("first answer"
-# includes loading the vectors, which is what a command pays each time).
-EXACT_MAX_ROWS = 200_000
+# Above this many rows an index is built and used. Measured by benchmarks/search.py on rows of 5 x 64:
+# loading all vectors for a first answer, which a command pays each time, takes 0.05 s at 1e4 rows,
+# 0.56 s at 1e5 and 5 s at 1e6; with the index it takes 0.03, 0.04 and 0.26 s. Later answers take
+# 0.3, 8 and 77 ms from memory, 5, 10 and 55 ms with the index.
+EXACT_MAX_ROWS = 50_000
 
 # One bit per dimension loses the order among near neighbours once clusters are wide. Lowest
 # recall@10 of the four kinds of weights on 10,000 rows of 5 x 64 (benchmarks/search.py --sizes 1e4
