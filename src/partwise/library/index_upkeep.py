@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lancedb.table import Table
 
-# Above this many rows an index is built and used. Measured by benchmarks/search.py on 5 x 64 floats:
+# Above this many rows an index is built and used. Measured by benchmarks/search.py on 5 x 64:
 # loading all vectors for a first answer, which a command pays each time, takes 0.05 s at 1e4 rows,
 # 0.56 s at 1e5 and 5 s at 1e6; with the index it takes 0.03, 0.04 and 0.26 s. Later answers take
 # 0.3, 8 and 77 ms from memory, 5, 10 and 55 ms with the index.
