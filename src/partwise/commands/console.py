@@ -6,16 +6,9 @@ import sys
 import time
 from types import TracebackType
 
+from partwise.library.reports import duration_text
+
 _LINE_EVERY_S = 15.0
-
-
-def clock(seconds: float) -> str:
-    """Seconds as 4 s, 3:05 or 1:02:03."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if hours:
-        return f"{hours}:{minutes:02}:{rest:02}"
-    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
 
 
 class Ticker:
@@ -39,7 +32,7 @@ class Ticker:
             return
         self._shown = now
         rate = (done - self._first) / max(now - self._began, 1e-9)
-        left = f", {clock((total - done) / rate)} left" if rate > 0 else ""
+        left = f", {duration_text((total - done) / rate)} left" if rate > 0 else ""
         text = f"{self.verb}: {done:.4g} of {total:.4g} {self.unit}, {rate:.2f}/s{left}"
         if note:
             text += f", {note}"

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from partwise.commands.console import Ticker, clock
+from partwise.commands.console import Ticker
 
 
 def evaluate(
@@ -43,6 +43,7 @@ def evaluate(
         embed_pseudo_mixes,
         knn_score,
     )
+    from partwise.library.reports import duration_text
     from partwise.parts import PARTS
 
     if protocol not in ("pseudo-knn", "leakage", "presence"):
@@ -79,18 +80,20 @@ def evaluate(
         reader = StemReader(pieces, encoder.settings.sample_rate_hz)
         scores = []
         leakage = np.zeros((len(PARTS), len(PARTS)))
+        total = mixes * sum(min(pool, count) for count in there.values())
+        begun = 0
         with Ticker("embedding", "pseudo-mixes") as ticker:
             for part in PARTS:
                 rng = np.random.default_rng([seed, part.index])
                 drawn = draw_pseudo_mixes(pieces, part, min(pool, there[part]), mixes, rng)
-                before = part.index * len(drawn)
                 segments = embed_pseudo_mixes(
                     drawn,
                     reader,
                     embed,
                     oracle=oracle,
-                    progress=lambda done, total, b=before: ticker(b + done, 5 * total),
+                    progress=lambda done, _, b=begun: ticker(b + done, total),
                 )
+                begun += len(drawn)
                 found = len(np.unique(segments.label))
                 scores.append(knn_score(segments, part, labels, draws=draws, seed=seed))
                 scores.append(
@@ -126,6 +129,8 @@ def evaluate(
                 cells = "".join(f"{leakage[part.index, r.index]:9.1%}" for r in PARTS)
                 typer.echo(f"{part:8}{cells}")
     report["seconds"] = round(time.monotonic() - began, 1)
-    typer.echo(f"\n{len(pieces)} pieces, model {encoder.digest}, {clock(report['seconds'])}")
+    typer.echo(
+        f"\n{len(pieces)} pieces, model {encoder.digest}, {duration_text(report['seconds'])}"
+    )
     if out:
         out.write_text(json.dumps(report, indent=1) + "\n")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from partwise.commands.console import Ticker, clock
+from partwise.commands.console import Ticker
 
 
 def train(
@@ -25,6 +25,7 @@ def train(
 ) -> None:
     """Train an encoder on pseudo-mixes of stems; checkpointed, resumable, Ctrl-C is safe."""
     from partwise.errors import PartwiseError
+    from partwise.library.reports import duration_text
 
     try:
         import torch
@@ -53,4 +54,4 @@ def train(
         checkpoint = run(
             bank, recipe, out, minutes=minutes, device=device, threads=threads, progress=show
         )
-    typer.echo(f"trained for {clock(minutes * 60)}: {checkpoint}")
+    typer.echo(f"trained for {duration_text(minutes * 60)}: {checkpoint}")
