@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from measured import run_measured
-from partwise.audio.decode import DecodeError, RecordingError, decode, path_text, stream
+from partwise.audio.decode import DecodeError, RecordingError, decode, stream
+from partwise.audio.naming import path_text
 from sounds import encode, tone, write
 
 HZ = 441.0

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from partwise.audio import container, readers
+from partwise.audio.naming import path_text
 from partwise.audio.resample import Resampler, check_rate
 from partwise.errors import PartwiseError
 
@@ -204,12 +205,6 @@ def finite(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
         return samples, []
     note = "some samples were not finite numbers and were taken as silence"
     return np.where(sound, samples, np.float32(0.0)), [note]
-
-
-def path_text(path: Path) -> str:
-    """A path as one line of valid text: bytes that are not UTF-8 and line breaks are escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import Any
 import numpy as np
 import typer
 
-from partwise.audio.decode import RecordingError, path_text
+from partwise.audio.decode import RecordingError
+from partwise.audio.naming import path_text
 from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.encoder import Encoder, Progress, load_encoder
 from partwise.errors import PartwiseError
+from partwise.library.atomic import replacing
 from partwise.parts import PARTS
 
 # More threads than this do not make one file faster.
@@ -86,28 +87,14 @@ def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]
         "parts": np.array([str(part) for part in PARTS]),
         "model_digest": np.array(encoder.digest),
     }
-    unfinished: str | None = None
     try:
-        descriptor, unfinished = tempfile.mkstemp(".part", ".partwise-", out.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        with replacing(out) as file:
             np.savez(file, **arrays)
-        os.chmod(unfinished, 0o666 & ~_umask())  # mkstemp's files are for their owner alone
-        os.replace(unfinished, out)
-        unfinished = None
     except OSError as error:
         raise PartwiseError(
             f"--out {path_text(out)} cannot be written ({error.strerror})"
         ) from None
-    finally:
-        if unfinished is not None:
-            os.unlink(unfinished)
     return len(paths)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager

@@ -24,6 +24,7 @@ def train(
     ] = None,
 ) -> None:
     """Train an encoder on pseudo-mixes of stems; checkpointed, resumable, Ctrl-C is safe."""
+    from partwise.audio.mel import MelSettings
     from partwise.errors import PartwiseError
     from partwise.library.reports import duration_text
 
@@ -33,7 +34,7 @@ def train(
         raise PartwiseError(
             "training needs PyTorch: pip install 'partwise[train]' -c constraints.txt"
         ) from None
-    from partwise.training.loop import Progress, default_mel
+    from partwise.training.loop import Progress
     from partwise.training.loop import train as run
     from partwise.training.recipes import Recipe
     from partwise.training.stem_bank import StemBank
@@ -43,7 +44,7 @@ def train(
     recipe = Recipe(seed=seed)
     recipe = replace(recipe, mix=replace(recipe.mix, songs=songs, views=views))
     with Ticker("preparing stems", "pieces") as ticker:
-        bank = StemBank.build(data, default_mel(), progress=ticker)
+        bank = StemBank.build(data, MelSettings(), progress=ticker)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
     with Ticker("training", "minutes") as ticker:
 

@@ -32,7 +32,7 @@ import soundfile
 
 from partwise.datasets.midi import MidiPiece, best_window, read_midi, title_of, write_window
 from partwise.datasets.soundfont import SoundFont, read_soundfont
-from partwise.datasets.voices import draw_voice, playing
+from partwise.datasets.voices import Voice, draw_voice, playing
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 
@@ -231,7 +231,7 @@ def render_piece(
             samples = _synthesise(piece, part, start_s, voice, settings, work)
             if np.max(np.abs(samples), initial=0.0) > 1e-3:
                 stems[part] = samples
-                voices[part] = voice | {"activity": round(shares[part], 3)}
+                voices[part] = voice.metadata() | {"activity": round(shares[part], 3)}
         if len(stems) < settings.min_parts:
             raise PartwiseError(f"{midi} renders to only {len(stems)} parts that can be heard")
         mix = np.sum(list(stems.values()), axis=0)
@@ -261,7 +261,7 @@ def _synthesise(
     piece: MidiPiece,
     part: Part,
     start_s: float,
-    voice: dict,
+    voice: Voice,
     settings: RenderSettings,
     work: Path,
 ) -> np.ndarray:
@@ -274,21 +274,21 @@ def _synthesise(
         start_s,
         settings.seconds,
         midi,
-        program_of=voice["program_of"],
-        channel=0 if voice["drums_only"] else None,
+        program_of=voice.program_of,
+        channel=0 if voice.font.drums_only else None,
     )
     command = ["fluidsynth", "-n", "-i", "-q", "-g", "0.5", "-r", str(settings.sample_rate_hz)]
     options = {
         "synth.dynamic-sample-loading": 1,
         "synth.cpu-cores": 1,
-        "synth.reverb.active": int(voice["reverb"]),
-        "synth.reverb.room-size": voice["reverb_room"],
-        "synth.reverb.level": voice["reverb_level"],
-        "synth.chorus.active": int(voice["chorus"]),
+        "synth.reverb.active": int(voice.reverb),
+        "synth.reverb.room-size": voice.reverb_room,
+        "synth.reverb.level": voice.reverb_level,
+        "synth.chorus.active": int(voice.chorus),
     }
     for name, value in options.items():
         command += ["-o", f"{name}={value}"]
-    command += ["-T", "raw", "-O", "float", "-F", str(raw), voice.pop("soundfont_path"), str(midi)]
+    command += ["-T", "raw", "-O", "float", "-F", str(raw), str(voice.font.path), str(midi)]
     try:
         result = subprocess.run(command, capture_output=True, timeout=300, check=False)
     except subprocess.TimeoutExpired:

@@ -87,12 +87,16 @@ class PartEmbeddings:
                 f"there is nothing at {start_s:g}-{end_s:g} s: "
                 f"the piece is {self.seconds:.1f} s long"
             )
+        return self.take(inside)
+
+    def take(self, chosen: np.ndarray) -> PartEmbeddings:
+        """Only the chosen segments; chosen : bool [segments], at least one of them True."""
         return replace(
             self,
-            embeddings=self.embeddings[inside],
-            presence=self.presence[inside],
-            start_s=self.start_s[inside],
-            end_s=self.end_s[inside],
+            embeddings=self.embeddings[chosen],
+            presence=self.presence[chosen],
+            start_s=self.start_s[chosen],
+            end_s=self.end_s[chosen],
         )
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from partwise.library.ledger import LedgerRow, State, rows_from_arrow
 from partwise.library.overview import LibraryStatus, overview
-from partwise.library.paths import absolute, library_folder, path_to_text
-from partwise.library.store import Store, TrackTable, in_list, quoted
+from partwise.library.paths import library_folder, path_to_text
+from partwise.library.store import Store, TrackTable, quoted
 
 if TYPE_CHECKING:
     from partwise.library.query import Query
@@ -73,10 +73,8 @@ class Library:
         """The track id of a file of the library, or of a track id itself; None when not there."""
         name = os.fspath(path_or_id)
         tracks = self.store.tracks_table
-        spellings = {path_to_text(absolute(name)), path_to_text(os.path.realpath(absolute(name)))}
-        where = f"{in_list('path', spellings)} AND state = '{State.INDEXED}'"
-        rows = rows_from_arrow(self.store.ledger_table.search().where(where).to_arrow())
-        ids = [row.content_hash for row in rows.values() if row.content_hash is not None]
+        rows = [row for row in self.store.rows_of_file(name) if row.state is State.INDEXED]
+        ids = [row.content_hash for row in rows if row.content_hash is not None]
         for track_id in [*ids, name]:
             if path_to_text(track_id) == track_id and tracks.count_rows(
                 f"track_id = {quoted(track_id)}"

@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
+from partwise.audio.naming import path_text
+
 _URI = "file://"
+# Both ways of writing a path stand here: for people, and (below) for tables.
+shown = path_text
 
 
 def path_to_text(path: str | bytes | os.PathLike[str]) -> str:
@@ -31,14 +35,6 @@ def text_to_path(text: str) -> str:
     if text.startswith(_URI):
         return os.fsdecode(unquote_to_bytes(text[len(_URI) :]))
     return text
-
-
-def shown(path: str | bytes | os.PathLike[str]) -> str:
-    r"""A path for people: bytes that are not text and control characters as ``\xe9``, ``\n``."""
-    name = os.fsencode(os.fsdecode(path)).decode("utf-8", errors="backslashreplace")
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def absolute(path: str | os.PathLike[str]) -> str:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 from xml.etree import ElementTree
 
 from partwise.errors import PartwiseError
+from partwise.library.atomic import replacing
 
 XSPF_NAMESPACE = "http://xspf.org/ns/0/"
 # What XML 1.0 cannot hold, not even as a character reference; lone surrogates are odd bytes.
@@ -52,7 +51,7 @@ def write_m3u8(out: str | Path, entries: Sequence[Entry]) -> None:
     for entry in entries:
         seconds = -1 if entry.duration_s is None else round(entry.duration_s)
         lines += [f"#EXTINF:{seconds},{_one_line(entry.label)}", _m3u_path(entry.path, out)]
-    _write_atomically(out, ("\n".join(lines) + "\n").encode("utf-8"))
+    _write(out, ("\n".join(lines) + "\n").encode("utf-8"))
 
 
 def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = None) -> None:
@@ -75,7 +74,7 @@ def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = No
             ElementTree.SubElement(track, "duration").text = str(round(entry.duration_s * 1000))
     ElementTree.indent(playlist)
     data = ElementTree.tostring(playlist, encoding="UTF-8", xml_declaration=True)
-    _write_atomically(out, data + b"\n")
+    _write(out, data + b"\n")
 
 
 def relative_path(path: str | Path, out: str | Path) -> str | None:
@@ -135,22 +134,13 @@ def _xml_text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def _write_atomically(out: str | Path, data: bytes) -> None:
-    """The file is either the old one or all of the new one, also after a crash or a full disk."""
+def _write(out: str | Path, data: bytes) -> None:
     out = Path(out)
     if out.is_dir():
         raise PartwiseError(f"cannot write the playlist {out}: it is a folder")
-    # os.open and not tempfile: a playlist is an ordinary file, readable as the umask allows.
-    temporary = out.parent / f".{out.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(descriptor, "wb") as file:
+        with replacing(out) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, out)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         cause = error.strerror or error
         raise PartwiseError(f"cannot write the playlist {out}: {cause}") from error

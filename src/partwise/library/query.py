@@ -226,13 +226,7 @@ def passage_of(segments: PartEmbeddings, start_s: float, end_s: float) -> PartEm
     chosen = overlap_s >= enough_s - 1e-6
     if not chosen.any():
         chosen[np.argmax(overlap_s)] = True
-    return replace(
-        segments,
-        embeddings=segments.embeddings[chosen],
-        presence=segments.presence[chosen],
-        start_s=segments.start_s[chosen],
-        end_s=segments.end_s[chosen],
-    )
+    return segments.take(chosen)
 
 
 def _listed(items: Sequence[str | os.PathLike[str]]) -> str:

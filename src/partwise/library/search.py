@@ -21,7 +21,7 @@ from partwise.library.duplicates import ALIKE_SIMILARITY, alike
 from partwise.library.moments import Moment, best_moments
 from partwise.library.query import Query
 from partwise.library.songs import Song, Songs, build_query
-from partwise.library.store import in_list
+from partwise.library.store import in_list, vectors_of
 from partwise.library.tags import Tags
 from partwise.library.vector_index import Method, VectorIndex, open_index
 from partwise.parts import PARTS, Part, PartWeights
@@ -257,8 +257,7 @@ class Searcher:
     def _vector_of(self, track_id: str) -> np.ndarray:
         """float32 [parts=5, dim]: the vector of a whole track."""
         rows = self._store.tracks_table.search().where(in_list("track_id", [track_id]))
-        column = rows.select(["vector"]).to_arrow().column("vector").combine_chunks()
-        return column.flatten().to_numpy().reshape(-1, len(PARTS), self._store.dim)[0]
+        return vectors_of(rows.select(["vector"]).to_arrow())[0]
 
     def _with_moments(self, query: Query, weights: PartWeights, hits: list[Hit]) -> list[Hit]:
         segments = self._store.segments_of([hit.track_id for hit in hits])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.catalogue import Track
-from partwise.library.paths import absolute, path_to_text, shown
+from partwise.library.paths import absolute, shown
 from partwise.library.query import Query, Seed, parse_range
 from partwise.library.store import in_list
 from partwise.parts import Part
@@ -116,15 +116,11 @@ class _Finder:
     def _track_of_file(self, path: str) -> str | None:
         """The track with the content that the file has now; None when the library has none."""
         from partwise.library.hearing import hash_content
-        from partwise.library.ledger import rows_from_arrow
 
         try:
             status = os.stat(path)
-            spellings = {path_to_text(path), path_to_text(os.path.realpath(path))}
-            where = in_list("path", sorted(spellings))
-            rows = rows_from_arrow(self._store.ledger_table.search().where(where).to_arrow())
             track_id = None
-            for row in rows.values():
+            for row in self._store.rows_of_file(path):
                 if (row.size, row.mtime_ns) == (status.st_size, status.st_mtime_ns):
                     track_id = row.content_hash
             if track_id is None:

@@ -21,6 +21,7 @@ import numpy as np
 from partwise.errors import PartwiseError
 from partwise.library.ledger import LedgerRow, State, ledger_schema, rows_from_arrow
 from partwise.library.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
+from partwise.library.paths import absolute, path_to_text
 from partwise.library.tags import Tags
 from partwise.parts import PARTS
 
@@ -153,6 +154,13 @@ class Store:
         """Every ledger row by its path (as text)."""
         return rows_from_arrow(self.ledger_table.to_arrow())
 
+    def rows_of_file(self, path: str | os.PathLike[str]) -> list[LedgerRow]:
+        """The ledger's rows of a file: as it is named, and where its symbolic links lead."""
+        name = absolute(path)
+        spellings = {path_to_text(name), path_to_text(os.path.realpath(name))}
+        rows = self.ledger_table.search().where(in_list("path", sorted(spellings)))
+        return list(rows_from_arrow(rows.to_arrow()).values())
+
     def live_paths(self) -> dict[str, list[str]]:
         """For each track that has one, its files as far as the last run saw them, sorted.
 
@@ -186,8 +194,8 @@ class Store:
         tags = [rows.column(name).to_pylist() for name in ("title", "artist", "album", "year")]
         return TrackTable(
             track_ids=rows.column("track_id").to_pylist(),
-            vectors=_vectors(rows, model.dim),
-            presence=_presence(rows),
+            vectors=vectors_of(rows),
+            presence=presence_of(rows),
             duration_s=rows.column("duration_s").to_numpy(),
             segments=rows.column("segments").to_numpy(),
             tags=[Tags(*values) for values in zip(*tags, strict=True)],
@@ -209,8 +217,8 @@ class Store:
             tracks = self.table(tracks_name(model.digest)).search().where(where)
             tracks = tracks.select(["track_id", "duration_s"]).to_arrow().to_pydict()
             seconds = dict(zip(tracks["track_id"], tracks["duration_s"], strict=True))
-            embeddings = _vectors(rows, model.dim)
-            presence = _presence(rows)
+            embeddings = vectors_of(rows)
+            presence = presence_of(rows)
             start_s = rows.column("start_s").to_numpy()
             end_s = rows.column("end_s").to_numpy()
             owners = np.asarray(rows.column("track_id").to_pylist(), dtype=object)
@@ -308,12 +316,13 @@ def chunks(values: Iterable[str], size: int = 500) -> Iterator[list[str]]:
         yield ordered[first : first + size]
 
 
-def _vectors(rows: pa.Table, dim: int) -> np.ndarray:
-    """float32 [rows, parts=5, dim]."""
-    flat = rows.column("vector").combine_chunks().flatten().to_numpy()
-    return flat.reshape(len(rows), len(PARTS), dim)
+def vectors_of(rows: pa.Table) -> np.ndarray:
+    """float32 [rows, parts=5, dim]: the column ``vector`` of either table."""
+    column = rows.column("vector").combine_chunks()
+    dim = column.type.list_size // len(PARTS)
+    return column.flatten().to_numpy().reshape(rows.num_rows, len(PARTS), dim)
 
 
-def _presence(rows: pa.Table) -> np.ndarray:
-    """float32 [rows, parts=5]."""
+def presence_of(rows: pa.Table) -> np.ndarray:
+    """float32 [rows, parts=5]: the presence columns of either table."""
     return np.stack([rows.column(name).to_numpy() for name in PRESENCE_COLUMNS], axis=1)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from partwise.library.index_upkeep import EXACT_MAX_ROWS, index_name
-from partwise.library.store import PRESENCE_COLUMNS, in_list
+from partwise.library.store import PRESENCE_COLUMNS, in_list, presence_of, vectors_of
 from partwise.parts import PARTS
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class ExactIndex:
         rows = table.count_rows()
         size = table.schema.field("vector").type.list_size
         # Filled batch by batch, so that the peak stays near the size of the result.
-        vectors = np.empty((rows, size), np.float32)
+        vectors = np.empty((rows, len(PARTS), size // len(PARTS)), np.float32)
         presence = np.empty((rows, len(PARTS)), np.float32)
         times = np.zeros((2, rows))
         track_ids: list[str] = []
@@ -140,9 +140,7 @@ class ExactIndex:
                 pa.Table.from_batches([batch]), timed
             )
             track_ids += ids
-        return cls(
-            track_ids, vectors.reshape(rows, len(PARTS), size // len(PARTS)), presence, *times
-        )
+        return cls(track_ids, vectors, presence, *times)
 
     def rows_of(self, track_ids: Collection[str]) -> np.ndarray:
         """bool [n]: the rows of these tracks."""
@@ -261,8 +259,7 @@ class LanceIndex:
         else:
             builder = builder.bypass_vector_index()
         result = builder.to_arrow()
-        track_ids, flat, presence, times = _unpack(result, self._timed)
-        vectors = flat.reshape(len(track_ids), *query.shape)
+        track_ids, vectors, presence, times = _unpack(result, self._timed)
         scores = np.einsum("pd,npd->n", scaled, vectors)
         found = Candidates(
             track_ids, scores, vectors, presence, *times, exhausted=len(track_ids) < k
@@ -292,18 +289,11 @@ def _columns(timed: bool) -> list[str]:
 
 
 def _unpack(rows: pa.Table, timed: bool) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Ids [k], flat vectors [k, 5 * dim], presence [k, 5] and times [start and end, k] of rows."""
-    vectors = rows.column("vector").combine_chunks()
-    presence = np.stack([rows.column(name).to_numpy() for name in PRESENCE_COLUMNS], axis=1)
+    """Ids [k], vectors [k, 5, dim], presence [k, 5] and times [start and end, k] of rows."""
     times = np.zeros((2, rows.num_rows))
     if timed:
         times[:] = rows.column("start_s").to_numpy(), rows.column("end_s").to_numpy()
-    return (
-        rows.column("track_id").to_pylist(),
-        vectors.flatten().to_numpy().reshape(rows.num_rows, vectors.type.list_size),
-        presence,
-        times,
-    )
+    return rows.column("track_id").to_pylist(), vectors_of(rows), presence_of(rows), times
 
 
 def _take(found: Candidates, order: np.ndarray, exhausted: bool) -> Candidates:

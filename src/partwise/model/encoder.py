@@ -88,19 +88,16 @@ class PartEncoder(nn.Module):
         super().__init__()
         self.settings = settings
         parts = len(PARTS)
-        stem, middle, last = settings.widths
+        stem, _, last = settings.widths
         self.stem = nn.Sequential(
             nn.Conv2d(1, stem, 5, 2, 2, bias=False), nn.BatchNorm2d(stem), nn.ReLU()
         )
-        stages: list[nn.Module] = [Residual(stem, stem) for _ in range(settings.blocks[0])]
-        stages += [
-            Residual(stem if i == 0 else middle, middle, 2 if i == 0 else 1)
-            for i in range(settings.blocks[1])
-        ]
-        stages += [
-            Residual(middle if i == 0 else last, last, 2 if i == 0 else 1)
-            for i in range(settings.blocks[2])
-        ]
+        stages: list[nn.Module] = []
+        inputs = stem
+        for width, blocks, stride in zip(settings.widths, settings.blocks, (1, 2, 2), strict=True):
+            for block in range(blocks):
+                stages.append(Residual(inputs, width, 1 if block else stride))
+                inputs = width
         self.trunk = nn.Sequential(*stages)
         self.mask_head = nn.Sequential(
             nn.Conv2d(last, last // 2, (9, 3), padding=(4, 1), bias=False),

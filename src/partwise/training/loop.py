@@ -20,7 +20,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from partwise.audio.mel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.model.checkpoint import parameters, save_checkpoint
 from partwise.model.encoder import PartEncoder
@@ -269,8 +268,3 @@ def plot_curves(out: Path) -> None:
     axes[0].set_ylabel("contrastive loss")
     figure.savefig(out / "curves.png", dpi=110)
     plt.close(figure)
-
-
-def default_mel() -> MelSettings:
-    """The front end of new models."""
-    return MelSettings()

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from partwise.model.encoder import STRIDE
 from partwise.model.frontend import power_to_db
-from partwise.parts import PARTS
+from partwise.parts import PARTS, Part
 from partwise.training.stem_bank import StemBank
 
 
@@ -93,7 +93,7 @@ class PseudoMixer:
         power *= self._keep(mixes)[:, :, None, None]
         return self._mix(power, labels)
 
-    def _draw_windows(self, part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _draw_windows(self, part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """First rows, song labels and stem levels of songs * views windows of one part."""
         s, rng, usable = self.settings, self.rng, self._usable[part]
         chosen = rng.choice(len(usable), s.songs, replace=len(usable) < s.songs)

@@ -59,8 +59,7 @@ class StemBank:
         self.stems: dict[Part, list[BankedStem]] = {
             part: [BankedStem(*row) for row in index["stems"][part]] for part in PARTS
         }
-        sounding = np.concatenate([[0], np.cumsum(self.active, dtype=np.int64)])
-        self._sounding = sounding
+        self._sounding = np.concatenate([[0], np.cumsum(self.active, dtype=np.int64)])
 
     @classmethod
     def build(
