@@ -6,14 +6,19 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from partwise.audio import container, readers
+from partwise.audio import container
 from partwise.audio.naming import path_text
 from partwise.audio.resample import Resampler, check_rate
 from partwise.errors import PartwiseError
+
+# The readers import PyAV, so they are imported when a file is decoded: a machine that only trains
+# and evaluates reads stems with soundfile and does without PyAV.
+if TYPE_CHECKING:
+    from partwise.audio import readers
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -115,6 +120,8 @@ class AudioStream:
             yield resampler.finish()
 
     def _read(self) -> Iterator[readers.Block]:
+        from partwise.audio import readers
+
         with _open(self.path) as file:
             head = container.read_head(file)
             size = os.fstat(file.fileno()).st_size
@@ -153,6 +160,8 @@ class AudioStream:
     def _with_fallback(
         self, file: BinaryIO, name: str | None, report: readers.Report
     ) -> Iterator[readers.Block]:
+        from partwise.audio import readers
+
         if name in _PCM_CONTAINERS:
             try:
                 yield from readers.read_with_soundfile(file, report)
@@ -230,6 +239,8 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _why_unreadable(name: str | None, cause: str) -> str:
+    from partwise.audio import readers
+
     if cause == readers.NO_AUDIO:
         return cause
     if name is None:
