@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from partwise.parts import PARTS, Part
 
 PERCUSSION_CHANNEL = 9
 _LONGEST_S = 1800.0
+_RESET_ALL_CONTROLLERS = 121
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,15 @@ class Note:
 
 @dataclass
 class MidiPiece:
-    """A MIDI file read into notes per part and the controller messages of each channel."""
+    """A MIDI file read into notes per part and the controller messages of each channel.
+
+    tempos : (time_s, quarter notes per minute) at each change, from 0 s on.
+    """
 
     path: Path
     notes: dict[Part, list[Note]] = field(default_factory=lambda: {part: [] for part in PARTS})
     controls: list[tuple[float, Any]] = field(default_factory=list)
+    tempos: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 120.0)])
     seconds: float = 0.0
 
     def activity(self, part: Part) -> np.ndarray:
@@ -44,6 +50,16 @@ class MidiPiece:
         for note in self.notes[part]:
             active[int(note.start_s) : int(note.end_s) + 1] = True
         return active
+
+    def tempo_bpm(self, start_s: float, seconds: float) -> float:
+        """The tempo of a window: its quarter notes over its minutes."""
+        end_s = start_s + seconds
+        until = [time_s for time_s, _ in self.tempos[1:]] + [float("inf")]
+        beats = sum(
+            max(0.0, min(to_s, end_s) - max(from_s, start_s)) * bpm / 60
+            for (from_s, bpm), to_s in zip(self.tempos, until, strict=True)
+        )
+        return round(beats / seconds * 60, 2)
 
 
 def part_of(channel: int, program: int) -> Part:
@@ -64,13 +80,13 @@ def read_midi(path: str | Path) -> MidiPiece:
     path = Path(path)
     try:
         file = mido.MidiFile(path, clip=True)
-        messages = _timed(file)
+        messages, tempos = _timed(file)
     except FileNotFoundError:
         raise PartwiseError(f"MIDI file {path} does not exist") from None
     except Exception as error:  # mido raises many kinds on broken bytes; the cause is kept
         cause = str(error) or type(error).__name__
         raise PartwiseError(f"MIDI file {path} is broken: {cause}") from error
-    piece = MidiPiece(path)
+    piece = MidiPiece(path, tempos=tempos)
     programs = [0] * 16
     sounding: dict[tuple[int, int], tuple[float, int, int]] = {}
 
@@ -103,15 +119,19 @@ def read_midi(path: str | Path) -> MidiPiece:
     return piece
 
 
-def _timed(file: mido.MidiFile) -> list[tuple[float, Any]]:  # mido's messages are untyped
-    """Channel messages with their time in seconds, tempo changes applied."""
+def _timed(file: mido.MidiFile) -> tuple[list[tuple[float, Any]], list[tuple[float, float]]]:
+    """Channel messages (untyped in mido) and tempos, each with its time in seconds."""
+    if file.ticks_per_beat <= 0:
+        raise ValueError("it counts film frames instead of beats")
     time_s = 0.0
-    timed = []
+    timed, tempos = [], [(0.0, 120.0)]
     for message in file:  # iterating merges the tracks and turns ticks into seconds
         time_s += message.time
-        if not message.is_meta and hasattr(message, "channel"):
+        if message.type == "set_tempo" and message.tempo > 0:
+            tempos.append((time_s, 60e6 / message.tempo))
+        elif not message.is_meta and hasattr(message, "channel"):
             timed.append((time_s, message))
-    return timed
+    return timed, tempos
 
 
 def best_window(piece: MidiPiece, seconds: float) -> tuple[float, dict[Part, float]]:
@@ -128,6 +148,11 @@ def best_window(piece: MidiPiece, seconds: float) -> tuple[float, dict[Part, flo
     return float(start), {part: float(shares[part.index, start]) for part in PARTS}
 
 
+def notes_within(piece: MidiPiece, part: Part, start_s: float, seconds: float) -> list[Note]:
+    """The part's notes that start in the window, in the order of the file."""
+    return [n for n in piece.notes[part] if start_s <= n.start_s < start_s + seconds]
+
+
 def write_window(
     piece: MidiPiece,
     part: Part,
@@ -137,21 +162,30 @@ def write_window(
     *,
     program_of: dict[int, int],
     channel: int | None = None,
+    tuning_cents: float = 0.0,
+    velocity_of: Callable[[int], int] | None = None,
 ) -> None:
     """Write one part of one window as a MIDI file of its own, with constant tempo.
 
     program_of : replacement for each program that occurs in the part's notes.
     channel : send all notes to this channel instead of their own (drum fonts on bank 0).
+    tuning_cents : how far every note is out of tune, -100..100.
+    velocity_of : the velocity (1..127) that a note is played with, from the one in the file.
     """
     end_s = start_s + seconds
-    notes = [n for n in piece.notes[part] if start_s <= n.start_s < end_s]
+    notes = notes_within(piece, part, start_s, seconds)
     channels = {n.channel for n in notes}
     # (time, order): at one instant controllers come first, then note ends, then note starts.
     events: list[tuple[float, int, mido.Message]] = []
     for time_s, message in piece.controls:
         if message.channel in channels and time_s < end_s:
             target = message.channel if channel is None else channel
-            events.append((max(0.0, time_s - start_s), 0, message.copy(channel=target)))
+            at_s = max(0.0, time_s - start_s)
+            events.append((at_s, 0, message.copy(channel=target)))
+            if message.type == "control_change" and message.control == _RESET_ALL_CONTROLLERS:
+                events += [(at_s, 0, tuning) for tuning in _tuning(target, tuning_cents)]
+    for target in sorted(channels) if channel is None else [channel]:
+        events += [(0.0, 0, tuning) for tuning in _tuning(target, tuning_cents)]
     current: dict[int, int] = {}
     for note in sorted(notes, key=lambda n: n.start_s):
         target = note.channel if channel is None else channel
@@ -161,7 +195,8 @@ def write_window(
             current[target] = program
             message = mido.Message("program_change", channel=target, program=program)
             events.append((at_s, 2, message))
-        on = mido.Message("note_on", channel=target, note=note.key, velocity=note.velocity)
+        velocity = velocity_of(note.velocity) if velocity_of else note.velocity
+        on = mido.Message("note_on", channel=target, note=note.key, velocity=velocity)
         off = mido.Message("note_off", channel=target, note=note.key)
         events.append((at_s, 3, on))
         events.append((min(note.end_s, end_s) - start_s, 1, off))
@@ -175,6 +210,18 @@ def write_window(
         track.append(message.copy(time=now - ticks))
         ticks = now
     file.save(path)
+
+
+def _tuning(channel: int, cents: float) -> list[mido.Message]:
+    """Registered parameter 1, channel fine tuning: 14 bits for -100..100 cents."""
+    if not cents:
+        return []
+    value = min(16383, max(0, round(8192 + cents / 100 * 8192)))
+    steps = [(101, 0), (100, 1), (38, value & 127), (6, value >> 7), (101, 127), (100, 127)]
+    return [
+        mido.Message("control_change", channel=channel, control=control, value=data)
+        for control, data in steps
+    ]
 
 
 def title_of(name: str) -> str:

@@ -20,6 +20,7 @@ _FAMILIES = {
     "sf_gmbank": "csound",
     "opl-3": "fm",
     "black_pearl": "avl",
+    "the black pearl": "avl",  # Hydrogen's kit of the same samples
     "red_zeppelin": "avl",
 }
 
