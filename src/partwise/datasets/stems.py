@@ -1,67 +1,60 @@
-"""Folders of stems: `<piece>/stems/<part>.flac`, as `partwise render` writes them."""
+"""Folders of stems: every layout that partwise knows, behind one call."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import soundfile
-import soxr
-
+from partwise.datasets.any_stems import any_pieces
+from partwise.datasets.moisesdb import is_moisesdb, moisesdb_pieces
+from partwise.datasets.musdb import is_musdb, musdb_pieces
+from partwise.datasets.piece import OnSkip, Recording, StemPiece
+from partwise.datasets.slakh import is_slakh, slakh_pieces
 from partwise.errors import PartwiseError
-from partwise.parts import PARTS, Part
+
+__all__ = ["Recording", "StemPiece", "data_digest", "find_pieces"]
+
+# How a data set is recognised, and how it is read; what none of them knows is any folder of stems.
+_LAYOUTS = (
+    (is_slakh, slakh_pieces),
+    (is_musdb, musdb_pieces),
+    (is_moisesdb, moisesdb_pieces),
+)
 
 
-@dataclass(frozen=True)
-class StemPiece:
-    """One piece of a stems folder and the stems it has."""
+def find_pieces(
+    folder: Path, *, on_skip: OnSkip | None = None, manifest: Path | None = None
+) -> list[StemPiece]:
+    """All pieces of a stems folder, by name: Slakh2100, MUSDB18(-HQ), MoisesDB, or any other.
 
-    name: str
-    title: str
-    stems: dict[Part, Path]
-
-    def read(self, part: Part, sample_rate_hz: int) -> np.ndarray:
-        """The stem as float32 mono [samples] at `sample_rate_hz`.
-
-        Raises PartwiseError when the file cannot be read.
-        """
-        path = self.stems[part]
-        try:
-            samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise PartwiseError(f"stem {path} cannot be read: {error}") from None
-        mono = samples.mean(axis=1)
-        return mono if rate_hz == sample_rate_hz else soxr.resample(mono, rate_hz, sample_rate_hz)
-
-
-def find_pieces(folder: Path) -> list[StemPiece]:
-    """All pieces of a stems folder, by name.
-
-    Raises PartwiseError when the folder is missing or holds no piece.
+    on_skip : called with what was left out (a piece, stem or file) and why.
+    manifest : which file is which part, where the names do not tell; see `any_stems`.
+    Raises PartwiseError when the folder is missing or nothing in it can be used.
     """
     if not folder.is_dir():
         raise PartwiseError(f"stems folder {folder} does not exist")
-    pieces = []
-    for place in sorted(p for p in folder.iterdir() if (p / "stems").is_dir()):
-        stems = {part: place / "stems" / f"{part}.flac" for part in PARTS}
-        found = {part: path for part, path in stems.items() if path.exists()}
-        if not found:
-            continue
-        record = place / "metadata.json"
-        title = json.loads(record.read_text())["title"] if record.exists() else place.name
-        pieces.append(StemPiece(place.name, title, found))
+    skipped: list[tuple[str, str]] = []
+
+    def note(what: str, reason: str) -> None:
+        skipped.append((what, reason))
+        if on_skip is not None:
+            on_skip(what, reason)
+
+    known = () if manifest else (read for knows, read in _LAYOUTS if knows(folder))
+    read = next(iter(known), None)
+    pieces = read(folder, note) if read else any_pieces(folder, note, manifest)
     if not pieces:
-        raise PartwiseError(f"no <piece>/stems/<part>.flac below {folder}")
-    return pieces
+        first = f" ({skipped[0][0]}: {skipped[0][1]})" if skipped else ""
+        raise PartwiseError(f"no piece with stems below {folder}{first}")
+    return sorted(pieces, key=lambda piece: piece.name)
 
 
-def data_digest(pieces: list[StemPiece]) -> str:
+def data_digest(pieces: Sequence[StemPiece]) -> str:
     """12 hex digits that name a set of pieces: their names, stems and sizes."""
     digest = hashlib.blake2b(digest_size=6)
     for piece in pieces:
-        for part, path in sorted(piece.stems.items()):
-            digest.update(f"{piece.name}/{part}/{path.stat().st_size}\n".encode())
+        for part, stem in sorted(piece.stems.items()):
+            sizes = "+".join(str(recording.size) for recording in stem)
+            digest.update(f"{piece.name}/{part}/{sizes}\n".encode())
     return digest.hexdigest()
