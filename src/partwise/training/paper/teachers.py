@@ -61,7 +61,7 @@ def load_teachers(folder: Path, recipe: TeacherRecipe, bank: StemBank) -> StemTe
         teachers = StemTeachers(recipe.networks)
         teachers.load_state_dict(load_file(path))
     except FileNotFoundError as error:
-        raise PartwiseError(f"teachers {error.filename or path} do not exist") from None
+        raise PartwiseError(f"{error.filename or path} does not exist: no teachers there") from None
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PartwiseError(f"teachers {path} cannot be read: {cause}") from None
