@@ -65,12 +65,8 @@ def test_one_seed_one_chain_and_no_second_room():
 
 @pytest.mark.parametrize(("hz", "gain_db"), [(30, 6.0), (1000, -5.0), (9000, -8.0)])
 def test_the_equaliser_raises_and_lowers_its_bands(hz, gain_db):
-    low, bell, high = (
-        {"low_hz": 150, "low_db": 6},
-        {"bell_hz": 1000, "bell_db": -5},
-        {"high_hz": 4000, "high_db": -8},
-    )
-    bands = low | bell | high
+    low, bell = {"low_hz": 150, "low_db": 6}, {"bell_hz": 1000, "bell_db": -5}
+    bands = low | bell | {"high_hz": 4000, "high_db": -8}
     wet = EFFECTS["equaliser"](tone(hz), RATE_HZ, **bands)
     assert 20 * np.log10(rms(wet) / rms(tone(hz))) == pytest.approx(gain_db, abs=0.8)
 
