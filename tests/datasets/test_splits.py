@@ -4,16 +4,16 @@ import pytest
 
 from partwise import PartwiseError
 from partwise.datasets.splits import SPLITS, check_disjoint, contents_of, split_of, write_split
+from stem_folder import write_stem_folder
 
 
-def write_pieces(folder, pieces, *, metadata=True):
-    """pieces : name -> (title, families)."""
+def write_pieces(folder, pieces):
+    """A rendered folder, without its sound; pieces : name -> (title, families)."""
     for name, (title, families) in pieces.items():
-        (folder / name / "stems").mkdir(parents=True)
-        if metadata:
-            stems = {f"part{i}": {"family": family} for i, family in enumerate(families)}
-            record = {"title": title, "stems": stems}
-            (folder / name / "metadata.json").write_text(json.dumps(record))
+        (folder / name).mkdir(parents=True)
+        stems = {f"part{i}": {"family": family} for i, family in enumerate(families)}
+        (folder / name / "metadata.json").write_text(json.dumps({"title": title, "stems": stems}))
+    (folder / "render.json").write_text("{}")
     return folder
 
 
@@ -48,9 +48,7 @@ def test_a_split_is_written_with_a_digest(tmp_path):
 def test_disjoint_folders_pass(tmp_path):
     train = write_pieces(tmp_path / "train", {"a": ("x", ["fm"]), "b": ("y", ["gm"])})
     test = write_pieces(tmp_path / "test", {"c": ("z", ["csound"])})
-    real = write_pieces(tmp_path / "real", {"recorded": ("", [])}, metadata=False)
     check_disjoint(train, test)
-    check_disjoint(train, real)
 
 
 def test_what_two_folders_share_is_named(tmp_path):
@@ -58,19 +56,29 @@ def test_what_two_folders_share_is_named(tmp_path):
     test = write_pieces(tmp_path / "test", {"c": ("x", ["fm", "gm", "csound"])})
     with pytest.raises(PartwiseError, match=r"1 title \(x\) and 2 font families \(fm, gm\)"):
         check_disjoint(train, test)
-    real = write_pieces(tmp_path / "real", {"a": ("", [])}, metadata=False)
-    more = write_pieces(tmp_path / "more", {"a": ("", []), "b": ("", [])}, metadata=False)
-    with pytest.raises(PartwiseError, match=r"share 1 title \(a\)$"):
-        check_disjoint(real, more)
+
+
+def test_folders_of_other_layouts_have_titles_only(tmp_path):
+    real = write_stem_folder(tmp_path / "real", pieces=2, seconds=1.0)
+    contents = contents_of(real)
+    assert len(contents.titles) == 2
+    assert not contents.families
+    rendered = write_pieces(tmp_path / "train", {"a": ("x", ["fm"])})
+    check_disjoint(rendered, real)
+    title = next(iter(contents.titles.values()))
+    rendered = write_pieces(tmp_path / "other", {"a": (title, ["fm"])})
+    with pytest.raises(PartwiseError, match=rf"share 1 title \({title}\)$"):
+        check_disjoint(rendered, real)
 
 
 def test_bad_folders_get_a_sentence(tmp_path):
     with pytest.raises(PartwiseError, match="none does not exist"):
         contents_of(tmp_path / "none")
+    (tmp_path / "render.json").touch()
     with pytest.raises(PartwiseError, match="no piece in"):
         contents_of(tmp_path)
     folder = write_pieces(tmp_path / "one", {"a": ("x", ["fm"])})
-    for text in ("{", "[]"):
+    for text in ("{", "[]", '{"title": "x"}'):
         (folder / "a" / "metadata.json").write_text(text)
         with pytest.raises(PartwiseError, match=r"metadata\.json cannot be read"):
             contents_of(folder)

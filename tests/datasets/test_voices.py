@@ -35,6 +35,8 @@ def test_kits_take_part_in_the_draw_as_a_family(piece):
         name: sum(v.font.family == name for v in voices) for name in ("gm", "avl", "hydrogen")
     }
     assert min(counts.values()) > 70  # families are drawn first: three kits do not rule
+    many = [draw_voice(Part.DRUMS, [GM, AVL, *12 * [KIT]], piece, rng, 0.3) for _ in range(300)]
+    assert 150 < sum(voice.font is KIT for voice in many) < 210  # twelve weigh as much as three
     for voice in voices:
         record = voice.metadata()
         assert record["drums_only"] == (voice.font.family != "gm")

@@ -11,8 +11,8 @@ import json
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from partwise.datasets.stems import find_pieces
 from partwise.datasets.writing import write_whole
 from partwise.errors import PartwiseError
 
@@ -41,41 +41,32 @@ class Contents:
 
 
 def contents_of(folder: Path) -> Contents:
-    """Read the metadata.json of every piece in a folder.
+    """What is in a folder of stems, of any layout.
 
-    A piece without one goes by its folder's name, and its timbres belong to no family.
+    A folder that `partwise render` made tells it by the metadata.json of its pieces; elsewhere the
+    loaders know the titles, and the timbres are of no font family.
     Raises PartwiseError when the folder is missing or holds no piece, or for broken metadata.
     """
-    if not folder.is_dir():
-        raise PartwiseError(f"stems folder {folder} does not exist")
+    if not (folder / "render.json").exists():
+        return Contents({piece.name: piece.title for piece in find_pieces(folder)}, frozenset())
     titles: dict[str, str] = {}
     families: set[str] = set()
-    for place in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        metadata = _metadata(place / "metadata.json")
-        titles[place.name] = str(metadata.get("title", place.name))
-        families |= {
-            stem["family"] for stem in metadata.get("stems", {}).values() if "family" in stem
-        }
+    for record in sorted(folder.glob("*/metadata.json")):
+        title, voices = _metadata(record)
+        titles[record.parent.name] = title
+        families |= voices
     if not titles:
         raise PartwiseError(f"no piece in {folder}")
     return Contents(titles, frozenset(families))
 
 
-def _metadata(path: Path) -> dict[str, Any]:
+def _metadata(path: Path) -> tuple[str, set[str]]:
+    """Title and font families of a rendered piece."""
     try:
         metadata = json.loads(path.read_text())
-        assert isinstance(metadata, dict)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, AssertionError) as error:
-        raise PartwiseError(f"{path} cannot be read: {error or 'not an object'}") from None
-    stems = metadata.get("stems")
-    metadata["stems"] = (
-        {name: stem for name, stem in stems.items() if isinstance(stem, dict)}
-        if isinstance(stems, dict)
-        else {}
-    )
-    return metadata
+        return metadata["title"], {stem["family"] for stem in metadata["stems"].values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PartwiseError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
 
 
 def write_split(folder: Path, split: str | None) -> Contents:

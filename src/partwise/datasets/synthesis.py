@@ -19,6 +19,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import Part
 
 _LONGEST_S = 300  # of computing, for one part
+_KIT_GAIN = 0.3  # brings kits to the level of SoundFonts, which FluidSynth plays at a gain of 0.5
 
 
 def check_fluidsynth() -> None:
@@ -65,7 +66,7 @@ def play_part(
             (note.start_s - start_s, note, voice.touch(note.velocity))
             for note in notes_within(piece, part, start_s, seconds)
         ]
-        samples = play_kit(
+        samples = _KIT_GAIN * play_kit(
             voice.font,
             notes,
             seconds,

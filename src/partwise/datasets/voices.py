@@ -96,12 +96,12 @@ def draw_voice(
 ) -> Voice:
     """Draw who plays a part: font, programs (or kit) and FluidSynth's reverb and chorus.
 
-    Families are drawn first and fonts within them, so that a family with many fonts does not rule.
+    Families are drawn first and fonts within them, so that a family with many fonts does not rule;
+    but a kit is one set of sounds where a font has many, so four kits count as a font.
     keep_program : chance that the part keeps the programs of the MIDI file.
     """
     candidates = playing(fonts, part)
-    families = sorted({font.family for font in candidates})
-    family = families[rng.integers(len(families))]
+    family = _draw_family(candidates, rng)
     members = [font for font in candidates if font.family == family]
     font = members[rng.integers(len(members))]
     programs = sorted({note.program for note in piece.notes[part]})
@@ -136,6 +136,15 @@ def draw_voice(
         chorus=chorus and by_fluidsynth,
         variant=variant,
     )
+
+
+def _draw_family(candidates: Sequence[Instrument], rng: np.random.Generator) -> str:
+    families = sorted({font.family for font in candidates})
+    kits = [font.family for font in candidates if isinstance(font, DrumKit)]
+    weights = np.array([max(1.0, kits.count(family) / 4) for family in families])
+    if np.all(weights == 1.0):
+        return families[rng.integers(len(families))]
+    return str(rng.choice(families, p=weights / weights.sum()))
 
 
 def draw_manner(
