@@ -76,6 +76,11 @@ def test_a_font_that_cannot_be_played_gets_a_sentence(tmp_path):
         check_font(read_soundfont(cut))
 
 
+def test_a_font_of_nothing_general_gets_a_sentence():
+    with pytest.raises(PartwiseError, match=r"x\.sf2 has no General MIDI program and no drum kit"):
+        check_font(SoundFont(Path("x.sf2"), "x", (), (), drums_only=False))
+
+
 def test_a_synthesiser_that_fails_gets_a_sentence(piece, tmp_path, monkeypatch):
     program = tmp_path / "fluidsynth"
     program.write_text("#!/bin/sh\necho 'fluidsynth: error: no such sample' >&2\n")

@@ -30,6 +30,8 @@ def check_fluidsynth() -> None:
 
 def check_font(font: SoundFont) -> None:
     """Play one note. Raises PartwiseError when the font stays silent or FluidSynth refuses it."""
+    if not font.melodic and not font.kits:
+        raise PartwiseError(f"SoundFont {font.path} has no General MIDI program and no drum kit")
     track = mido.MidiTrack()
     if font.melodic and not font.drums_only:
         channel, key, program = 0, 60, font.melodic[0]
