@@ -39,10 +39,12 @@ def render(
     takes: Annotated[
         int, typer.Option(min=1, help="How often each piece is played, with other voices each.")
     ] = 1,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Length of each piece [s].")] = 40.0,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, help="Length of each piece in seconds.")
+    ] = 40.0,
     min_parts: Annotated[int, typer.Option(min=1, max=5, help="Skip pieces with fewer.")] = 4,
     sample_rate_hz: Annotated[
-        int, typer.Option("--sample-rate", min=8000, max=96000, help="Of the stems [Hz].")
+        int, typer.Option("--sample-rate", min=8000, max=96000, help="Of the stems, in Hz.")
     ] = 22050,
     effects: Annotated[
         float, typer.Option(min=0, max=1, help="Chance that a part goes through effects.")
@@ -51,7 +53,7 @@ def render(
         float, typer.Option(min=0, max=1, help="Chance that a part has a velocity curve.")
     ] = 0.8,
     tuning_cents: Annotated[
-        float, typer.Option("--tuning", min=0, max=100, help="Farthest out of tune [cents].")
+        float, typer.Option("--tuning", min=0, max=100, help="Farthest out of tune, in cents.")
     ] = 40.0,
     seed: Annotated[int, typer.Option(help="Same seed, same stems.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: all cores.")] = None,
