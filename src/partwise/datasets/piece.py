@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import av
 import numpy as np
 import soundfile
-from av.error import FFmpegError
 
 from partwise.audio.decode import decode
 from partwise.audio.resample import resample
@@ -23,7 +22,11 @@ OnSkip = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Recording:
-    """One file, or one audio stream of a file that holds several, that a stem is made of."""
+    """One file, or one audio stream of a file that holds several, that a stem is made of.
+
+    FLAC, which `partwise render` writes, is read with soundfile, so that a machine that trains on
+    it does without PyAV.
+    """
 
     path: Path
     stream: int | None = None
@@ -46,6 +49,9 @@ class Recording:
                 return self._positive(about.frames / about.samplerate)
             except (soundfile.LibsndfileError, RuntimeError, ZeroDivisionError):
                 pass  # FFmpeg may know it
+        import av
+        from av.error import FFmpegError
+
         try:
             with av.open(str(self.path)) as container:
                 stream = container.streams.audio[self.stream or 0]
@@ -64,7 +70,14 @@ class Recording:
     def read(self, sample_rate_hz: int) -> np.ndarray:
         """float32 mono [samples]. Raises PartwiseError where nothing can be decoded."""
         if self.stream is None:
+            if self.path.suffix.lower() == ".flac":
+                with suppress(soundfile.LibsndfileError, RuntimeError):
+                    samples, rate_hz = soundfile.read(self.path, dtype="float32", always_2d=True)
+                    return resample(samples.mean(axis=1), rate_hz, sample_rate_hz)
             return decode(self.path, sample_rate_hz).samples
+        import av
+        from av.error import FFmpegError
+
         blocks: list[np.ndarray] = []
         rate_hz = sample_rate_hz
         try:
