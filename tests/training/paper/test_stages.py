@@ -62,23 +62,21 @@ def test_basic_needs_no_teachers(bank, tmp_path):
 
 
 def test_main_training_begins_with_what_was_distilled(bank, tmp_path):
-    path = train_paper(bank, tiny("paper"), TEMPOS, tmp_path, minutes=MINUTES)
-    distilled = load_checkpoint(tmp_path / "pretrained" / "last.safetensors")[0].state_dict()
     resting = replace(tiny("paper"), learning_rate=0.0)
-    again = tmp_path / "again"
-    train_paper(bank, resting, TEMPOS, again, minutes=MINUTES, teachers=tmp_path / "teachers")
-    start = load_checkpoint(again / "pretrained" / "last.safetensors")[0].state_dict()
-    end = load_checkpoint(again / "last.safetensors")[0].state_dict()
+    path = train_paper(bank, resting, TEMPOS, tmp_path, minutes=5 * MINUTES)
+    distilled = load_checkpoint(tmp_path / "pretrained" / "last.safetensors")[0].state_dict()
     weight = "project.weight"
-    torch.testing.assert_close(end[weight], start[weight])
-    assert not torch.equal(load_checkpoint(path)[0].state_dict()[weight], distilled[weight])
+    torch.testing.assert_close(load_checkpoint(path)[0].state_dict()[weight], distilled[weight])
 
 
 def test_a_larger_budget_leaves_the_earlier_stages_alone(bank, tmp_path):
     path = train_paper(bank, tiny("paper"), TEMPOS, tmp_path, minutes=MINUTES)
     files = [tmp_path / f / "last.safetensors" for f in ("teachers", "pretrained")]
     before, steps = [f.read_bytes() for f in files], load_checkpoint(path)[2]["steps"]
-    train_paper(bank, tiny("paper"), TEMPOS, tmp_path, minutes=2 * MINUTES)
+    # However slow this machine is: more than what all stages have taken.
+    used_s = torch.load(tmp_path / "state.pt", weights_only=True)["used_s"]
+    earlier = sum(json.loads(f.with_suffix(".json").read_text())["minutes"] for f in files)
+    train_paper(bank, tiny("paper"), TEMPOS, tmp_path, minutes=earlier + used_s / 60 + MINUTES / 4)
     assert [f.read_bytes() for f in files] == before
     assert load_checkpoint(path)[2]["steps"] > steps
 
