@@ -22,7 +22,7 @@ def model(stems, tmp_path_factory):
     """A model trained for a second or two and exported, all by command."""
     run = tmp_path_factory.mktemp("run")
     command = ["train", str(stems), "--out", str(run), "--minutes", "0.03", "--threads", "1"]
-    assert main([*command, "--songs", "4", "--views", "2"]) == 0
+    assert main([*command, "--recipe", "tiny"]) == 0
     onnx = run / "exported" / "partwise.onnx"
     checkpoint = str(run / "last.safetensors")
     assert main(["export", checkpoint, "--out", str(onnx), "--calibrate", str(stems)]) == 0
@@ -71,6 +71,7 @@ def test_evaluate_prints_and_writes_its_numbers(protocol, model, stems, tmp_path
         (["evaluate", "--data", "NONE"], "does not exist"),
         (["train", "NONE", "--out", "RUN"], "does not exist"),
         (["train", "STEMS", "--out", "RUN", "--device", "cuda"], "no CUDA device"),
+        (["train", "STEMS", "--out", "RUN", "--recipe", "magic"], "unknown recipe 'magic'"),
         (["export", "NONE.safetensors", "--out", "x.onnx"], "does not exist"),
         (["render", "NONE", "--out", "RUN", "--soundfont", "NONE.sf2"], "NONE.sf2 does not exist"),
     ],

@@ -1,4 +1,6 @@
 import csv
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -7,9 +9,10 @@ torch = pytest.importorskip("torch")
 from partwise import PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
 from partwise.model.checkpoint import load_checkpoint  # noqa: E402
-from partwise.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
-from partwise.training import loop  # noqa: E402
-from partwise.training.pseudo_mix import MixSettings, PseudoMixer  # noqa: E402
+from partwise.model.encoder import EncoderSettings  # noqa: E402
+from partwise.training import factorial, loop  # noqa: E402
+from partwise.training.factorial import FactorialObjective  # noqa: E402
+from partwise.training.plan import MixSettings  # noqa: E402
 from partwise.training.recipes import Recipe  # noqa: E402
 from partwise.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
@@ -27,23 +30,29 @@ def bank(tmp_path_factory):
     return StemBank.build(folder, MelSettings(), jobs=1)
 
 
-def test_steps_on_one_batch_bring_every_loss_down(bank):
-    torch.manual_seed(0)
-    model = PartEncoder(RECIPE.encoder)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    batch = PseudoMixer(bank, RECIPE.mix, seed=0).draw()
-    history = [loop.train_step(model, optimiser, batch, RECIPE, "cpu") for _ in range(30)]
-    for name in history[0]:
-        assert history[-1][name] < 0.95 * history[0][name], name
-
-
 def test_a_run_resumes_where_it_stopped(bank, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOG_EVERY", 2)
     steps = []
-    path = loop.train(bank, RECIPE, tmp_path, minutes=0.05, progress=lambda p: steps.append(p.step))
+
+    def run(minutes):
+        objective = FactorialObjective(bank, RECIPE)
+        note = lambda p: steps.append(p.step)  # noqa: E731
+        return loop.train(objective, tmp_path, minutes=minutes, progress=note)
+
+    path = loop.train(
+        FactorialObjective(bank, RECIPE),
+        tmp_path,
+        minutes=0.05,
+        progress=lambda p: steps.append(p.step),
+    )
     before = load_checkpoint(path)[2]
     assert before["steps"] >= 2
-    loop.train(bank, RECIPE, tmp_path, minutes=0.1, progress=lambda p: steps.append(p.step))
+    loop.train(
+        FactorialObjective(bank, RECIPE),
+        tmp_path,
+        minutes=0.1,
+        progress=lambda p: steps.append(p.step),
+    )
     after = load_checkpoint(path)[2]
     assert after["steps"] > before["steps"]
     assert steps == sorted(set(steps))  # no step is done twice
@@ -61,19 +70,55 @@ def test_ctrl_c_keeps_what_was_learnt(bank, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loop.train(bank, RECIPE, tmp_path, minutes=5, progress=stop)
+        loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=5, progress=stop)
     assert load_checkpoint(tmp_path / "last.safetensors")[2]["steps"] == 3
 
 
 def test_another_recipe_in_the_same_folder_is_refused(bank, tmp_path):
-    loop.train(bank, RECIPE, tmp_path, minutes=0.01)
+    loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.01)
     other = Recipe(encoder=RECIPE.encoder, mix=RECIPE.mix, temperature=0.5)
     with pytest.raises(PartwiseError, match="another recipe"):
-        loop.train(bank, other, tmp_path, minutes=0.02)
+        loop.train(FactorialObjective(bank, other), tmp_path, minutes=0.02)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(bank, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
-    monkeypatch.setattr(loop, "multi_positive_contrastive", lambda z, *_: z.sum() * float("nan"))
+    monkeypatch.setattr(
+        factorial, "multi_positive_contrastive", lambda z, *_: z.sum() * float("nan")
+    )
     with pytest.raises(PartwiseError, match="the loss became nan at step 1"):
-        loop.train(bank, RECIPE, tmp_path, minutes=1)
+        loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=1)
+
+
+def test_a_run_can_begin_with_the_weights_of_another(bank, tmp_path):
+    first = loop.train(FactorialObjective(bank, RECIPE), tmp_path / "a", minutes=0.02)
+    objective = FactorialObjective(bank, RECIPE)
+    path = loop.train(objective, tmp_path / "b", minutes=0.0, start_from=first)
+    expected, actual = (load_checkpoint(p)[0].state_dict() for p in (first, path))
+    for name, tensor in expected.items():
+        torch.testing.assert_close(actual[name], tensor)
+
+
+def test_weights_of_another_network_are_refused(bank, tmp_path):
+    first = loop.train(FactorialObjective(bank, RECIPE), tmp_path / "a", minutes=0.0)
+    wider = replace(RECIPE, encoder=replace(RECIPE.encoder, dim=4))
+    with pytest.raises(PartwiseError, match="another network"):
+        loop.train(FactorialObjective(bank, wider), tmp_path / "b", minutes=0.1, start_from=first)
+
+
+def test_a_full_disk_is_one_sentence(bank, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop, "_save_state", full)
+    with pytest.raises(PartwiseError, match=r"cannot be written: .*No space left"):
+        loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.0)
+
+
+def test_the_core_clock_counts_only_work_of_this_process(bank, tmp_path):
+    objective = FactorialObjective(bank, RECIPE)
+    began = time.process_time()
+    path = loop.train(objective, tmp_path, minutes=0.03, clock="core")
+    spent = time.process_time() - began
+    assert load_checkpoint(path)[2]["clock"] == "core"
+    assert spent >= 0.03 * 60

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,16 +13,27 @@ from partwise.commands.console import Ticker
 def train(
     data: Annotated[Path, typer.Argument(help="Folder of stems, as `partwise render` makes it.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; running again resumes.")],
+    recipe: Annotated[
+        str, typer.Option(help="Which recipe; an unknown name lists them.")
+    ] = "partwise",
     minutes: Annotated[float, typer.Option(min=0.0, help="Budget of training time.")] = 60.0,
-    songs: Annotated[int, typer.Option(min=2, help="Songs per part in a batch.")] = 24,
-    views: Annotated[int, typer.Option(min=2, help="Segments per song in a batch.")] = 4,
+    clock: Annotated[
+        Literal["wall", "core"],
+        typer.Option(help="What a minute is: of the clock, or of CPU time (for comparisons)."),
+    ] = "wall",
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint that a new run takes its weights from.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the mixes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads; default: all cores.")
     ] = None,
 ) -> None:
-    """Train an encoder on pseudo-mixes of stems; checkpointed, resumable, Ctrl-C is safe."""
+    """Train an encoder on pseudo-mixes of stems; checkpointed, resumable, Ctrl-C is safe.
+
+    Under `torchrun --nproc-per-node N -m partwise train ...` N processes train together.
+    """
     from partwise.audio.mel import MelSettings
     from partwise.errors import PartwiseError
     from partwise.library.reports import duration_text
@@ -34,18 +44,21 @@ def train(
         raise PartwiseError(
             "training needs PyTorch: pip install 'partwise[train]' -c constraints.txt"
         ) from None
+    from partwise.training import distributed
     from partwise.training.loop import Progress
     from partwise.training.loop import train as run
-    from partwise.training.recipes import Recipe
+    from partwise.training.registry import build_objective, recipes
     from partwise.training.stem_bank import StemBank
 
+    if recipe not in recipes():
+        raise PartwiseError(f"unknown recipe {recipe!r}: choose from {', '.join(recipes())}")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise PartwiseError(f"--device {device}: no CUDA device is there; leave it out to use cpu")
-    recipe = Recipe(seed=seed)
-    recipe = replace(recipe, mix=replace(recipe.mix, songs=songs, views=views))
+    device = distributed.start(device)
     with Ticker("preparing stems", "pieces") as ticker:
         bank = StemBank.build(data, MelSettings(), progress=ticker)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
+    objective = build_objective(recipe, bank, seed=seed, device=device)
     with Ticker("training", "minutes") as ticker:
 
         def show(p: Progress) -> None:
@@ -53,6 +66,14 @@ def train(
             ticker(p.minutes, p.budget_minutes, note)
 
         checkpoint = run(
-            bank, recipe, out, minutes=minutes, device=device, threads=threads, progress=show
+            objective,
+            out,
+            minutes=minutes,
+            device=device,
+            threads=threads,
+            clock=clock,
+            start_from=start_from,
+            progress=show,
         )
+    distributed.stop()
     typer.echo(f"trained for {duration_text(minutes * 60)}: {checkpoint}")

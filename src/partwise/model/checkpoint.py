@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from partwise.audio.mel import MelSettings
 from partwise.errors import PartwiseError
@@ -20,9 +20,18 @@ from partwise.parts import PARTS
 FORMAT = 1
 
 
-def save_checkpoint(
-    path: Path, model: PartEncoder, mel: MelSettings, about: dict[str, Any]
-) -> None:
+def _network(kind: str) -> tuple[Any, Any]:
+    """The class of a network and of its settings, by the kind that checkpoints are marked with."""
+    if kind == "part":
+        return PartEncoder, EncoderSettings
+    if kind == "paper":
+        from partwise.model.paper_encoder import PaperEncoder, PaperEncoderSettings
+
+        return PaperEncoder, PaperEncoderSettings
+    raise ValueError(f"unknown network {kind!r}")
+
+
+def save_checkpoint(path: Path, model: nn.Module, mel: MelSettings, about: dict[str, Any]) -> None:
     """Write ``path`` (.safetensors) and its JSON, each by one rename.
 
     about : what else to keep (recipe, budget, data digest, presence thresholds...), JSON-able.
@@ -32,7 +41,8 @@ def save_checkpoint(
         "format": FORMAT,
         "parts": [str(part) for part in PARTS],
         "mel": asdict(mel),
-        "encoder": asdict(model.settings),
+        "encoder_kind": model.kind,
+        "encoder": asdict(model.settings),  # pyright: ignore
         **about,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +53,7 @@ def save_checkpoint(
     os.replace(partial, path.with_suffix(".json"))
 
 
-def load_checkpoint(path: Path) -> tuple[PartEncoder, MelSettings, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]:
     """Read a checkpoint; the model is in evaluation mode.
 
     Raises PartwiseError when a file is missing or broken, or when parts or format differ.
@@ -60,10 +70,13 @@ def load_checkpoint(path: Path) -> tuple[PartEncoder, MelSettings, dict[str, Any
                 f"checkpoint {path} has the parts {description['parts']}, this version has "
                 f"{[str(part) for part in PARTS]}"
             )
-        settings = description["encoder"] | {
-            key: tuple(description["encoder"][key]) for key in ("widths", "blocks")
+        kind = description.get("encoder_kind", "part")
+        network, settings_type = _network(kind)
+        settings = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in description["encoder"].items()
         }
-        model = PartEncoder(EncoderSettings(**settings))
+        model = network(settings_type(**settings))
         model.load_state_dict(load_file(path))
         mel = MelSettings(**description["mel"])
     except FileNotFoundError as error:
@@ -74,6 +87,6 @@ def load_checkpoint(path: Path) -> tuple[PartEncoder, MelSettings, dict[str, Any
     return model.eval(), mel, description
 
 
-def parameters(model: torch.nn.Module) -> int:
+def parameters(model: nn.Module) -> int:
     """How many numbers the model learns."""
     return sum(p.numel() for p in model.parameters())

@@ -5,6 +5,10 @@ shared among the five parts; the map is then pooled over time once per part unde
 frequency kept apart, and projected into the part's own subspace. The masks are supervised in
 training by the known stems (ideal ratio masks, coarse: the trunk's resolution), which is the cheap
 form of "separate, then embed": one pass through the trunk serves all five parts.
+
+``masks`` says where the masks act: ``pool``, as above; ``feature``, on the trunk's finer map
+(stride 4), which a small shared part encoder then goes on from, once per part; ``none``, nowhere:
+every part pools the same map.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ class EncoderSettings:
     widths : channels of the trunk's three stages (strides 2, 4, 8).
     blocks : residual blocks in each stage.
     pooled : channels that are pooled under the masks.
+    masks : where the part masks act: "none", "pool" or "feature".
+    part_width : channels of the shared part encoder (masks = "feature").
     """
 
     bands: int = 96
@@ -37,6 +43,13 @@ class EncoderSettings:
     widths: tuple[int, int, int] = (32, 64, 128)
     blocks: tuple[int, int, int] = (1, 1, 2)
     pooled: int = 64
+    masks: str = "pool"
+    part_width: int = 96
+
+    @property
+    def cell(self) -> int:
+        """Frames and bands that one cell of the masks covers."""
+        return STRIDE // 2 if self.masks == "feature" else STRIDE
 
 
 class Encoded(NamedTuple):
@@ -44,12 +57,13 @@ class Encoded(NamedTuple):
 
     embeddings : [batch, parts=5, dim], unit norm
     presence_logits : [batch, parts=5]
-    mask_logits : [batch, parts=5, frames / 8, bands / 8]; softmax over parts gives the masks
+    mask_logits : [batch, parts=5, frames / cell, bands / cell]; softmax over parts gives the masks;
+        None without masks
     """
 
     embeddings: Tensor
     presence_logits: Tensor
-    mask_logits: Tensor
+    mask_logits: Tensor | None
 
 
 class Residual(nn.Module):
@@ -84,6 +98,8 @@ class PartEncoder(nn.Module):
     Network masks, Veit et al. 2017, as Hashizume et al. 2024 use them); here they are rows.
     """
 
+    kind = "part"
+
     def __init__(self, settings: EncoderSettings = EncoderSettings()) -> None:
         super().__init__()
         self.settings = settings
@@ -98,19 +114,34 @@ class PartEncoder(nn.Module):
             for block in range(blocks):
                 stages.append(Residual(inputs, width, 1 if block else stride))
                 inputs = width
-        self.trunk = nn.Sequential(*stages)
-        self.mask_head = nn.Sequential(
-            nn.Conv2d(last, last // 2, (9, 3), padding=(4, 1), bias=False),
-            nn.BatchNorm2d(last // 2),
-            nn.ReLU(),
-            nn.Conv2d(last // 2, parts, 1),
-        )
-        self.content = nn.Sequential(
-            nn.Conv2d(last, settings.pooled, 1, bias=False),
-            nn.BatchNorm2d(settings.pooled),
-        )
+        last_stage = sum(settings.blocks[:2])
+        self.trunk = nn.Sequential(*stages[:last_stage])  # to stride 4
+        self.deep = nn.Sequential(*stages[last_stage:])  # to stride 8
+        middle = settings.widths[1]
+        if settings.masks != "none":
+            self.mask_head = nn.Sequential(
+                nn.Conv2d(last, last // 2, (9, 3), padding=(4, 1), bias=False),
+                nn.BatchNorm2d(last // 2),
+                nn.ReLU(),
+                nn.Conv2d(last // 2, parts, 1),
+            )
+        if settings.masks == "feature":
+            self.mask_detail = nn.Conv2d(middle, parts, 3, padding=1)
+            self.part_bias = nn.Parameter(torch.zeros(parts, middle, 1, 1))
+            self.part_encoder = Residual(middle, settings.part_width, 2)
+            self.context = nn.Sequential(
+                nn.Conv2d(last, settings.part_width, 1, bias=False),
+                nn.BatchNorm2d(settings.part_width),
+            )
+            pooled = settings.part_width
+        else:
+            self.content = nn.Sequential(
+                nn.Conv2d(last, settings.pooled, 1, bias=False),
+                nn.BatchNorm2d(settings.pooled),
+            )
+            pooled = settings.pooled
         rows = settings.bands // STRIDE
-        features = rows * (2 * settings.pooled + 1)
+        features = rows * (2 * pooled + 1)
         # One linear map per part: a grouped convolution keeps them side by side.
         self.project = nn.Conv1d(parts * features, parts * settings.dim, 1, groups=parts)
         self.presence = nn.Conv1d(parts * features, parts, 1, groups=parts)
@@ -123,30 +154,54 @@ class PartEncoder(nn.Module):
         """
         parts, dim = len(PARTS), self.settings.dim
         x = normalise(log_mel)[:, None]  # [batch, 1, frames, bands]
-        h = self.trunk(self.stem(x))  # [batch, last, frames / 8, bands / 8]
-        mask_logits = self.mask_head(h)  # [batch, parts, frames / 8, bands / 8]
-        masks = torch.softmax(mask_logits.float(), dim=1)
-        c = self.content(h).float()  # [batch, pooled, frames / 8, bands / 8]
-        batch = c.shape[0]  # not len(c): the ONNX tracer would take it for a constant
-        mass = masks.mean(dim=2)  # [batch, parts, rows]: how much of each row is the part's
-        weights = masks / (masks.sum(dim=2, keepdim=True) + 1e-3)
-        # Pool over time under each part's mask; a matmul per row: [rows, parts, t] x [rows, t, c].
-        w = weights.permute(0, 3, 1, 2)  # [batch, rows, parts, time]
-        v = c.permute(0, 3, 2, 1)  # [batch, rows, time, pooled]
-        mean = w @ v  # [batch, rows, parts, pooled]
-        square = w @ (v * v)
-        deviation = torch.sqrt(torch.clamp(square - mean * mean, min=0.0) + 1e-4)
-        features = torch.cat(
-            [mean, deviation, torch.log(mass.transpose(1, 2)[..., None] + 1e-3)], dim=3
-        )  # [batch, rows, parts, 2 * pooled + 1]
-        flat = features.permute(0, 2, 1, 3).reshape(batch, -1, 1)  # [batch, parts * features, 1]
-        flat = self.feature_norm(flat)
-        embeddings = self.project(flat).reshape(batch, parts, dim)
+        middle = self.trunk(self.stem(x))  # [batch, middle, frames / 4, bands / 4]
+        h = self.deep(middle)  # [batch, last, frames / 8, bands / 8]
+        batch = h.shape[0]  # not len(h): the ONNX tracer would take it for a constant
+        mask_logits = None
+        if self.settings.masks == "none":
+            c = self.content(h).float()
+            masks = torch.full_like(c[:, :1], 1.0 / parts).expand(-1, parts, -1, -1)
+        else:
+            mask_logits = self.mask_head(h)  # [batch, parts, frames / 8, bands / 8]
+            if self.settings.masks == "pool":
+                c = self.content(h).float()
+                masks = torch.softmax(mask_logits.float(), dim=1)
+            else:
+                size = middle.shape[2:]
+                mask_logits = F.interpolate(mask_logits, size) + self.mask_detail(middle)
+                fine = torch.softmax(mask_logits.float(), dim=1).to(middle.dtype)
+                masked = middle[:, None] * fine[:, :, None] + self.part_bias.to(middle.dtype)
+                each = self.part_encoder(masked.flatten(0, 1)).unflatten(0, (batch, parts))
+                c = (each + self.context(h)[:, None]).float()
+                masks = F.avg_pool2d(fine.float(), 2, ceil_mode=True)
+        embeddings, presence = self._pool(c, masks)
         return Encoded(
-            F.normalize(embeddings, dim=2, eps=1e-6),
-            self.presence(flat).reshape(batch, parts),
+            F.normalize(embeddings.reshape(batch, parts, dim), dim=2, eps=1e-6),
+            presence.reshape(batch, parts),
             mask_logits,
         )
+
+    def _pool(self, c: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation over time under each part's mask, row by row, then the projections.
+
+        c : [batch, channels, frames / 8, bands / 8] for all parts, or [batch, parts, channels, ...]
+        masks : [batch, parts, frames / 8, bands / 8]
+        returns : embeddings [batch, parts * dim, 1], presence logits [batch, parts, 1]
+        """
+        mass = masks.mean(dim=2)  # [batch, parts, rows]: how much of each row is the part's
+        weights = masks / (masks.sum(dim=2, keepdim=True) + 1e-3)
+        if c.dim() == 4:  # one matmul a row serves all parts
+            w, v = weights.permute(0, 3, 1, 2), c.permute(0, 3, 2, 1)
+            mean, square = (w @ v).transpose(1, 2), (w @ (v * v)).transpose(1, 2)
+        else:
+            w, v = weights.transpose(2, 3)[:, :, :, None], c.permute(0, 1, 4, 3, 2)
+            mean, square = (w @ v)[:, :, :, 0], (w @ (v * v))[:, :, :, 0]
+        # mean, square : [batch, parts, rows, channels]
+        deviation = torch.sqrt(torch.clamp(square - mean * mean, min=0.0) + 1e-4)
+        features = torch.cat([mean, deviation, torch.log(mass[..., None] + 1e-3)], dim=3)
+        # [batch, parts, rows, 2 * channels + 1]
+        flat = self.feature_norm(features.flatten(1)[..., None])
+        return self.project(flat), self.presence(flat)
 
 
 def normalise(log_mel: Tensor) -> Tensor:

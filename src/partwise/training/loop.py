@@ -1,7 +1,10 @@
-"""The training loop: draw a batch, three losses, one step; checkpoints that resume.
+"""The training loop: draw a batch, ask the objective for its loss, take a step; checkpoints.
 
 A run lives in a folder: `last.safetensors` + `last.json` (averaged weights, ready for export),
 `state.pt` (what resuming needs), `log.csv` (one row every `LOG_EVERY` steps) and `curves.png`.
+
+Under ``torchrun`` every process trains on batches of its own and the gradients are averaged
+(distributed data parallel); only the first process writes.
 """
 
 from __future__ import annotations
@@ -15,23 +18,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from partwise.errors import PartwiseError
 from partwise.model.checkpoint import parameters, save_checkpoint
-from partwise.model.encoder import PartEncoder
-from partwise.parts import PARTS
-from partwise.training.losses import mask_loss, multi_positive_contrastive, presence_loss
-from partwise.training.pseudo_mix import Batch, PseudoMixer
-from partwise.training.recipes import Recipe
-from partwise.training.stem_bank import StemBank
+from partwise.training import distributed
+from partwise.training.curves import plot_curves
+from partwise.training.objective import Objective
 
 LOG_EVERY = 20
 CHECKPOINT_EVERY_S = 120.0
-_COLUMNS = ["step", "minutes", "segments", "loss", *PARTS, "presence", "masks", "learning_rate"]
+
+# What a minute of the budget is: of the wall clock, or of one CPU core of this process, which is
+# what comparisons on a shared machine need.
+Clock = Literal["wall", "core"]
 
 
 @dataclass(frozen=True)
@@ -45,136 +48,148 @@ class Progress:
     losses: dict[str, float]
 
 
+@dataclass
+class _Standing:
+    """What is kept between steps and across interruptions."""
+
+    step: int = 0
+    used_s: float = 0.0
+
+
 def train(
-    bank: StemBank,
-    recipe: Recipe,
+    objective: Objective,
     out: Path,
     *,
     minutes: float,
     device: str = "cpu",
     threads: int | None = None,
+    clock: Clock = "wall",
+    start_from: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train for a budget of `minutes` of training time; returns the checkpoint's path.
 
     Running again with the same `out` resumes; a larger budget goes on from there (the learning
     rate follows the share of the budget used). Ctrl-C writes a checkpoint first.
-    Raises PartwiseError when `out` holds a run of another recipe or data, or a loss is not finite.
+    start_from : checkpoint whose weights a new run begins with.
+    Raises PartwiseError when `out` holds a run of another recipe or data, a loss is not finite or
+    the disk is full.
     """
     if threads:
         torch.set_num_threads(threads)
-    torch.manual_seed(recipe.seed)
+    now = time.perf_counter if clock == "wall" else time.process_time
     out.mkdir(parents=True, exist_ok=True)
-    model = PartEncoder(recipe.encoder).to(device)
-    # Channels last is twice as fast on CPUs with bf16.
-    model = model.to(memory_format=torch.channels_last)  # pyright: ignore
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    learner = objective.learner
+    average = copy.deepcopy(objective.model).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        learner.parameters(), lr=objective.learning_rate, weight_decay=objective.weight_decay
     )
-    run = {"recipe": asdict(recipe), "data_digest": bank.digest, "mel": asdict(bank.mel)}
-    state = _resume(out, run, model, average, optimiser, device)
-    step, used_s = state["step"], state["used_s"]
-    batches = _prefetched(PseudoMixer(bank, recipe.mix, seed=recipe.seed * 1_000_003 + step))
-    model.train()
+    run = {
+        "recipe": objective.settings,
+        "data_digest": objective.data_digest,
+        "mel": asdict(objective.mel),
+    }
+    at = _resume(out, run, learner, average, optimiser, device)
+    if start_from and at.step == 0:
+        _begin_with(start_from, objective.model, average)
+    synchronise = distributed.share(learner)
+    objective.restart(at.step * distributed.world() + distributed.rank())
+    batches = _prefetched(objective)
+    learner.train()
     budget_s = minutes * 60.0
-    saved_s = used_s
-    sums: dict[str, float] = {}
+    saved_s = at.used_s
+    sums: dict[str, torch.Tensor] = {}
 
     def save() -> None:
-        _save_state(out, run, model, average, optimiser, step, used_s)
+        if distributed.rank() > 0:
+            return
         about = {
-            "recipe": recipe.name,
-            "recipe_settings": asdict(recipe),
-            "data_digest": bank.digest,
-            "pieces": len(bank.pieces),
-            "minutes": round(used_s / 60.0, 1),
-            "steps": step,
-            "parameters": parameters(model),
+            "recipe": objective.recipe,
+            "recipe_settings": objective.settings,
+            "data_digest": objective.data_digest,
+            "pieces": objective.pieces,
+            "minutes": round(at.used_s / 60.0, 1),
+            "clock": clock,
+            "device": _device_name(device),
+            "steps": at.step,
+            "segments": at.step * objective.segments * distributed.world(),
+            "parameters": parameters(objective.model),
         }
-        save_checkpoint(out / "last.safetensors", average, bank.mel, about)
+        try:
+            _save_state(out, run, learner, average, optimiser, at)
+            save_checkpoint(out / "last.safetensors", average, objective.mel, about)
+        except OSError as error:
+            raise PartwiseError(f"the checkpoint in {out} cannot be written: {error}") from None
 
     try:
-        while used_s < budget_s:
-            began = time.perf_counter()
-            rate = _learning_rate(recipe, step, used_s / budget_s)
+        while (used := distributed.largest(at.used_s / budget_s if budget_s else 1.0)) < 1.0:
+            began = now()
+            rate = _learning_rate(objective, at.step, used)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            losses = train_step(model, optimiser, next(batches), recipe, device)
-            _average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
-            step += 1
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value / LOG_EVERY
-            took_s = time.perf_counter() - began
-            used_s += took_s
-            if step % LOG_EVERY == 0:
-                mixes = recipe.mix.songs * recipe.mix.views
-                if not math.isfinite(sums["loss"]):
-                    raise PartwiseError(
-                        f"the loss became {sums['loss']} at step {step}: the last good checkpoint "
-                        f"is in {out}; try a lower learning rate"
-                    )
-                row = [step, round(used_s / 60, 3), step * mixes]
-                row += [round(sums[c], 4) for c in _COLUMNS[3:-1]] + [f"{rate:.3e}"]
+            loss, terms = objective.loss(next(batches), used)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            synchronise()
+            nn.utils.clip_grad_norm_(learner.parameters(), objective.clip_norm)
+            optimiser.step()
+            _average(average, objective.model, min(objective.ema, (1 + at.step) / (10 + at.step)))
+            at.step += 1
+            for name, value in {"loss": loss, **terms}.items():
+                share = value.detach().float() / LOG_EVERY
+                sums[name] = sums[name] + share if name in sums else share
+            log_now = at.step % LOG_EVERY == 0
+            losses = {name: float(value) for name, value in sums.items()} if log_now else {}
+            took_s = now() - began
+            at.used_s += took_s
+            if not log_now:
+                continue
+            sums = {}
+            if not math.isfinite(losses["loss"]):
+                raise PartwiseError(
+                    f"the loss became {losses['loss']} at step {at.step}: the last good checkpoint "
+                    f"is in {out}; try a lower learning rate"
+                )
+            if distributed.rank() == 0:
+                segments = objective.segments * distributed.world()
+                row = {
+                    "step": at.step,
+                    "minutes": round(at.used_s / 60, 3),
+                    "segments": at.step * segments,
+                    "loss": round(losses["loss"], 4),
+                    **{name: round(losses[name], 4) for name in objective.columns},
+                    "learning_rate": f"{rate:.3e}",
+                }
                 _log(out / "log.csv", row)
                 if progress:
-                    progress(Progress(step, used_s / 60, minutes, mixes / took_s, dict(sums)))
-                sums = {}
-                if used_s - saved_s > CHECKPOINT_EVERY_S:
-                    save()
-                    saved_s = used_s
+                    speed = segments / max(took_s, 1e-9)
+                    progress(Progress(at.step, at.used_s / 60, minutes, speed, losses))
+            if at.used_s - saved_s > CHECKPOINT_EVERY_S:
+                save()
+                saved_s = at.used_s
     except KeyboardInterrupt:
         save()
         raise
     save()
-    plot_curves(out)
+    if distributed.rank() == 0:
+        plot_curves(out)
     return out / "last.safetensors"
 
 
-def train_step(
-    model: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, recipe: Recipe, device: str
-) -> dict[str, float]:
-    """One step on one batch; returns every loss as a number."""
-    present, labels = batch.present.to(device), batch.labels.to(device)
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-        encoded = model(batch.log_mel.to(device))
-    embeddings = encoded.embeddings.float()
-    contrastive = [
-        multi_positive_contrastive(
-            embeddings[:, i], labels[:, i], present[:, i], recipe.temperature
-        )
-        for i in range(len(PARTS))
-    ]
-    presence = presence_loss(encoded.presence_logits.float(), present)
-    masks = mask_loss(encoded.mask_logits.float(), batch.shares.to(device))
-    loss = (
-        torch.stack(contrastive).mean()
-        + recipe.presence_weight * presence
-        + recipe.mask_weight * masks
-    )
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-    optimiser.step()
-    named = dict(zip([str(part) for part in PARTS], contrastive, strict=True))
-    named |= {"loss": loss, "presence": presence, "masks": masks}
-    return {name: float(value.detach()) for name, value in named.items()}
-
-
-def _prefetched(mixer: PseudoMixer) -> Iterator[Batch]:
-    """The mixer's batches, the next one drawn on another core while this one is learnt from."""
+def _prefetched(objective: Objective) -> Iterator[Any]:
+    """The objective's batches, the next one drawn beside the step that learns from this one."""
     with ThreadPoolExecutor(1) as drawer:
-        upcoming = drawer.submit(mixer.draw)
+        upcoming = drawer.submit(objective.draw)
         while True:
             batch = upcoming.result()
-            upcoming = drawer.submit(mixer.draw)
+            upcoming = drawer.submit(objective.draw)
             yield batch
 
 
-def _learning_rate(recipe: Recipe, step: int, used: float) -> float:
+def _learning_rate(objective: Objective, step: int, used: float) -> float:
     """Linear warm-up, then a cosine down to 1 % over the budget."""
     cosine = 0.505 + 0.495 * math.cos(math.pi * min(used, 1.0))
-    return recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps) * cosine
+    return objective.learning_rate * min(1.0, (step + 1) / objective.warmup_steps) * cosine
 
 
 @torch.no_grad()
@@ -187,24 +202,38 @@ def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
             kept.copy_(new)
 
 
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+
+
+def _begin_with(path: Path, model: nn.Module, average: nn.Module) -> None:
+    from partwise.model.checkpoint import load_checkpoint
+
+    weights = load_checkpoint(path)[0].state_dict()
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise PartwiseError(f"checkpoint {path} is of another network than this recipe") from None
+    average.load_state_dict(weights)
+
+
 def _save_state(
     out: Path,
     run: dict[str, Any],
-    model: nn.Module,
+    learner: nn.Module,
     average: nn.Module,
     optimiser: torch.optim.Optimizer,
-    step: int,
-    used_s: float,
+    at: _Standing,
 ) -> None:
     partial = out / "state.partial"
     torch.save(
         {
             "run": run,
-            "model": model.state_dict(),
+            "learner": learner.state_dict(),
             "average": average.state_dict(),
             "optimiser": optimiser.state_dict(),
-            "step": step,
-            "used_s": used_s,
+            "step": at.step,
+            "used_s": at.used_s,
         },
         partial,
     )
@@ -214,57 +243,33 @@ def _save_state(
 def _resume(
     out: Path,
     run: dict[str, Any],
-    model: nn.Module,
+    learner: nn.Module,
     average: nn.Module,
     optimiser: torch.optim.Optimizer,
     device: str,
-) -> dict[str, Any]:
+) -> _Standing:
     path = out / "state.pt"
     if not path.exists():
-        return {"step": 0, "used_s": 0.0}
+        return _Standing()
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
         raise PartwiseError(f"{path} cannot be read ({error}): delete it to start anew") from None
     for key, value in run.items():
-        if state["run"].get(key) != value:
+        if state.get("run", {}).get(key) != value:
             raise PartwiseError(
                 f"{out} holds a run with another {key.replace('_', ' ')}: choose another folder"
             )
-    model.load_state_dict(state["model"])
+    learner.load_state_dict(state["learner"])
     average.load_state_dict(state["average"])
     optimiser.load_state_dict(state["optimiser"])
-    return state
+    return _Standing(state["step"], state["used_s"])
 
 
-def _log(path: Path, row: list) -> None:
+def _log(path: Path, row: dict[str, Any]) -> None:
     new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.DictWriter(file, list(row))
         if new:
-            writer.writerow(_COLUMNS)
+            writer.writeheader()
         writer.writerow(row)
-
-
-def plot_curves(out: Path) -> None:
-    """Draw `curves.png` from `log.csv`: the contrastive loss of each part over time."""
-    path = out / "log.csv"
-    if not path.exists():
-        return
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    minutes = [float(row["minutes"]) for row in rows]
-    for axis, names in zip(axes, (list(PARTS), ["presence", "masks"]), strict=True):
-        for name in names:
-            axis.plot(minutes, [float(row[name]) for row in rows], label=str(name))
-        axis.set_xlabel("training time [min]")
-        axis.legend()
-    axes[0].set_ylabel("contrastive loss")
-    figure.savefig(out / "curves.png", dpi=110)
-    plt.close(figure)

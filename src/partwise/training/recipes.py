@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from partwise.model.encoder import EncoderSettings
-from partwise.training.pseudo_mix import MixSettings
+from partwise.training.plan import MixSettings
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,9 @@ class Recipe:
     each subspace, presence, and masks supervised by the stems.
 
     temperature : of the contrastive loss.
-    presence_weight, mask_weight : of the two other losses; the contrastive one weighs 1.
+    contrastive_weight, presence_weight, mask_weight : of the losses.
+    identity_weight : of the piece-identity margin softmax; 0 leaves its heads out.
+    identity_margin, identity_temperature : of that softmax.
     learning_rate : the highest, reached after `warmup_steps`, then down a cosine over the budget.
     ema : decay of the averaged weights, which are the ones that are kept.
     """
@@ -23,11 +25,55 @@ class Recipe:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     mix: MixSettings = field(default_factory=MixSettings)
     temperature: float = 0.1
+    contrastive_weight: float = 1.0
     presence_weight: float = 0.3
     mask_weight: float = 0.5
+    identity_weight: float = 0.0
+    identity_margin: float = 0.1
+    identity_temperature: float = 0.1
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warmup_steps: int = 150
     clip_norm: float = 5.0
     ema: float = 0.998
     seed: int = 0
+
+
+_NO_MASKS = EncoderSettings(masks="none")
+
+# What `partwise train --recipe` knows of this family: the ladder of the ablation, rung by rung.
+VARIANTS: dict[str, tuple[str, Recipe]] = {
+    "factorial": (
+        "factorial mixes of all five stems and the contrastive loss, nothing else",
+        Recipe(
+            encoder=_NO_MASKS,
+            mix=MixSettings(keep=(1.0, 1.0)),
+            presence_weight=0.0,
+            mask_weight=0.0,
+        ),
+    ),
+    "factorial-subsets": (
+        "the same with random subsets of stems and the presence head",
+        Recipe(encoder=_NO_MASKS, mask_weight=0.0),
+    ),
+    "masked-pooling": (
+        "the same with soft part masks under which the trunk's map is pooled",
+        Recipe(),
+    ),
+    "masked-pooling-identity": (
+        "the same with a piece-identity margin softmax beside the contrastive loss",
+        Recipe(identity_weight=0.5),
+    ),
+    "masked-features": (
+        "masks at stride 4 on the trunk's features, then a shared part encoder",
+        Recipe(encoder=EncoderSettings(masks="feature")),
+    ),
+    "tiny": (
+        "a small network and small batches, to try things out in seconds",
+        Recipe(
+            encoder=EncoderSettings(dim=16, widths=(8, 16, 16), blocks=(1, 1, 1), pooled=16),
+            mix=MixSettings(songs=4, views=3, seconds=2.0),
+            warmup_steps=5,
+        ),
+    ),
+}

@@ -56,6 +56,7 @@ class StemBank:
         self.pieces: list[str] = index["pieces"]
         self.rows = np.load(folder / "log_mel.npy", mmap_mode="r")
         self.active = np.load(folder / "active.npy")
+        self._on_device: torch.Tensor | None = None
         self.stems: dict[Part, list[BankedStem]] = {
             part: [BankedStem(*row) for row in index["stems"][part]] for part in PARTS
         }
@@ -91,10 +92,19 @@ class StemBank:
         """Share of active frames in the windows that begin at rows `first` [n] -> [n]."""
         return (self._sounding[first + frames] - self._sounding[first]) / frames
 
-    def windows(self, first: np.ndarray, frames: int) -> torch.Tensor:
-        """The windows that begin at rows `first` [n], in dB: float32 [n, frames, bands]."""
-        rows = np.stack([self.rows[start : start + frames] for start in first])
-        return torch.from_numpy(rows).float()
+    def windows(self, first: np.ndarray, frames: int, device: str = "cpu") -> torch.Tensor:
+        """The windows that begin at rows `first` [n], in dB: float32 [n, frames, bands].
+
+        On a GPU the whole bank is moved there at the first call (96 bands: 16 kB a second of stem).
+        """
+        if device == "cpu":
+            rows = np.stack([self.rows[start : start + frames] for start in first])
+            return torch.from_numpy(rows).float()
+        if self._on_device is None:
+            self._on_device = torch.from_numpy(np.array(self.rows)).to(device)
+        offsets = torch.arange(frames, device=device)
+        where = torch.from_numpy(first).to(device)[:, None] + offsets
+        return self._on_device[where].float()
 
 
 def _compute(

@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from partwise import PartwiseError  # noqa: E402
+from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.model.encoder import EncoderSettings  # noqa: E402
+from partwise.training.factorial import FactorialObjective  # noqa: E402
+from partwise.training.plan import MixSettings  # noqa: E402
+from partwise.training.recipes import VARIANTS, Recipe  # noqa: E402
+from partwise.training.registry import build_objective, recipes  # noqa: E402
+from partwise.training.stem_bank import StemBank  # noqa: E402
+from stem_folder import write_stem_folder  # noqa: E402
+
+SMALL = EncoderSettings(dim=8, widths=(8, 8, 16), blocks=(1, 1, 1), pooled=8, part_width=8)
+MIX = MixSettings(songs=4, views=3, seconds=2.0)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    folder = write_stem_folder(tmp_path_factory.mktemp("stems"))
+    return StemBank.build(folder, MelSettings(), jobs=1)
+
+
+@pytest.mark.parametrize("masks", ["none", "pool", "feature"])
+def test_steps_on_one_batch_bring_every_loss_down(bank, masks):
+    recipe = Recipe(encoder=replace(SMALL, masks=masks), mix=MIX, identity_weight=0.5)
+    objective = FactorialObjective(bank, recipe)
+    optimiser = torch.optim.AdamW(objective.learner.parameters(), lr=5e-3)
+    batch = objective.draw()
+    history = []
+    for _ in range(30):
+        total, terms = objective.loss(batch, used=0.0)
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        history.append({name: float(term.detach()) for name, term in terms.items()})
+    assert tuple(history[0]) == objective.columns
+    for name in history[0]:
+        assert history[-1][name] < 0.95 * history[0][name], name
+
+
+def test_restarting_elsewhere_draws_other_batches(bank):
+    objective = FactorialObjective(bank, Recipe(encoder=SMALL, mix=MIX))
+    first = objective.draw()
+    objective.restart(0)
+    torch.testing.assert_close(objective.draw().log_mel, first.log_mel)
+    objective.restart(7)
+    assert not torch.equal(objective.draw().log_mel, first.log_mel)
+
+
+def test_every_recipe_makes_a_loss_that_can_be_learnt_from(bank):
+    for name in VARIANTS:
+        objective = build_objective(name, bank, seed=3, device="cpu")
+        assert objective.recipe == name
+        assert objective.settings["seed"] == 3
+
+
+def test_unknown_recipe_lists_the_known_ones(bank):
+    assert "partwise" in recipes()
+    with pytest.raises(PartwiseError, match="choose from partwise"):
+        build_objective("nonsense", bank, seed=0, device="cpu")

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from partwise import PARTS, Part
+from partwise.audio.mel import MelSettings
+from partwise.training.plan import MixSettings, Planner
+from partwise.training.stem_bank import StemBank
+from stem_folder import write_stem_folder
+
+SETTINGS = MixSettings(songs=4, views=3)
+FRAMES = 88
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    folder = write_stem_folder(tmp_path_factory.mktemp("stems"))
+    return StemBank.build(folder, MelSettings(), jobs=1)
+
+
+@pytest.fixture
+def plan(bank):
+    return Planner(bank, SETTINGS, FRAMES).draw(np.random.default_rng(0))
+
+
+def test_windows_lie_within_their_stems(bank, plan):
+    for part in PARTS:
+        for stem, first in zip(plan.stem[:, part.index], plan.first[:, part.index], strict=True):
+            assert 0 <= first <= bank.stems[part][stem].frames - FRAMES
+
+
+def test_the_label_is_the_piece_of_the_stem(bank, plan):
+    for part in PARTS:
+        pieces = [bank.stems[part][i].piece for i in plan.stem[:, part.index]]
+        assert pieces == plan.song[:, part.index].tolist()
+
+
+def test_a_slot_is_one_song(plan):
+    for i in range(len(PARTS)):
+        pairs = set(zip(plan.slot[:, i].tolist(), plan.song[:, i].tolist(), strict=True))
+        assert len(pairs) == SETTINGS.songs
+        assert {slot for slot, _ in pairs} == set(range(SETTINGS.songs))
+
+
+def test_gain_brings_stems_to_about_equal_level(bank):
+    loud = Planner(bank, MixSettings(songs=4, views=3, gain_db=0.0), FRAMES)
+    plan = loud.draw(np.random.default_rng(0))
+    for stem, gain_db in zip(plan.stem[:, 0], plan.gain_db[:, 0], strict=True):
+        assert bank.stems[Part.DRUMS][stem].level_db + gain_db == pytest.approx(0.0)
+
+
+def test_keeping_all_keeps_all(bank):
+    planner = Planner(bank, MixSettings(songs=4, views=3, keep=(1.0, 1.0)), FRAMES)
+    assert planner.draw(np.random.default_rng(0)).keep.all()
