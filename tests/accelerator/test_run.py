@@ -1,0 +1,80 @@
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from accelerator import kit
+from accelerator.run import _arguments, hand_back, steps
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A work folder after some of the steps."""
+    for name in ("logs", "run", "fonts/train", "fonts/test", "stems/train"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "fonts/train/A.sf2").write_bytes(b"")
+    (tmp_path / "fonts/test/B.sf2").write_bytes(b"")
+    (tmp_path / "logs/train.log").write_text("step 1\n")
+    (tmp_path / "state.json").write_text("{}")
+    return tmp_path
+
+
+def commands(work, *options):
+    args = _arguments(["--work", str(work), "--out", str(work / "out"), *options])
+    return {step.name: list(step.command()) for step in steps(args)}
+
+
+def test_training_never_hears_the_test_fonts(work):
+    planned = commands(work)
+    for split, font in (("train", "A.sf2"), ("valid", "B.sf2"), ("test", "B.sf2")):
+        command = planned[f"render-{split}"]
+        assert [Path(w).name for w in command if w.endswith(".sf2")] == [font]
+        assert command[command.index("--split") + 1] == split
+
+
+def test_options_reach_the_commands(work):
+    options = ["--train-minutes", "11", "--recipe", "paper", "--device", "cuda:1"]
+    planned = commands(work, *options, "--train-options", "--start-from '{work}/a b'")
+    train, prepare = planned["train"], planned["prepare"]
+    assert train[train.index("--minutes") + 1] == "11.0"
+    assert train[train.index("--recipe") + 1] == "paper"
+    assert train[-2:] == ["--start-from", f"{work}/a b"]
+    assert prepare[prepare.index("--minutes") + 1] == "0"
+    assert [w for w in train if w != "11.0"] == [w for w in prepare if w != "0"]
+
+
+def test_what_comes_back_is_few_small_files(work, monkeypatch):
+    monkeypatch.setattr(kit, "MOST_BYTES_BACK", 1000)
+    run, out = work / "run", work / "out"
+    (run / "last.safetensors").write_bytes(bytes(range(250)) * 9)  # three parts
+    (run / "partwise.onnx").write_bytes(b"o" * 1000)
+    (run / "partwise.json").write_text("{}")
+    (run / "leakage.json").write_text("{}")
+    (run / "curves.png").write_bytes(b"c" * 5000)
+    refused = hand_back(work, out, "the table")
+    names = sorted(path.name for path in out.iterdir())
+    parts = [f"last.safetensors.part-{index}" for index in range(3)]
+    assert names == sorted([*parts, "partwise.onnx", "partwise.json", "logs.tar.gz", "status.txt"])
+    assert len(names) <= kit.MOST_FILES_BACK
+    assert all(path.stat().st_size <= 1000 for path in out.iterdir())
+    whole = b"".join((out / part).read_bytes() for part in parts)
+    assert whole == (run / "last.safetensors").read_bytes()
+    assert refused == [f"{run / 'curves.png'} stays behind: 5 files of 16 MiB are too many"]
+    with tarfile.open(out / "logs.tar.gz") as archive:
+        assert {"logs/train.log", "state.json", "run/leakage.json"} <= set(archive.getnames())
+
+
+def test_training_and_evaluating_need_no_package_that_the_far_machine_lacks():
+    pytest.importorskip("torch")
+    script = """
+import sys
+for name in ("av", "mutagen", "lancedb", "platformdirs", "librosa"):
+    sys.modules[name] = None  # importing it fails
+from partwise.commands import evaluate, export, render, train
+import partwise.datasets.render, partwise.training.loop, partwise.training.registry
+import partwise.evaluation.embed, partwise.evaluation.presence, partwise.evaluation.pseudo_knn
+import partwise.model.export
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
