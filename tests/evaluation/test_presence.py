@@ -28,7 +28,8 @@ def test_truth_follows_the_stems(tmp_path):
     def embed(samples):
         return np.zeros((1, 5, 1)), np.full((1, 5), 0.5)
 
-    told, truth = presence_samples(pieces, RATE_HZ, embed, mixes=60, segment_s=1.0)
+    told, truth, known = presence_samples(pieces, RATE_HZ, embed, mixes=60, segment_s=1.0)
     assert told.shape == truth.shape
     assert 0.3 < truth.mean() < 0.95
     assert truth.any(axis=1).all()
+    assert known.all()

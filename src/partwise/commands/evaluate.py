@@ -62,7 +62,7 @@ def evaluate(
         "seed": seed,
     }
     if protocol == "presence":
-        told, truth = presence_samples(pieces, encoder.settings.sample_rate_hz, embed, seed=seed)
+        told, truth, _ = presence_samples(pieces, encoder.settings.sample_rate_hz, embed, seed=seed)
         report["average_precision"] = {
             str(p): average_precision(told[:, p.index], truth[:, p.index]) for p in PARTS
         }

@@ -39,14 +39,12 @@ def export(
     deviation = export_onnx(model, mel, out, kept)
     if calibrate:
         encoder = load_encoder(out)
-        told, truth = presence_samples(
+        samples = presence_samples(
             find_pieces(calibrate), mel.sample_rate_hz, segment_embedder(encoder)
         )
         record = out.with_suffix(".json")
         description = json.loads(record.read_text())
-        description["presence_threshold"] = [
-            best_threshold(told[:, part.index], truth[:, part.index]) for part in PARTS
-        ]
+        description["presence_threshold"] = [best_threshold(*samples.of(part)) for part in PARTS]
         record.write_text(json.dumps(description, indent=1) + "\n")
     size_mb = out.stat().st_size / 1e6
     typer.echo(f"{out}: {size_mb:.1f} MB, at most {deviation:.1e} from PyTorch")

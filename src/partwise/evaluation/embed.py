@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from partwise.audio.mel import MelSettings
 from partwise.embedding.encoder import Encoder
 from partwise.embedding.logmel import LogMel
-from partwise.evaluation.pseudo_knn import EmbedSegments
+
+# samples [segments, samples] -> embeddings [segments, parts, dim], presence [segments, parts]
+EmbedSegments = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def segment_embedder(encoder: Encoder) -> EmbedSegments:
@@ -20,5 +26,25 @@ def segment_embedder(encoder: Encoder) -> EmbedSegments:
     def embed(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         log_mel = np.stack([transform(segment) for segment in samples])
         return encoder.encode_ungated(log_mel)
+
+    return embed
+
+
+def checkpoint_embedder(model: Any, mel: MelSettings, device: str = "cpu") -> EmbedSegments:
+    """The same for a PyTorch network of any recipe, as `load_checkpoint` returns it.
+
+    model : gives `.embeddings` [segments, parts, dim] and `.presence_logits` [segments, parts].
+    """
+    import torch
+
+    transform = LogMel(mel)
+    network = model.to(device).eval()
+
+    def embed(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        log_mel = torch.from_numpy(np.stack([transform(segment) for segment in samples]))
+        with torch.inference_mode():
+            heard = network(log_mel.to(device))
+            presence = torch.sigmoid(heard.presence_logits.float())
+            return heard.embeddings.float().cpu().numpy(), presence.cpu().numpy()
 
     return embed

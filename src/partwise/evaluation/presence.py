@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from partwise.datasets.stems import StemPiece
-from partwise.evaluation.pseudo_knn import EmbedSegments, StemReader
-from partwise.parts import PARTS
+from partwise.errors import PartwiseError
+from partwise.evaluation.embed import EmbedSegments
+from partwise.evaluation.stem_reader import StemReader
+from partwise.evaluation.threads import in_order
+from partwise.parts import PARTS, Part
 
 AUDIBLE_DB = -25.0
+
+
+class PresenceSamples(NamedTuple):
+    """Presence told (float) and true (bool), and whether the truth is known: [segments, parts]."""
+
+    told: np.ndarray
+    truth: np.ndarray
+    known: np.ndarray
+
+    def of(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """(told, truth) of one part, of the segments in which its truth is known: [n] each."""
+        rows = self.known[:, part.index]
+        return self.told[rows, part.index], self.truth[rows, part.index]
+
+
+def audible(mix: np.ndarray, stems: Mapping[Part, np.ndarray]) -> np.ndarray:
+    """Which parts are truly there: power at most 25 dB below the segment's. bool [parts].
+
+    mix, stems : float32 [samples] of one segment.
+    """
+    powers = np.array([np.mean(stems[p] ** 2) if p in stems else 0.0 for p in PARTS])
+    return powers > np.mean(mix**2) * 10.0 ** (AUDIBLE_DB / 10.0)
 
 
 def presence_samples(
@@ -21,38 +47,48 @@ def presence_samples(
     mixes: int = 300,
     segment_s: float = 10.0,
     seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Presence told and true for segments of pseudo-mixes of random subsets of stems.
+    reader: StemReader | None = None,
+    threads: int = 1,
+) -> PresenceSamples:
+    """Presence told and true for segments of pseudo-mixes of random subsets of stems."""
+    reader = reader or StemReader(pieces, sample_rate_hz)
+    truth, known = [], []
 
-    A part is truly there when its power is at most 25 dB below that of the segment.
-    Returns (presence float [segments, parts], truth bool [segments, parts]).
-    """
-    rng = np.random.default_rng(seed)
-    reader = StemReader(pieces, sample_rate_hz)
-    length = round(segment_s * sample_rate_hz)
-    having = {p: [i for i, piece in enumerate(pieces) if p in piece.stems] for p in PARTS}
-    told, truth = [], []
-    for _ in range(mixes):
-        chance = rng.uniform(0.3, 1.0)
-        sources = {
-            part: int(rng.choice(having[part]))
-            for part in PARTS
-            if having[part] and rng.random() < chance
-        }
-        if not sources:
-            continue
-        samples, stems = reader.mix(sources)
-        if len(samples) < length:
-            continue
-        start = int(rng.integers(len(samples) - length + 1))
-        window = slice(start, start + length)
-        power = np.mean(samples[window] ** 2)
-        if power < 1e-7:
-            continue
-        powers = np.array([np.mean(stems[p][window] ** 2) if p in stems else 0.0 for p in PARTS])
-        truth.append(powers > power * 10.0 ** (AUDIBLE_DB / 10.0))
-        told.append(embed(samples[None, window])[1][0])
-    return np.array(told), np.array(truth)
+    def segments() -> Iterator[np.ndarray]:
+        rng = np.random.default_rng(seed)
+        length = round(segment_s * sample_rate_hz)
+        having = {p: [i for i, piece in enumerate(pieces) if p in piece.stems] for p in PARTS}
+        for _ in range(mixes):
+            chance = rng.uniform(0.3, 1.0)
+            sources = {
+                part: int(rng.choice(having[part]))
+                for part in PARTS
+                if having[part] and rng.random() < chance
+            }
+            if not sources:
+                continue
+            samples, stems = reader.mix(sources)
+            if len(samples) < length:
+                continue
+            start = int(rng.integers(len(samples) - length + 1))
+            window = slice(start, start + length)
+            if np.mean(samples[window] ** 2) < 1e-7:
+                continue
+            there = audible(samples[window], {p: stem[window] for p, stem in stems.items()})
+            truth.append(there)
+            known.append(there | truth_known(pieces, sources.values()))
+            yield samples[None, window]
+
+    told = list(in_order(lambda segment: embed(segment)[1][0], segments(), threads))
+    if not told:
+        raise PartwiseError(f"no piece is as long as a segment of {segment_s:g} s")
+    return PresenceSamples(np.array(told), np.array(truth), np.array(known))
+
+
+def truth_known(pieces: Sequence[StemPiece], sources: Iterable[int]) -> np.ndarray:
+    """Of which parts the stems of these pieces tell whether they are there: bool [parts]."""
+    unknown = frozenset[Part]().union(*(pieces[index].unknown for index in sources))
+    return np.array([part not in unknown for part in PARTS])
 
 
 def average_precision(told: np.ndarray, truth: np.ndarray) -> float:

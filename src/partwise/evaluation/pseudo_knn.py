@@ -19,12 +19,10 @@ import numpy as np
 
 from partwise.datasets.stems import StemPiece
 from partwise.errors import PartwiseError
+from partwise.evaluation.embed import EmbedSegments
+from partwise.evaluation.stem_reader import StemReader, is_silent_stem
+from partwise.evaluation.threads import in_order
 from partwise.parts import PARTS, Part
-
-# samples [segments, samples] -> embeddings [segments, parts, dim], presence [segments, parts]
-EmbedSegments = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-_REFERENCE_RMS = 0.1
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ def draw_pseudo_mixes(
 ) -> list[PseudoMix]:
     """Draw labels * mixes pseudo-mixes for one part.
 
-    Every accompanying stem comes from a piece of its own, none of it the label's piece.
+    Every accompanying stem comes from a piece of its own, none of it the label's piece, and from
+    none in which the part may sound unnamed.
     Raises PartwiseError when too few pieces have the part.
     """
     having = {p: [i for i, piece in enumerate(pieces) if p in piece.stems] for p in PARTS}
@@ -90,46 +89,15 @@ def draw_pseudo_mixes(
         for _ in range(mixes):
             sources = {part: int(target)}
             for other in PARTS:
-                free = [i for i in having[other] if i not in sources.values()]
+                free = [
+                    i
+                    for i in having[other]
+                    if i not in sources.values() and part not in pieces[i].unknown
+                ]
                 if other is not part and free:
                     sources[other] = int(free[rng.integers(len(free))])
             drawn.append(PseudoMix(part, label, sources))
     return drawn
-
-
-class StemReader:
-    """Reads stems, each brought to its piece's natural level: the mix of the piece at -20 dBFS."""
-
-    def __init__(self, pieces: Sequence[StemPiece], sample_rate_hz: int) -> None:
-        self.pieces = pieces
-        self.sample_rate_hz = sample_rate_hz
-        self._cache: dict[int, dict[Part, np.ndarray]] = {}
-
-    def stems(self, index: int) -> dict[Part, np.ndarray]:
-        """part -> float32 [samples] of one piece."""
-        if index not in self._cache:
-            piece = self.pieces[index]
-            stems = {part: piece.read(part, self.sample_rate_hz) for part in piece.stems}
-            length = max(len(stem) for stem in stems.values())
-            mix = np.zeros(length, dtype=np.float32)
-            for stem in stems.values():
-                mix[: len(stem)] += stem
-            gain = _REFERENCE_RMS / max(float(np.sqrt(np.mean(mix * mix))), 1e-6)
-            self._cache[index] = {part: (stem * gain) for part, stem in stems.items()}
-        return self._cache[index]
-
-    def mix(self, sources: dict[Part, int]) -> tuple[np.ndarray, dict[Part, np.ndarray]]:
-        """The sum of the stems, cut to the shortest, and the stems: float32 [samples] each."""
-        stems = {part: self.stems(index)[part] for part, index in sources.items()}
-        length = min(len(stem) for stem in stems.values())
-        stems = {part: stem[:length] for part, stem in stems.items()}
-        return np.sum(list(stems.values()), axis=0), stems
-
-
-def is_silent_stem(samples: np.ndarray) -> bool:
-    """The paper's rule: silent if any quarter of the segment has a range below 1e-4."""
-    quarters = np.array_split(samples, 4)
-    return any(float(q.max() - q.min()) < 1e-4 for q in quarters)
 
 
 def embed_pseudo_mixes(
@@ -139,27 +107,35 @@ def embed_pseudo_mixes(
     *,
     segment_s: float = 10.0,
     oracle: bool = False,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Segments:
     """Mix, cut into segments without overlap, embed. Segments in which the part is silent go.
 
     oracle : embed the part's clean stem instead of the mix (the upper bound).
+    threads : mixes worked on at a time; the numbers do not depend on it.
     """
     length = round(segment_s * reader.sample_rate_hz)
-    embeddings, presence, label, mix_of, moment = [], [], [], [], []
-    for number, mix in enumerate(mixes):
+
+    def work(mix: PseudoMix) -> tuple[np.ndarray, np.ndarray, list[int]] | None:
         samples, stems = reader.mix(mix.sources)
         target = stems[mix.part]
         starts = range(0, len(samples) - length + 1, length)
         heard = [s for s in starts if not is_silent_stem(target[s : s + length])]
-        if heard:
-            source = target if oracle else samples
-            found, surely = embed(np.stack([source[s : s + length] for s in heard]))
-            embeddings.append(found)
-            presence.append(surely)
-            label += [mix.label] * len(heard)
-            mix_of += [number] * len(heard)
-            moment += [s // length for s in heard]
+        if not heard:
+            return None
+        source = target if oracle else samples
+        found, surely = embed(np.stack([source[s : s + length] for s in heard]))
+        return found, surely, [s // length for s in heard]
+
+    embeddings, presence, label, mix_of, moment = [], [], [], [], []
+    for number, result in enumerate(in_order(work, mixes, threads)):
+        if result:
+            embeddings.append(result[0])
+            presence.append(result[1])
+            label += [mixes[number].label] * len(result[2])
+            mix_of += [number] * len(result[2])
+            moment += result[2]
         if progress:
             progress(number + 1, len(mixes))
     if not embeddings:
