@@ -24,6 +24,12 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint that a new run takes its weights from.")
     ] = None,
+    voices: Annotated[
+        Path | None, typer.Option(help="Voice bank (`partwise voices`) to sing over the mixes.")
+    ] = None,
+    teachers: Annotated[
+        Path | None, typer.Option(help="Finished clean-stem teachers, for the recipe paper.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the mixes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[
@@ -46,34 +52,25 @@ def train(
         ) from None
     from partwise.training import distributed
     from partwise.training.loop import Progress
-    from partwise.training.loop import train as run
-    from partwise.training.registry import build_objective, recipes
+    from partwise.training.registry import RunOptions, check_options, run_recipe
     from partwise.training.stem_bank import StemBank
 
-    if recipe not in recipes():
-        raise PartwiseError(f"unknown recipe {recipe!r}: choose from {', '.join(recipes())}")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise PartwiseError(f"--device {device}: no CUDA device is there; leave it out to use cpu")
     device = distributed.start(device)
+    options = RunOptions(minutes, seed, device, threads, clock, start_from, voices, teachers)
+    check_options(recipe, options)
     with Ticker("preparing stems", "pieces") as ticker:
-        bank = StemBank.build(data, MelSettings(), progress=ticker)
+        bank = distributed.first_alone(lambda: StemBank.build(data, MelSettings(), progress=ticker))
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
-    objective = build_objective(recipe, bank, seed=seed, device=device)
-    with Ticker("training", "minutes") as ticker:
+    with Ticker("training", "minutes") as ticker, Ticker("gathering samples", "stems") as gathering:
 
         def show(p: Progress) -> None:
             note = f"step {p.step}, {p.segments_per_s:.0f} segments/s, loss {p.losses['loss']:.3f}"
             ticker(p.minutes, p.budget_minutes, note)
 
-        checkpoint = run(
-            objective,
-            out,
-            minutes=minutes,
-            device=device,
-            threads=threads,
-            clock=clock,
-            start_from=start_from,
-            progress=show,
+        checkpoint = run_recipe(
+            recipe, data, bank, out, options, preparing=gathering, progress=show
         )
     distributed.stop()
     typer.echo(f"trained for {duration_text(minutes * 60)}: {checkpoint}")

@@ -6,9 +6,9 @@ frequency kept apart, and projected into the part's own subspace. The masks are 
 training by the known stems (ideal ratio masks, coarse: the trunk's resolution), which is the cheap
 form of "separate, then embed": one pass through the trunk serves all five parts.
 
-``masks`` says where the masks act: ``pool``, as above; ``feature``, on the trunk's finer map
-(stride 4), which a small shared part encoder then goes on from, once per part; ``none``, nowhere:
-every part pools the same map.
+``masks`` says where the masks act: ``pool``, as above; ``feature``, also on the trunk's finer map
+(stride 4), from which a small shared part encoder then adds what it hears, once per part; ``none``,
+nowhere: every part pools the same map.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class EncoderSettings:
     blocks : residual blocks in each stage.
     pooled : channels that are pooled under the masks.
     masks : where the part masks act: "none", "pool" or "feature".
-    part_width : channels of the shared part encoder (masks = "feature").
+    overview : width of the attention over time, which lets every cell know the whole segment; 0
+        leaves it out.
     """
 
     bands: int = 96
@@ -44,7 +45,7 @@ class EncoderSettings:
     blocks: tuple[int, int, int] = (1, 1, 2)
     pooled: int = 64
     masks: str = "pool"
-    part_width: int = 96
+    overview: int = 0
 
     @property
     def cell(self) -> int:
@@ -91,6 +92,37 @@ class Residual(nn.Module):
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
+class Overview(nn.Module):
+    """Self-attention over time: one moment of all bands is one token. Begins as zero."""
+
+    def __init__(self, channels: int, rows: int, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.enter = nn.Linear(channels * rows, width)
+        self.norm = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.think = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        self.leave = nn.Linear(width, channels * rows)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """[batch, channels, time, rows] -> the same shape."""
+        batch, channels, time, rows = h.shape
+        x = self.enter(h.transpose(1, 2).reshape(batch, time, channels * rows))
+        # [batch, time, width], cut into heads: [3, batch, heads, time, width / heads]
+        parted = self.query_key_value(self.norm(x)).reshape(batch, time, 3, self.heads, -1)
+        q, k, v = parted.permute(2, 0, 3, 1, 4)
+        attention = torch.softmax((q @ k.transpose(2, 3)).float() * q.shape[3] ** -0.5, dim=3)
+        heard = (attention.to(v.dtype) @ v).transpose(1, 2).reshape(batch, time, -1)
+        x = x + self.mix(heard)
+        x = x + self.think(x)
+        return self.leave(x).reshape(batch, time, channels, rows).transpose(1, 2)
+
+
 class PartEncoder(nn.Module):
     """Log-mel of a mix -> one unit vector and one presence per part.
 
@@ -125,23 +157,21 @@ class PartEncoder(nn.Module):
                 nn.ReLU(),
                 nn.Conv2d(last // 2, parts, 1),
             )
+        self.content = nn.Sequential(
+            nn.Conv2d(last, settings.pooled, 1, bias=False),
+            nn.BatchNorm2d(settings.pooled),
+        )
+        # What refines an earlier design begins at zero, so that its weights can be trained on.
         if settings.masks == "feature":
             self.mask_detail = nn.Conv2d(middle, parts, 3, padding=1)
+            nn.init.zeros_(self.mask_detail.weight)
             self.part_bias = nn.Parameter(torch.zeros(parts, middle, 1, 1))
-            self.part_encoder = Residual(middle, settings.part_width, 2)
-            self.context = nn.Sequential(
-                nn.Conv2d(last, settings.part_width, 1, bias=False),
-                nn.BatchNorm2d(settings.part_width),
-            )
-            pooled = settings.part_width
-        else:
-            self.content = nn.Sequential(
-                nn.Conv2d(last, settings.pooled, 1, bias=False),
-                nn.BatchNorm2d(settings.pooled),
-            )
-            pooled = settings.pooled
+            self.part_encoder = Residual(middle, settings.pooled, 2)
+            self.part_gate = nn.Parameter(torch.zeros(settings.pooled, 1, 1))
+        if settings.overview:
+            self.overview = Overview(last, settings.bands // STRIDE, settings.overview)
         rows = settings.bands // STRIDE
-        features = rows * (2 * pooled + 1)
+        features = rows * (2 * settings.pooled + 1)
         # One linear map per part: a grouped convolution keeps them side by side.
         self.project = nn.Conv1d(parts * features, parts * settings.dim, 1, groups=parts)
         self.presence = nn.Conv1d(parts * features, parts, 1, groups=parts)
@@ -156,30 +186,41 @@ class PartEncoder(nn.Module):
         x = normalise(log_mel)[:, None]  # [batch, 1, frames, bands]
         middle = self.trunk(self.stem(x))  # [batch, middle, frames / 4, bands / 4]
         h = self.deep(middle)  # [batch, last, frames / 8, bands / 8]
+        if self.settings.overview:
+            h = h + self.overview(h)
         batch = h.shape[0]  # not len(h): the ONNX tracer would take it for a constant
+        c = self.content(h).float()  # [batch, pooled, frames / 8, bands / 8]
         mask_logits = None
-        if self.settings.masks == "none":
-            c = self.content(h).float()
+        if self.settings.masks == "none":  # every part pools the same map
             masks = torch.full_like(c[:, :1], 1.0 / parts).expand(-1, parts, -1, -1)
-        else:
+        elif self.settings.masks == "pool":
             mask_logits = self.mask_head(h)  # [batch, parts, frames / 8, bands / 8]
-            if self.settings.masks == "pool":
-                c = self.content(h).float()
-                masks = torch.softmax(mask_logits.float(), dim=1)
-            else:
-                size = middle.shape[2:]
-                mask_logits = F.interpolate(mask_logits, size) + self.mask_detail(middle)
-                fine = torch.softmax(mask_logits.float(), dim=1).to(middle.dtype)
-                masked = middle[:, None] * fine[:, :, None] + self.part_bias.to(middle.dtype)
-                each = self.part_encoder(masked.flatten(0, 1)).unflatten(0, (batch, parts))
-                c = (each + self.context(h)[:, None]).float()
-                masks = F.avg_pool2d(fine.float(), 2, ceil_mode=True)
+            masks = torch.softmax(mask_logits.float(), dim=1)
+        else:
+            coarse = F.interpolate(self.mask_head(h), middle.shape[2:])
+            mask_logits = coarse + self.mask_detail(middle)  # [batch, parts, frames / 4, ...]
+            masks = torch.softmax(mask_logits.float(), dim=1)
+            c = c[:, None] + self.part_gate * self._hear_parts(middle, masks).float()
+            masks = F.avg_pool2d(masks, 2, ceil_mode=True)
         embeddings, presence = self._pool(c, masks)
         return Encoded(
             F.normalize(embeddings.reshape(batch, parts, dim), dim=2, eps=1e-6),
             presence.reshape(batch, parts),
             mask_logits,
         )
+
+    def _hear_parts(self, middle: Tensor, masks: Tensor) -> Tensor:
+        """The shared part encoder on the masked map, once per part, told which part it is.
+
+        middle : [batch, middle, frames / 4, bands / 4]
+        masks : [batch, parts, frames / 4, bands / 4]
+        returns : [batch, parts, pooled, frames / 8, bands / 8]
+        """
+        masks, bias = masks.to(middle.dtype), self.part_bias.to(middle.dtype)
+        # Side by side along the batch, which keeps the memory layout of the map.
+        masked = [middle * masks[:, p : p + 1] + bias[p] for p in range(len(PARTS))]
+        each = self.part_encoder(torch.cat(masked))
+        return each.unflatten(0, (len(PARTS), -1)).transpose(0, 1)
 
     def _pool(self, c: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation over time under each part's mask, row by row, then the projections.

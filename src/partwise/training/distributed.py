@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
+
+_Result = TypeVar("_Result")
 
 
 def start(device: str) -> str:
@@ -42,6 +45,16 @@ def rank() -> int:
 def world() -> int:
     """How many processes train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def first_alone(work: Callable[[], _Result]) -> _Result:
+    """Let the first process do what the others then find done; all return its result."""
+    if rank() == 0:
+        result = work()
+        largest(0.0)
+        return result
+    largest(0.0)
+    return work()
 
 
 def largest(value: float) -> float:

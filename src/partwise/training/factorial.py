@@ -10,26 +10,41 @@ from torch import Tensor, nn
 
 from partwise.model.encoder import Encoded, PartEncoder
 from partwise.parts import PARTS
+from partwise.training.augment.voices import Voices
 from partwise.training.losses import (
     identity_loss,
     mask_loss,
     multi_positive_contrastive,
     presence_loss,
 )
+from partwise.training.prototypes import Prototypes
 from partwise.training.pseudo_mix import Batch, PseudoMixer
 from partwise.training.recipes import Recipe
 from partwise.training.stem_bank import StemBank
+from partwise.training.wave_bank import WaveBank
+from partwise.training.wave_mix import WaveMixer
 
 
 class FactorialObjective:
-    """`Objective` of the recipe `partwise` on one stem bank."""
+    """`Objective` of the recipe `partwise` on one stem bank.
 
-    def __init__(self, bank: StemBank, recipe: Recipe, device: str = "cpu") -> None:
-        self.bank = bank
+    waves : the stems' samples, for recipes that mix waveforms; voices : who may sing in them.
+    """
+
+    def __init__(
+        self,
+        bank: StemBank,
+        recipe: Recipe,
+        device: str = "cpu",
+        *,
+        waves: WaveBank | None = None,
+        voices: Voices | None = None,
+    ) -> None:
+        self.bank, self.waves, self.voices = bank, waves, voices
         self.choices = recipe
         self.device = device
         self.recipe = recipe.name
-        self.settings: dict[str, Any] = asdict(recipe)
+        self.settings: dict[str, Any] = asdict(recipe) | {"voices": voices is not None}
         self.data_digest = bank.digest
         self.pieces = len(bank.pieces)
         self.mel = bank.mel
@@ -39,12 +54,13 @@ class FactorialObjective:
         self.weight_decay = recipe.weight_decay
         self.clip_norm = recipe.clip_norm
         self.ema = recipe.ema
+        self.restart(0)
         torch.manual_seed(recipe.seed)
         self.model = PartEncoder(recipe.encoder)
         self.learner = nn.ModuleDict({"model": self.model})
         self.prototypes = None
         if recipe.identity_weight:
-            self.prototypes = Prototypes(self.pieces, recipe.encoder.dim)
+            self.prototypes = Prototypes(self.mixer.songs, recipe.encoder.dim)
             self.learner["prototypes"] = self.prototypes
         # Channels last is twice as fast on CPUs with bf16.
         self.learner.to(device, memory_format=torch.channels_last)  # pyright: ignore
@@ -53,17 +69,31 @@ class FactorialObjective:
             self.columns += ("masks",)
         if recipe.identity_weight:
             self.columns += ("identity",)
-        self.restart(0)
+
+    def begin(self) -> None:
+        """Put the prototypes where the network hears the pieces' clean stems."""
+        if self.prototypes:
+            self.prototypes.begin_with(self.model, self.bank, self.mixer.frames, self.device)
 
     def restart(self, step: int) -> None:
         """Draw on from `step`."""
         recipe = self.choices
-        self.mixer = PseudoMixer(
+        seed = recipe.seed * 1_000_003 + step
+        cell = recipe.encoder.cell
+        if recipe.augment is None:
+            self.mixer = PseudoMixer(self.bank, recipe.mix, seed, self.device, cell)
+            return
+        if self.waves is None:
+            raise ValueError("this recipe mixes waveforms: it needs a wave bank")
+        self.mixer = WaveMixer(
             self.bank,
+            self.waves,
             recipe.mix,
-            seed=recipe.seed * 1_000_003 + step,
-            device=self.device,
-            cell=recipe.encoder.cell,
+            seed,
+            self.device,
+            cell,
+            augment=recipe.augment,
+            voices=self.voices,
         )
 
     def draw(self) -> Batch:
@@ -107,11 +137,3 @@ class FactorialObjective:
             terms["identity"] = torch.stack(identities).mean()
             total = total + recipe.identity_weight * terms["identity"]
         return total, terms
-
-
-class Prototypes(nn.Module):
-    """One learnt vector per part and piece; dropped after training."""
-
-    def __init__(self, pieces: int, dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(len(PARTS), pieces, dim) * dim**-0.5)

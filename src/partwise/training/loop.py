@@ -90,8 +90,10 @@ def train(
         "mel": asdict(objective.mel),
     }
     at = _resume(out, run, learner, average, optimiser, device)
-    if start_from and at.step == 0:
-        _begin_with(start_from, objective.model, average)
+    if at.step == 0:
+        if start_from:
+            _begin_with(start_from, objective.model, average)
+        objective.begin()
     synchronise = distributed.share(learner)
     objective.restart(at.step * distributed.world() + distributed.rank())
     batches = _prefetched(objective)
@@ -207,14 +209,15 @@ def _device_name(device: str) -> str:
 
 
 def _begin_with(path: Path, model: nn.Module, average: nn.Module) -> None:
+    """Take the weights of a checkpoint; what this network has beyond it keeps its own."""
     from partwise.model.checkpoint import load_checkpoint
 
-    weights = load_checkpoint(path)[0].state_dict()
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError:
-        raise PartwiseError(f"checkpoint {path} is of another network than this recipe") from None
-    average.load_state_dict(weights)
+    weights = model.state_dict()
+    theirs = load_checkpoint(path)[0].state_dict()
+    if any(name not in weights or weights[name].shape != theirs[name].shape for name in theirs):
+        raise PartwiseError(f"checkpoint {path} is of another network than this recipe")
+    model.load_state_dict(weights | theirs)
+    average.load_state_dict(weights | theirs)
 
 
 def _save_state(

@@ -42,6 +42,10 @@ class Objective(Protocol):
     clip_norm: float
     ema: float
 
+    def begin(self) -> None:
+        """Called once before the first step of a new run, when the model has its weights."""
+        ...
+
     def draw(self) -> Any:
         """The next batch, on the device; called from a thread of its own."""
         ...

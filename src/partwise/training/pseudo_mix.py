@@ -65,6 +65,7 @@ class PseudoMixer:
         self.frames = window_frames(settings.seconds, bank.mel.frames_per_s)
         self.rng = np.random.default_rng(seed)
         self.planner = Planner(bank, settings, self.frames)
+        self.songs = len(bank.pieces)  # number of different labels
 
     def draw(self) -> Batch:
         """One batch of songs * views mixes."""

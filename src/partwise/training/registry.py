@@ -1,28 +1,121 @@
-"""Every recipe by its name, and the objective that each makes of a stem bank."""
+"""Every recipe by its name, and how each is run on a stem bank."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from partwise.datasets.voice_bank import read_voice_bank
 from partwise.errors import PartwiseError
+from partwise.training import distributed
+from partwise.training.augment.voices import Voices
 from partwise.training.factorial import FactorialObjective
-from partwise.training.objective import Objective
-from partwise.training.recipes import VARIANTS
+from partwise.training.loop import Clock, Progress, train
+from partwise.training.paper.recipe import PAPER_RECIPES
+from partwise.training.paper.stages import tempos_of, train_paper
+from partwise.training.recipes import VARIANTS, Recipe
 from partwise.training.stem_bank import StemBank
+from partwise.training.wave_bank import WaveBank
 
 SHIPPED = "masked-pooling"  # what the name `partwise` stands for
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run needs besides its recipe and its data.
+
+    minutes : budget of training time, of the wall clock or of CPU time (`clock`).
+    start_from : checkpoint that a new run takes its weights from.
+    voices : voice bank of `partwise voices`, for recipes that mix waveforms.
+    teachers : finished teachers to use, for the recipe `paper`.
+    """
+
+    minutes: float
+    seed: int = 0
+    device: str = "cpu"
+    threads: int | None = None
+    clock: Clock = "wall"
+    start_from: Path | None = None
+    voices: Path | None = None
+    teachers: Path | None = None
 
 
 def recipes() -> dict[str, str]:
     """Name -> one line about it."""
     named = {"partwise": f"the one that ships: {SHIPPED}"}
-    return named | {name: about for name, (about, _) in VARIANTS.items()}
+    named |= {name: about for name, (about, _) in VARIANTS.items()}
+    return named | {name: about for name, (about, _) in PAPER_RECIPES.items()}
 
 
-def build_objective(name: str, bank: StemBank, *, seed: int, device: str) -> Objective:
-    """The objective of a recipe. Raises PartwiseError for an unknown name."""
-    known = SHIPPED if name == "partwise" else name
-    if known not in VARIANTS:
+def check_options(name: str, options: RunOptions) -> None:
+    """Raises PartwiseError for an unknown recipe or an option that it has no use for."""
+    if name not in recipes():
         raise PartwiseError(f"unknown recipe {name!r}: choose from {', '.join(recipes())}")
-    recipe = replace(VARIANTS[known][1], name=known, seed=seed)
-    return FactorialObjective(bank, recipe, device)
+    ours = VARIANTS.get(SHIPPED if name == "partwise" else name)
+    if options.voices and not (ours and ours[1].augment):
+        raise PartwiseError(f"--voices: the recipe {name} does not mix waveforms")
+    if options.teachers and ours:
+        raise PartwiseError(f"--teachers: the recipe {name} has none")
+    if options.start_from and not ours:
+        raise PartwiseError(f"--start-from: the recipe {name} begins anew")
+
+
+def run_recipe(
+    name: str,
+    data: Path,
+    bank: StemBank,
+    out: Path,
+    options: RunOptions,
+    *,
+    preparing: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train one recipe; returns the checkpoint's path.
+
+    data : the folder of stems that `bank` was made of.
+    preparing(done, total) is called while the samples are gathered, if the recipe needs them.
+    Raises PartwiseError as `check_options` and `loop.train` do.
+    """
+    check_options(name, options)
+    if name in PAPER_RECIPES:
+        return train_paper(
+            bank,
+            replace(PAPER_RECIPES[name][1], seed=options.seed),
+            tempos_of(data, bank),
+            out,
+            minutes=options.minutes,
+            teachers=options.teachers,
+            device=options.device,
+            threads=options.threads,
+            clock=options.clock,
+            progress=progress,
+        )
+    known = SHIPPED if name == "partwise" else name
+    recipe = replace(VARIANTS[known][1], name=known, seed=options.seed)
+    return train(
+        _objective(recipe, data, bank, options, preparing),
+        out,
+        minutes=options.minutes,
+        device=options.device,
+        threads=options.threads,
+        clock=options.clock,
+        start_from=options.start_from,
+        progress=progress,
+    )
+
+
+def _objective(
+    recipe: Recipe,
+    data: Path,
+    bank: StemBank,
+    options: RunOptions,
+    preparing: Callable[[int, int], None] | None,
+) -> FactorialObjective:
+    waves = voices = None
+    if recipe.augment:
+        waves = distributed.first_alone(lambda: WaveBank.build(data, bank, progress=preparing))
+        if options.voices:
+            clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
+            voices = Voices(clips, bank.mel)
+    return FactorialObjective(bank, recipe, options.device, waves=waves, voices=voices)

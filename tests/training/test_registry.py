@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from partwise import PartwiseError
+from partwise.audio.mel import MelSettings
+from partwise.model.checkpoint import load_checkpoint
+from partwise.training.registry import (
+    SHIPPED,
+    RunOptions,
+    check_options,
+    recipes,
+    run_recipe,
+)
+from partwise.training.stem_bank import StemBank
+from stem_folder import write_stem_folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = write_stem_folder(tmp_path_factory.mktemp("stems"), seconds=12.0)
+    for record in folder.glob("*/metadata.json"):  # the paper mixes songs of similar tempo
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"tempo_bpm": 120.0}))
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(recipes()))
+def test_every_recipe_can_begin_a_run(name, data, tmp_path):
+    bank = StemBank.build(data, MelSettings(), jobs=1)
+    path = run_recipe(name, data, bank, tmp_path, RunOptions(minutes=0.0, seed=3))
+    model, _, about = load_checkpoint(path)
+    assert about["recipe"] == (SHIPPED if name == "partwise" else name)
+    assert about["recipe_settings"]["seed"] == 3
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("magic", {}, "unknown recipe 'magic': choose from partwise"),
+        ("partwise", {"voices": Path("v")}, "--voices: the recipe partwise does not mix waveforms"),
+        ("partwise", {"teachers": Path("t")}, "--teachers: the recipe partwise has none"),
+        ("paper", {"start_from": Path("c")}, "--start-from: the recipe paper begins anew"),
+    ],
+)
+def test_options_that_a_recipe_has_no_use_for(name, options, sentence):
+    with pytest.raises(PartwiseError, match=sentence):
+        check_options(name, RunOptions(minutes=1.0, **options))
