@@ -81,6 +81,13 @@ def test_a_larger_budget_leaves_the_earlier_stages_alone(bank, tmp_path):
     assert load_checkpoint(path)[2]["steps"] > steps
 
 
+def test_an_earlier_stage_that_is_gone_gets_a_sentence(bank, tmp_path):
+    train_paper(bank, tiny("paper"), TEMPOS, tmp_path, minutes=MINUTES)
+    (tmp_path / "pretrained" / "last.json").unlink()
+    with pytest.raises(PartwiseError, match="an earlier stage of this run, cannot be read"):
+        train_paper(bank, tiny("paper"), TEMPOS, tmp_path, minutes=MINUTES)
+
+
 def test_teachers_from_elsewhere(bank, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     train_paper(bank, tiny("paper"), TEMPOS, first, minutes=MINUTES)
@@ -104,4 +111,4 @@ def test_tempos_come_from_the_stems_folder_in_the_banks_order(bank, tmp_path):
     write_stem_folder(tmp_path, pieces=2, seconds=0.5)
     about = tmp_path / "piece01" / "metadata.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"tempo_bpm": 97.5}))
-    assert tempos_of(tmp_path, bank) == [None, 97.5] + [None] * 10
+    assert tempos_of([tmp_path], bank) == [None, 97.5] + [None] * 10

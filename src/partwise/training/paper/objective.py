@@ -63,6 +63,9 @@ class TeacherObjective:
         self.learner: nn.Module = self.model
         self.restart(0)
 
+    def begin(self) -> None:
+        """Nothing to do before the first step."""
+
     def restart(self, step: int) -> None:
         """Draw on from `step`."""
         self.rng = np.random.default_rng([self.choices.seed, step])
@@ -109,7 +112,6 @@ class PaperObjective:
         self.stage = stage
         self.device = device
         self.recipe = recipe.name
-        self.settings: dict[str, Any] = {"stage": stage, **asdict(recipe)}
         self.data_digest = bank.digest
         self.pieces = len(bank.pieces)
         self.mel = bank.mel
@@ -130,6 +132,11 @@ class PaperObjective:
             else one_group(len(bank.pieces))
         )
         self.planner = TripletPlanner(self.grid, self.groups)
+        self.settings: dict[str, Any] = {
+            **asdict(recipe),
+            "stage": stage,
+            "pieces_without_tempo_group": self.groups.left_out,
+        }
         self.table: TeacherTable | None = None
         if "auxiliary" in self.weights:
             if teachers is None:
@@ -140,6 +147,9 @@ class PaperObjective:
         self.model.to(device, memory_format=torch.channels_last)  # pyright: ignore
         self.learner: nn.Module = self.model
         self.restart(0)
+
+    def begin(self) -> None:
+        """Nothing to do before the first step."""
 
     def restart(self, step: int) -> None:
         """Draw on from `step`."""

@@ -86,7 +86,7 @@ class PaperRecipe:
     pretraining_share: float = 0.25
     learning_rate: float = 1e-3
     pretraining_learning_rate: float = 1e-3
-    warmup_steps: int = 100
+    warmup_steps: int = 40
     clip_norm: float = 5.0
     ema: float = 0.998
     seed: int = 0

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from partwise.datasets.stems import find_pieces
+from partwise.errors import PartwiseError
+from partwise.training import distributed
 from partwise.training.loop import Clock, Progress, train
 from partwise.training.objective import Objective
 from partwise.training.paper.objective import PaperObjective, TeacherObjective
@@ -34,6 +36,7 @@ def train_paper(
     """Train for a budget of `minutes`, all stages together; returns the checkpoint's path.
 
     Running again with the same `out` resumes; with a larger budget the main training goes on.
+    The checkpoint's own `minutes` are those of the main training; the earlier stages keep theirs.
     teachers : folder of a finished teacher run to use instead of training new ones; they cost
         nothing of this budget. By default they are trained in, and reused from, `out/teachers`.
     Raises PartwiseError as `loop.train` does, and when the teachers given belong to other data or
@@ -46,7 +49,7 @@ def train_paper(
             if progress:
                 progress(replace(p, minutes=spent + p.minutes, budget_minutes=minutes))
 
-        return train(
+        path = train(
             objective,
             folder,
             minutes=budget,
@@ -56,6 +59,8 @@ def train_paper(
             start_from=start,
             progress=report,
         )
+        distributed.largest(0.0)  # under torchrun all wait until the first process has written
+        return path
 
     heard = None
     if recipe.has_teachers:
@@ -79,9 +84,9 @@ def train_paper(
     return stage(objective, out, max(minutes - spent, 0.0), start)
 
 
-def tempos_of(data: Path, bank: StemBank) -> list[float | None]:
-    """The tempo of each piece of a bank, from the stems folder it was made of."""
-    tempo_bpm = {piece.name: piece.tempo_bpm for piece in find_pieces(data)}
+def tempos_of(data: Sequence[Path], bank: StemBank) -> list[float | None]:
+    """The tempo of each piece of a bank, from the stems folders it was made of."""
+    tempo_bpm = {piece.name: piece.tempo_bpm for folder in data for piece in find_pieces(folder)}
     return [tempo_bpm.get(name) for name in bank.pieces]
 
 
@@ -91,5 +96,11 @@ def _begun(*folders: Path) -> bool:
 
 
 def _minutes_of(folder: Path) -> float:
-    """Training time that a finished stage has taken."""
-    return float(json.loads((folder / "last.json").read_text())["minutes"])
+    """Training time that a finished stage has taken. Raises PartwiseError when it is gone."""
+    path = folder / "last.json"
+    try:
+        return float(json.loads(path.read_text())["minutes"])
+    except (OSError, ValueError, KeyError):
+        raise PartwiseError(
+            f"{path}, an earlier stage of this run, cannot be read: train in another folder"
+        ) from None
