@@ -1,7 +1,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("torch")
 
@@ -30,7 +32,7 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("name", sorted(recipes()))
 def test_every_recipe_can_begin_a_run(name, data, tmp_path):
     bank = StemBank.build(data, MelSettings(), jobs=1)
-    path = run_recipe(name, data, bank, tmp_path, RunOptions(minutes=0.0, seed=3))
+    path = run_recipe(name, [data], bank, tmp_path, RunOptions(minutes=0.0, seed=3))
     model, _, about = load_checkpoint(path)
     assert about["recipe"] == (SHIPPED if name == "partwise" else name)
     assert about["recipe_settings"]["seed"] == 3
@@ -41,7 +43,7 @@ def test_every_recipe_can_begin_a_run(name, data, tmp_path):
     ("name", "options", "sentence"),
     [
         ("magic", {}, "unknown recipe 'magic': choose from partwise"),
-        ("partwise", {"voices": Path("v")}, "--voices: the recipe partwise does not mix waveforms"),
+        ("paper", {"voices": Path("v")}, "--voices: the recipe paper knows no voices"),
         ("partwise", {"teachers": Path("t")}, "--teachers: the recipe partwise has none"),
         ("paper", {"start_from": Path("c")}, "--start-from: the recipe paper begins anew"),
     ],
@@ -49,3 +51,23 @@ def test_every_recipe_can_begin_a_run(name, data, tmp_path):
 def test_options_that_a_recipe_has_no_use_for(name, options, sentence):
     with pytest.raises(PartwiseError, match=sentence):
         check_options(name, RunOptions(minutes=1.0, **options))
+
+
+def test_voices_are_stems_of_other(data, tmp_path):
+    voices = tmp_path / "voices"
+    voices.mkdir()
+    time_s = np.arange(6 * 22050) / 22050
+    soundfile.write(voices / "a.flac", 0.1 * np.sin(2 * np.pi * 300 * time_s), 22050)
+    (voices / "voices.json").write_text(json.dumps({"clips": [{"file": "a.flac"}]}))
+    bank = StemBank.build(data, MelSettings(), jobs=1)
+    options = RunOptions(minutes=0.0, voices=voices)
+    about = load_checkpoint(run_recipe("tiny", [data], bank, tmp_path / "run", options))[2]
+    assert about["pieces"] == len(bank.pieces) + 1
+    assert about["data_digest"] != bank.digest
+    assert about["recipe_settings"]["voices"] is True
+
+
+def test_waveforms_come_from_one_folder(data, tmp_path):
+    bank = StemBank.build(data, MelSettings(), jobs=1)
+    with pytest.raises(PartwiseError, match="one folder, not several"):
+        run_recipe("waveform", [data, data], bank, tmp_path, RunOptions(minutes=0.0))

@@ -11,7 +11,9 @@ from partwise.commands.console import Ticker
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="Folder of stems, as `partwise render` makes it.")],
+    data: Annotated[
+        list[Path], typer.Argument(help="Folders of stems, as `partwise render` makes them.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run; running again resumes.")],
     recipe: Annotated[
         str, typer.Option(help="Which recipe; an unknown name lists them.")
@@ -61,7 +63,10 @@ def train(
     options = RunOptions(minutes, seed, device, threads, clock, start_from, voices, teachers)
     check_options(recipe, options)
     with Ticker("preparing stems", "pieces") as ticker:
-        bank = distributed.first_alone(lambda: StemBank.build(data, MelSettings(), progress=ticker))
+        banks = distributed.first_alone(
+            lambda: [StemBank.build(folder, MelSettings(), progress=ticker) for folder in data]
+        )
+    bank = StemBank.join(banks)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
     with Ticker("training", "minutes") as ticker, Ticker("gathering samples", "stems") as gathering:
 

@@ -44,7 +44,8 @@ class FactorialObjective:
         self.choices = recipe
         self.device = device
         self.recipe = recipe.name
-        self.settings: dict[str, Any] = asdict(recipe) | {"voices": voices is not None}
+        sung = voices is not None or any(name.startswith("voice ") for name in bank.pieces)
+        self.settings: dict[str, Any] = asdict(recipe) | {"voices": sung}
         self.data_digest = bank.digest
         self.pieces = len(bank.pieces)
         self.mel = bank.mel

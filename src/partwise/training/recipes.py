@@ -76,6 +76,14 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
         "the same with attention over time, so that every cell knows the whole segment",
         Recipe(encoder=EncoderSettings(masks="feature", overview=192)),
     ),
+    "masked-features-overview-identity": (
+        "the same with the piece-identity softmax, and masks that count twice as much",
+        Recipe(
+            encoder=EncoderSettings(masks="feature", overview=192),
+            mask_weight=1.0,
+            identity_weight=0.3,
+        ),
+    ),
     "accelerator": (
         "the widest of them on augmented waveforms with voices, in large batches: for a GPU",
         Recipe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class RunOptions:
 
     minutes : budget of training time, of the wall clock or of CPU time (`clock`).
     start_from : checkpoint that a new run takes its weights from.
-    voices : voice bank of `partwise voices`, for recipes that mix waveforms.
+    voices : voice bank of `partwise voices`, for our own recipes.
     teachers : finished teachers to use, for the recipe `paper`.
     """
 
@@ -53,8 +53,8 @@ def check_options(name: str, options: RunOptions) -> None:
     if name not in recipes():
         raise PartwiseError(f"unknown recipe {name!r}: choose from {', '.join(recipes())}")
     ours = VARIANTS.get(SHIPPED if name == "partwise" else name)
-    if options.voices and not (ours and ours[1].augment):
-        raise PartwiseError(f"--voices: the recipe {name} does not mix waveforms")
+    if options.voices and not ours:
+        raise PartwiseError(f"--voices: the recipe {name} knows no voices")
     if options.teachers and ours:
         raise PartwiseError(f"--teachers: the recipe {name} has none")
     if options.start_from and not ours:
@@ -63,7 +63,7 @@ def check_options(name: str, options: RunOptions) -> None:
 
 def run_recipe(
     name: str,
-    data: Path,
+    data: Sequence[Path],
     bank: StemBank,
     out: Path,
     options: RunOptions,
@@ -73,7 +73,7 @@ def run_recipe(
 ) -> Path:
     """Train one recipe; returns the checkpoint's path.
 
-    data : the folder of stems that `bank` was made of.
+    data : the folders of stems that `bank` was made of.
     preparing(done, total) is called while the samples are gathered, if the recipe needs them.
     Raises PartwiseError as `check_options` and `loop.train` do.
     """
@@ -107,15 +107,19 @@ def run_recipe(
 
 def _objective(
     recipe: Recipe,
-    data: Path,
+    data: Sequence[Path],
     bank: StemBank,
     options: RunOptions,
     preparing: Callable[[int, int], None] | None,
 ) -> FactorialObjective:
-    waves = voices = None
-    if recipe.augment:
-        waves = distributed.first_alone(lambda: WaveBank.build(data, bank, progress=preparing))
-        if options.voices:
-            clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
-            voices = Voices(clips, bank.mel)
+    clips = []
+    if options.voices:
+        clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
+    if recipe.augment is None:  # voices are stems like others
+        banks = [bank, StemBank.of_voices(clips, bank.mel)] if clips else [bank]
+        return FactorialObjective(StemBank.join(banks), recipe, options.device)
+    if len(data) > 1:
+        raise PartwiseError(f"the recipe {recipe.name} mixes waveforms of one folder, not several")
+    waves = distributed.first_alone(lambda: WaveBank.build(data[0], bank, progress=preparing))
+    voices = Voices(clips, bank.mel) if clips else None
     return FactorialObjective(bank, recipe, options.device, waves=waves, voices=voices)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,25 +42,82 @@ class BankedStem:
 
 
 class StemBank:
-    """Log-mel of every stem, float16 [rows, bands] in dB, and where each stem lies.
+    """Log-mel of every stem, float16 rows of [bands] in dB, and where each stem lies.
 
     Attributes
     ----------
+    digest : names the data; pieces : their names, a stem's label is an index into them
     stems : per part, the stems of that part
     active : uint8 [rows], 1 where the frame's stem sounds
     """
 
-    def __init__(self, folder: Path, mel: MelSettings, index: dict) -> None:
-        self.mel = mel
-        self.digest: str = index["digest"]
-        self.pieces: list[str] = index["pieces"]
-        self.rows = np.load(folder / "log_mel.npy", mmap_mode="r")
-        self.active = np.load(folder / "active.npy")
+    def __init__(
+        self,
+        mel: MelSettings,
+        digest: str,
+        pieces: list[str],
+        stems: dict[Part, list[BankedStem]],
+        runs: list[np.ndarray],
+        active: np.ndarray,
+    ) -> None:
+        """runs : the rows, in as many arrays as there are; no stem lies across two of them."""
+        self.mel, self.digest, self.pieces, self.stems = mel, digest, pieces, stems
+        self.active = active
+        self._runs = runs
+        self._begins = np.cumsum([0] + [len(run) for run in runs])
         self._on_device: torch.Tensor | None = None
-        self.stems: dict[Part, list[BankedStem]] = {
-            part: [BankedStem(*row) for row in index["stems"][part]] for part in PARTS
-        }
-        self._sounding = np.concatenate([[0], np.cumsum(self.active, dtype=np.int64)])
+        self._sounding = np.concatenate([[0], np.cumsum(active, dtype=np.int64)])
+
+    @classmethod
+    def join(cls, banks: Sequence[StemBank]) -> StemBank:
+        """One bank of several, in their order; a single one is returned as it is."""
+        if len(banks) == 1:
+            return banks[0]
+        stems: dict[Part, list[BankedStem]] = {part: [] for part in PARTS}
+        pieces: list[str] = []
+        row = 0
+        for bank in banks:
+            for part in PARTS:
+                stems[part] += [
+                    replace(stem, piece=stem.piece + len(pieces), first=stem.first + row)
+                    for stem in bank.stems[part]
+                ]
+            pieces += bank.pieces
+            row += len(bank.active)
+        digests = "+".join(bank.digest for bank in banks)
+        return cls(
+            banks[0].mel,
+            hashlib.blake2b(digests.encode(), digest_size=6).hexdigest(),
+            pieces,
+            stems,
+            [run for bank in banks for run in bank._runs],
+            np.concatenate([bank.active for bank in banks]),
+        )
+
+    @classmethod
+    def of_voices(cls, clips: Sequence[np.ndarray], mel: MelSettings) -> StemBank:
+        """A bank of voices: every clip (float32 mono at the mel's rate) a stem of OTHER, a piece of
+        its own. Real songs are sung and MIDI is not, and a voice counts as OTHER.
+        """
+        transform = LogMelFrontend(mel)
+        stems: dict[Part, list[BankedStem]] = {part: [] for part in PARTS}
+        rows, active = [], []
+        digest = hashlib.blake2b(digest_size=6)
+        for number, clip in enumerate(clips):
+            digest.update(clip.tobytes())
+            heard = _stem_log_mel(clip, transform)
+            if heard is None:
+                continue
+            log_mel, sounding, level_db = heard
+            begin = sum(len(run) for run in rows)
+            stems[Part.OTHER].append(BankedStem(number, begin, len(log_mel), level_db))
+            rows.append(log_mel)
+            active.append(sounding)
+        if not rows:
+            raise PartwiseError("the voice bank holds no voice that sounds")
+        names = [f"voice {number}" for number in range(len(clips))]
+        runs = [np.concatenate(rows)]
+        return cls(mel, digest.hexdigest(), names, stems, runs, np.concatenate(active))
 
     @classmethod
     def build(
@@ -81,8 +138,21 @@ class StemBank:
         key = hashlib.blake2b(f"{asdict(mel)}{digest}".encode(), digest_size=6).hexdigest()
         place = folder / ".mel" / key
         if not (place / "index.json").exists():
-            _compute(pieces, digest, place, mel, jobs, progress)
-        bank = cls(place, mel, json.loads((place / "index.json").read_text()))
+            try:
+                _compute(pieces, digest, place, mel, jobs, progress)
+            except OSError as error:
+                raise PartwiseError(
+                    f"the log-mels of {folder} cannot be kept in {place}: {error.strerror or error}"
+                ) from None
+        index = json.loads((place / "index.json").read_text())
+        bank = cls(
+            mel,
+            index["digest"],
+            index["pieces"],
+            {part: [BankedStem(*row) for row in index["stems"][part]] for part in PARTS},
+            [np.load(place / "log_mel.npy", mmap_mode="r")],
+            np.load(place / "active.npy"),
+        )
         for part in PARTS:
             if len(bank.stems[part]) < 2:
                 raise PartwiseError(f"{folder} has fewer than two stems of {part}")
@@ -98,10 +168,14 @@ class StemBank:
         On a GPU the whole bank is moved there at the first call (96 bands: 16 kB a second of stem).
         """
         if device == "cpu":
-            rows = np.stack([self.rows[start : start + frames] for start in first])
-            return torch.from_numpy(rows).float()
+            run = np.searchsorted(self._begins, first, side="right") - 1
+            begin = first - self._begins[run]
+            windows = [self._runs[r][b : b + frames] for r, b in zip(run, begin, strict=True)]
+            return torch.from_numpy(np.stack(windows)).float()
         if self._on_device is None:
-            self._on_device = torch.from_numpy(np.array(self.rows)).to(device)
+            self._on_device = torch.cat(
+                [torch.from_numpy(np.array(run)).to(device) for run in self._runs]
+            )
         offsets = torch.arange(frames, device=device)
         where = torch.from_numpy(first).to(device)[:, None] + offsets
         return self._on_device[where].float()
@@ -153,12 +227,20 @@ def _piece_log_mel(
     transform = LogMelFrontend(mel)
     found = []
     for part in piece.stems:
-        samples = torch.from_numpy(piece.read(part, mel.sample_rate_hz))
-        log_mel = transform(samples[None])[0].numpy()
-        frame_db = 10.0 * np.log10(np.sum(10.0 ** (log_mel / 10.0), axis=1))
-        active = frame_db > max(float(frame_db.max()) - _ACTIVE_RANGE_DB, -70.0)
-        if not active.any():
-            continue  # a silent stem teaches nothing
-        level_db = 10.0 * np.log10(np.mean(10.0 ** (frame_db[active] / 10.0)))
-        found.append((part, log_mel.astype(np.float16), active.astype(np.uint8), float(level_db)))
+        heard = _stem_log_mel(piece.read(part, mel.sample_rate_hz), transform)
+        if heard is not None:  # a silent stem teaches nothing
+            found.append((part, *heard))
     return found
+
+
+def _stem_log_mel(
+    samples: np.ndarray, transform: LogMelFrontend
+) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Log-mel float16 [frames, bands], active uint8 [frames] and level in dB; None if silent."""
+    log_mel = transform(torch.from_numpy(samples)[None])[0].numpy()
+    frame_db = 10.0 * np.log10(np.sum(10.0 ** (log_mel / 10.0), axis=1))
+    active = frame_db > max(float(frame_db.max()) - _ACTIVE_RANGE_DB, -70.0)
+    if not active.any():
+        return None
+    level_db = 10.0 * np.log10(np.mean(10.0 ** (frame_db[active] / 10.0)))
+    return log_mel.astype(np.float16), active.astype(np.uint8), float(level_db)
