@@ -35,7 +35,7 @@ demo: $(VENV)/.run-installed
 	$(BIN)/partwise demo
 
 test: $(VENV)/.dev-installed
-	@scripts/install_fluidsynth.sh
+	@scripts/install_sound_tools.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-installed

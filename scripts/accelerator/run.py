@@ -24,8 +24,10 @@ from accelerator.steps import Plan, Step
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Ending takes so long beyond the last step: interrupting, then copying to --out.
 ENDING_S = 25.0
-# Decoding and hearing the stems of a piece before training [core seconds].
-PREPARING_S = 0.6
+# Decoding and hearing the stems of a piece before training, twice [core seconds]; and what is
+# written then: log-mel (for a moment twice) and samples [GB].
+PREPARING_S = 1.0
+PREPARED_GB = 0.013
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +77,8 @@ def steps(args: argparse.Namespace) -> list[Step]:
     def train(minutes: float) -> list[str]:
         words = ["train", stems["train"], "--out", run, "--recipe", args.recipe]
         words += ["--minutes", minutes, "--device", args.device]
+        if (work / "voices").is_dir() and not args.recipe.startswith("paper"):
+            words += ["--voices", work / "voices"]
         return partwise(*words, *shlex.split(args.train_options.replace("{work}", str(work))))
 
     def evaluate(protocol: str) -> list[str]:
@@ -82,13 +86,15 @@ def steps(args: argparse.Namespace) -> list[Step]:
         words += ["--labels", args.labels, "--draws", args.draws, "--pool", args.pool]
         return partwise(*words, "--out", run / f"{protocol}.json")
 
+    def rendered() -> int:
+        return len(os.listdir(stems["train"])) if stems["train"].is_dir() else 0
+
     def disk_is_full() -> str | None:
-        left = free_gb(work)
-        return f"only {left:.0f} GB of disk are left" if left < args.keep_free_gb else None
+        needed = rendered() * PREPARED_GB + args.keep_free_gb
+        return "no more could be prepared on this disk" if free_gb(work) < needed else None
 
     def preparing_s() -> float:
-        pieces = sum(1 for _ in stems["train"].glob("*/metadata.json"))
-        return PREPARING_S * pieces / (args.jobs or os.cpu_count() or 1)
+        return PREPARING_S * rendered() / (args.jobs or os.cpu_count() or 1)
 
     def export() -> list[str]:
         words = ["export", run / "last.safetensors", "--out", model]
@@ -169,7 +175,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--limit-s", type=float, default=570.0, help="this call ends before so long [s]")
     add("--render-minutes", type=float, default=8.0, help="for the training stems, in all calls")
     add("--train-minutes", type=float, default=13.0, help="of training, in all calls")
-    add("--recipe", default="partwise")
+    add("--recipe", default="accelerator")
     add("--device", default="cuda")
     add("--train-options", default="", help="more options of `partwise train`; {work} is --work")
     add("--seconds", type=float, default=40.0, help="length of each piece [s]")
@@ -180,7 +186,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--draws", type=int, default=20)
     add("--pool", type=int, default=60, help="pieces that label sets are drawn from")
     add("--evaluate-s", type=float, default=100.0, help="begin evaluating with no less left [s]")
-    add("--keep-free-gb", type=float, default=25.0, help="rendering leaves so much disk [GB]")
+    add("--keep-free-gb", type=float, default=4.0, help="disk left besides what is needed [GB]")
     add("--jobs", type=int, help="processes; default: all cores")
     add("--kit", type=Path, default=REPOSITORY / kit.KIT)
     default = Path(os.environ.get("TMPDIR", "/tmp")) / "partwise-accelerator"
