@@ -26,6 +26,9 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint that a new run takes its weights from.")
     ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="The highest; default: the recipe's own.")
+    ] = None,
     voices: Annotated[
         Path | None, typer.Option(help="Voice bank (`partwise voices`) to sing over the mixes.")
     ] = None,
@@ -60,7 +63,17 @@ def train(
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise PartwiseError(f"--device {device}: no CUDA device is there; leave it out to use cpu")
     device = distributed.start(device)
-    options = RunOptions(minutes, seed, device, threads, clock, start_from, voices, teachers)
+    options = RunOptions(
+        minutes=minutes,
+        seed=seed,
+        device=device,
+        threads=threads,
+        clock=clock,
+        start_from=start_from,
+        learning_rate=learning_rate,
+        voices=voices,
+        teachers=teachers,
+    )
     check_options(recipe, options)
     with Ticker("preparing stems", "pieces") as ticker:
         banks = distributed.first_alone(

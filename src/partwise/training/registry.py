@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from partwise.datasets.voice_bank import read_voice_bank
 from partwise.errors import PartwiseError
@@ -27,6 +28,7 @@ class RunOptions:
 
     minutes : budget of training time, of the wall clock or of CPU time (`clock`).
     start_from : checkpoint that a new run takes its weights from.
+    learning_rate : instead of the recipe's own, for instance lower when starting from a checkpoint.
     voices : voice bank of `partwise voices`, for our own recipes.
     teachers : finished teachers to use, for the recipe `paper`.
     """
@@ -37,6 +39,7 @@ class RunOptions:
     threads: int | None = None
     clock: Clock = "wall"
     start_from: Path | None = None
+    learning_rate: float | None = None
     voices: Path | None = None
     teachers: Path | None = None
 
@@ -78,10 +81,13 @@ def run_recipe(
     Raises PartwiseError as `check_options` and `loop.train` do.
     """
     check_options(name, options)
+    chosen: dict[str, Any] = {"seed": options.seed}
+    if options.learning_rate:
+        chosen["learning_rate"] = options.learning_rate
     if name in PAPER_RECIPES:
         return train_paper(
             bank,
-            replace(PAPER_RECIPES[name][1], seed=options.seed),
+            replace(PAPER_RECIPES[name][1], **chosen),
             tempos_of(data, bank),
             out,
             minutes=options.minutes,
@@ -92,7 +98,7 @@ def run_recipe(
             progress=progress,
         )
     known = SHIPPED if name == "partwise" else name
-    recipe = replace(VARIANTS[known][1], name=known, seed=options.seed)
+    recipe = replace(VARIANTS[known][1], name=known, **chosen)
     return train(
         _objective(recipe, data, bank, options, preparing),
         out,
