@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accelerator import kit
+from accelerator import kit, run
 from accelerator.run import _arguments, hand_back, steps
 
 
@@ -45,14 +45,38 @@ def test_options_reach_the_commands(work):
     assert [w for w in train if w != "11.0"] == [w for w in prepare if w != "0"]
 
 
+def test_carried_voices_and_drum_kits_are_used(work):
+    planned = commands(work)
+    assert "--voices" not in planned["train"]
+    assert "--drumkit" not in planned["render-train"]
+    (work / "voices").mkdir()
+    (work / "drumkits").mkdir()
+    planned = commands(work)
+    assert planned["train"][-2:] == ["--voices", str(work / "voices")]
+    assert "--drumkit" in planned["render-train"]
+    assert "--drumkit" not in planned["render-test"]
+    assert "--voices" not in commands(work, "--recipe", "paper")["train"]
+
+
+def test_rendering_stops_while_what_there_is_can_still_be_prepared(work, monkeypatch):
+    args = _arguments(["--work", str(work), "--keep-free-gb", "4"])
+    render = next(step for step in steps(args) if step.name == "render-train")
+    for index in range(200):
+        (work / "stems/train" / str(index)).mkdir()
+    monkeypatch.setattr(run, "free_gb", lambda place: 4 + 200 * run.PREPARED_GB + 0.01)
+    assert render.enough() is None
+    (work / "stems/train/one more").mkdir()
+    assert render.enough() == "no more could be prepared on this disk"
+
+
 def test_what_comes_back_is_few_small_files(work, monkeypatch):
     monkeypatch.setattr(kit, "MOST_BYTES_BACK", 1000)
-    run, out = work / "run", work / "out"
-    (run / "last.safetensors").write_bytes(bytes(range(250)) * 9)  # three parts
-    (run / "partwise.onnx").write_bytes(b"o" * 1000)
-    (run / "partwise.json").write_text("{}")
-    (run / "leakage.json").write_text("{}")
-    (run / "curves.png").write_bytes(b"c" * 5000)
+    made, out = work / "run", work / "out"
+    (made / "last.safetensors").write_bytes(bytes(range(250)) * 9)  # three parts
+    (made / "partwise.onnx").write_bytes(b"o" * 1000)
+    (made / "partwise.json").write_text("{}")
+    (made / "leakage.json").write_text("{}")
+    (made / "curves.png").write_bytes(b"c" * 5000)
     refused = hand_back(work, out, "the table")
     names = sorted(path.name for path in out.iterdir())
     parts = [f"last.safetensors.part-{index}" for index in range(3)]
@@ -60,8 +84,8 @@ def test_what_comes_back_is_few_small_files(work, monkeypatch):
     assert len(names) <= kit.MOST_FILES_BACK
     assert all(path.stat().st_size <= 1000 for path in out.iterdir())
     whole = b"".join((out / part).read_bytes() for part in parts)
-    assert whole == (run / "last.safetensors").read_bytes()
-    assert refused == [f"{run / 'curves.png'} stays behind: 5 files of 16 MiB are too many"]
+    assert whole == (made / "last.safetensors").read_bytes()
+    assert refused == [f"{made / 'curves.png'} stays behind: 5 files of 16 MiB are too many"]
     with tarfile.open(out / "logs.tar.gz") as archive:
         assert {"logs/train.log", "state.json", "run/leakage.json"} <= set(archive.getnames())
 
