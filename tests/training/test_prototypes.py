@@ -21,7 +21,7 @@ def test_prototypes_are_the_mean_embedding_of_the_clean_stem(tmp_path):
     assert model.training
     weight = prototypes.weight.detach()
     stem = bank.stems[Part.BASS][2]
-    first = np.linspace(stem.first, stem.first + stem.frames - 88, 4).astype(np.int64)
+    first = np.linspace(stem.first, stem.first + stem.frames - 88, 2).astype(np.int64)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         heard = model.eval()(bank.windows(first, 88)).embeddings[:, Part.BASS.index].float()
     expected = torch.nn.functional.normalize(heard.sum(dim=0), dim=0)

@@ -9,7 +9,7 @@ from torch import nn
 from partwise.parts import PARTS
 from partwise.training.stem_bank import StemBank
 
-_WINDOWS = 4  # of a stem, spread evenly over it
+_WINDOWS = 2  # of a stem, spread evenly over it
 _BATCH = 64
 
 
