@@ -9,6 +9,20 @@ from typing import Annotated
 
 import typer
 
+# What the checkpoint says of its run goes on with the model; old ones lack some of it.
+_KEPT = (
+    "recipe",
+    "recipe_settings",
+    "data_digest",
+    "pieces",
+    "minutes",
+    "clock",
+    "device",
+    "steps",
+    "segments",
+    "parameters",
+)
+
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint (.safetensors) of a run.")],
@@ -31,12 +45,10 @@ def export(
     from partwise.parts import PARTS
 
     model, mel, about = load_checkpoint(checkpoint)
-    kept = {
-        k: about[k] for k in ("recipe", "data_digest", "minutes", "steps", "parameters", "pieces")
-    }
+    kept = {key: about[key] for key in _KEPT if key in about}
     kept["presence_threshold"] = [0.5] * len(PARTS)
     kept["created"] = datetime.now(UTC).date().isoformat()
-    deviation = export_onnx(model, mel, out, kept)
+    deviation = export_onnx(model, mel, out, kept)  # pyright: ignore[reportArgumentType]
     if calibrate:
         encoder = load_encoder(out)
         samples = presence_samples(

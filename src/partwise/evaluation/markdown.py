@@ -1,0 +1,173 @@
+"""Reports as Markdown tables, for the model card and the docs: every figure from the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from partwise.evaluation.report_file import Report
+from partwise.parts import PARTS
+
+NONE = "–"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, without a line end."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """`76.1 %`; a dash for None."""
+    return NONE if value is None else f"{100.0 * value:.{digits}f} %"
+
+
+def number(value: float | None) -> str:
+    """`1,351,582`; a dash for None."""
+    return NONE if value is None else f"{value:,}"
+
+
+def parts_table(report: Report, presence: Report | None = None) -> str:
+    """Per part: 10 labels with its interval, strict, all labels of the pool, and presence.
+
+    presence : the report to take the average precision from; None leaves the column out.
+    """
+    few, strict, every = (report.scores(name) for name in ("paper", "strict", "all"))
+    labels = sorted({score["labels"] for score in few.values()})
+    header = ["part", _labels_text(labels), "95 % interval", "chance", "strict"]
+    header += ["all labels"] * bool(every) + ["presence"] * (presence is not None)
+    rows = []
+    for part in PARTS:
+        score = few.get(part)
+        if score is None:
+            row = [str(part), f"not measured ({report.not_measured.get(part, 'no stems')})"]
+            row += [NONE] * 3
+        else:
+            accuracy = percent(score["accuracy"])
+            row = [
+                str(part),
+                accuracy if len(labels) == 1 else f"{accuracy} of {score['labels']}",
+                interval(score),
+                percent(score["chance"], 0),
+                percent(_accuracy(strict.get(part))),
+            ]
+        row += [_of_labels(every.get(part))] * bool(every)
+        if presence is not None:
+            row.append(_precision(presence.average_precision.get(part)))
+        rows.append(row)
+    means = [percent(report.mean(name)) for name in ("paper", "strict", "all")]
+    last = ["**mean**", f"**{means[0]}**", "", percent(report.chance("paper"), 0), means[1]]
+    last += [means[2]] * bool(every) + [""] * (presence is not None)
+    return table(header, [*rows, last])
+
+
+def leakage_table(report: Report) -> str:
+    """The 5 x 5 matrix: labels of the row, read in the subspace of the column."""
+    rows = []
+    for row, cells in zip(PARTS, report.leakage or (), strict=True):
+        texts = [percent(cell) for cell in cells]
+        texts[row.index] = f"**{texts[row.index]}**"
+        rows.append([f"{row}", *texts])
+    return table(["labels of \\ read in", *PARTS], rows)
+
+
+def presence_table(report: Report, thresholds: Sequence[float] | None = None) -> str:
+    """Average precision of presence per part, and the thresholds that ship."""
+    intervals = report.raw.get("average_precision_interval", {})
+    shares = report.raw.get("share_present", {})
+    columns: dict[str, list[str]] = {
+        "average precision": [_precision(report.average_precision.get(part)) for part in PARTS]
+    }
+    if intervals:
+        columns["95 % interval"] = [
+            " to ".join(f"{edge:.3f}" for edge in intervals.get(part) or ()) or NONE
+            for part in PARTS
+        ]
+    if shares:
+        columns["there in"] = [percent(shares.get(part), 0) for part in PARTS]
+    if thresholds is not None:
+        columns["threshold"] = [f"{thresholds[part.index]:.2f}" for part in PARTS]
+    rows = [[str(part), *(cells[part.index] for cells in columns.values())] for part in PARTS]
+    return table(["part", *columns], rows)
+
+
+def real_table(synthetic: Sequence[Report], real: Sequence[Report]) -> str:
+    """Per part: each report on recorded stems, and before them the same of synthesised ones."""
+    columns: dict[str, list[str]] = {}
+    for reading, title in (("paper", "synthesised"), ("nearest", "synthesised, halves")):
+        found = [r for r in synthetic if r.scores(reading) and not r.oracle]
+        if found:
+            columns[title] = _real_column(found[0], reading)
+    for report in real:
+        for reading in report.readings:
+            if reading == "all":
+                continue
+            columns[_real_title(report, reading)] = _real_column(report, reading)
+        if report.average_precision:
+            columns["presence, average precision"] = [
+                *(_precision(report.average_precision.get(part)) for part in PARTS),
+                "",
+            ]
+    names = [*PARTS, "**mean**"]
+    rows = [[name, *(cells[i] for cells in columns.values())] for i, name in enumerate(names)]
+    return table(["part", *columns], rows)
+
+
+def speed_table(benchmarks: Sequence[dict[str, Any]], digest: str = "") -> str:
+    """Audio seconds per second and core; one column for each format of each benchmark."""
+    columns = [(b, name, speeds) for b in benchmarks for name, speeds in b["speeds"].items()]
+    header = ["step"]
+    for benchmark, name, _ in columns:
+        ours = "this model" if benchmark["model"] == digest else f"model {benchmark['model']}"
+        header.append(f"{ours}, {name}")
+    steps = dict.fromkeys(step for _, _, speeds in columns for step in speeds)
+    rows = [
+        [step, *(f"{s[step]:,.0f}" if step in s else "–" for _, _, s in columns)] for step in steps
+    ]
+    machines = ", ".join(dict.fromkeys(b["machine"] for b in benchmarks))
+    return f"Times real time on one core ({machines}):\n\n{table(header, rows)}"
+
+
+def interval(score: dict[str, Any]) -> str:
+    """`73.1 to 83.1 %`."""
+    return f"{100 * score['low']:.1f} to {100 * score['high']:.1f} %"
+
+
+def _real_title(report: Report, reading: str) -> str:
+    kind = {
+        "paper": "recordings, pseudo-mixes",
+        "strict": "the same, strict",
+        "nearest": "recordings, half a song by its other half",
+    }[reading]
+    return f"{kind}, clean stems" if report.oracle else kind
+
+
+def _real_column(report: Report, reading: str) -> list[str]:
+    """A cell for each part, and the mean: accuracy, with how many pieces there were to tell."""
+    scores = report.scores(reading)
+    cells = []
+    for part in PARTS:
+        score = scores.get(part)
+        cells.append(
+            f"{percent(score['accuracy'], 0)} of {score['labels']} ({interval(score)})"
+            if score
+            else "not measured"
+        )
+    chance = percent(report.chance(reading), 0)
+    return [*cells, f"**{percent(report.mean(reading), 0)}** (chance {chance})"]
+
+
+def _labels_text(labels: Sequence[int]) -> str:
+    return f"{labels[0]} labels" if len(labels) == 1 else "all pieces that have it"
+
+
+def _accuracy(score: dict[str, Any] | None) -> float | None:
+    return None if score is None else score["accuracy"]
+
+
+def _of_labels(score: dict[str, Any] | None) -> str:
+    return NONE if score is None else f"{percent(score['accuracy'])} of {score['labels']}"
+
+
+def _precision(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
