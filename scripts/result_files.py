@@ -1,0 +1,153 @@
+"""The result files of docs/results: what is known of each run, in one small JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from partwise.datasets.writing import write_whole
+from partwise.errors import PartwiseError
+from partwise.evaluation.report_file import Report, read_json, read_reports, report_of
+
+RESULTS = "docs/results"
+_LARGEST_BYTES = 20_000
+_CHECKPOINT_FACTS = (
+    "recipe",
+    "recipe_settings",
+    "data_digest",
+    "pieces",
+    "minutes",
+    "clock",
+    "device",
+    "steps",
+    "segments",
+    "parameters",
+)
+# Of a report, what is long and in no table.
+_LEFT_OUT = ("labels_of", "skipped", "seconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A file of docs/results."""
+
+    name: str
+    raw: dict[str, Any]
+    evaluations: list[Report]
+    real: list[Report]
+
+    @property
+    def checkpoint(self) -> dict[str, Any]:
+        return self.raw["checkpoint"]
+
+    @property
+    def title(self) -> str:
+        return self.raw.get("title") or self.name
+
+    @property
+    def begun_with(self) -> str:
+        """Name of the run whose weights this one began with, or empty."""
+        return self.raw.get("begun_with", "")
+
+    @property
+    def knn(self) -> Report | None:
+        """The report on pseudo-mixes; the one with a leakage table, if there are two."""
+        found = [r for r in self.evaluations if r.scores("paper") and not r.oracle]
+        return max(found, key=lambda report: report.leakage is not None, default=None)
+
+    @property
+    def presence(self) -> Report | None:
+        return next((r for r in self.evaluations if r.average_precision), None)
+
+
+def read_results(folder: Path) -> tuple[dict[str, Run], list[dict]]:
+    """The runs by name, in the order of the names, and the benchmarks."""
+    runs, speeds = {}, []
+    for path in sorted(folder.glob("*.json")):
+        raw = read_json(path)
+        if "speeds" in raw:
+            speeds.append(raw)
+            continue
+        if not {"command", "checkpoint", "evaluations"} <= set(raw):
+            raise PartwiseError(f"{path} was not written by `make_tables.py add`")
+        reports = {
+            kind: [report_of(report, path) for report in raw.get(kind, ())]
+            for kind in ("evaluations", "real")
+        }
+        runs[path.stem] = Run(path.stem, raw, **reports)
+    for run in runs.values():
+        if run.begun_with and run.begun_with not in runs:
+            raise PartwiseError(f"{run.name} began with {run.begun_with}, which has no result")
+    return runs, speeds
+
+
+def add(root: Path, options: argparse.Namespace) -> Path:
+    """Write docs/results/NAME.json."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", options.name):
+        raise PartwiseError(f"{options.name!r} is no name for a result: use a-z, 0-9, . _ and -")
+    if options.begun_with == options.name:
+        raise PartwiseError(f"{options.name} cannot have begun with itself")
+    run = options.run / "last.json" if options.run.is_dir() else options.run
+    about = read_json(run)
+    raw = {
+        "title": options.title or about.get("recipe", options.name),
+        "group": options.group,
+        "command": options.command,
+        "commit": options.commit or _commit(root),
+        "begun_with": options.begun_with,
+        "note": options.note,
+        "checkpoint": {key: about[key] for key in _CHECKPOINT_FACTS if key in about},
+        "evaluations": _reports(options.evaluation, "evaluations", about),
+        "real": _reports(options.real, "real", about),
+    }
+    text = json.dumps({key: value for key, value in raw.items() if value}, indent=1) + "\n"
+    if len(text) > _LARGEST_BYTES:
+        raise PartwiseError(
+            f"the result {options.name} would be {len(text) / 1000:.0f} kB, more than "
+            f"{_LARGEST_BYTES / 1000:.0f}: give fewer reports"
+        )
+    path = root / RESULTS / f"{options.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text)
+    return path
+
+
+def _reports(paths: list[Path], kind: str, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """The reports, seen to be of a model that was trained on the checkpoint's data."""
+    found = []
+    for path in paths:
+        for report in read_reports(path, kind):
+            trained_on = report.raw.get("model_data_digest")
+            if trained_on and trained_on != about.get("data_digest"):
+                raise PartwiseError(
+                    f"{path} measures a model trained on the data {trained_on}, and the run was "
+                    f"trained on {about.get('data_digest')}: give reports of this run"
+                )
+            found.append(_short(report))
+    return found
+
+
+def _short(report: Report) -> dict[str, Any]:
+    """A report without what is long; the readings are named, so that old ones need no guessing."""
+    kept = {key: value for key, value in report.raw.items() if key not in _LEFT_OUT}
+    skipped = len(report.raw.get("skipped", ()))
+    return _rounded({"schema": 1, **kept} | ({"left_out": skipped} if skipped else {}))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 9)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
+
+
+def _commit(root: Path) -> str:
+    command = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()

@@ -1,0 +1,177 @@
+"""The tables of the docs are made from result files (scripts/make_tables.py)."""
+
+import json
+
+import pytest
+
+from made_up_reports import leakage_report, old_report, presence_report, real_report
+
+pytest.importorskip("matplotlib")
+
+from make_tables import main
+
+CHECKPOINT = {
+    "recipe": "partwise",
+    "data_digest": "abcabcabcabc",
+    "pieces": 1688,
+    "minutes": 20.0,
+    "clock": "core",
+    "device": "cpu",
+    "steps": 1000,
+    "segments": 96000,
+    "parameters": 1351582,
+    "mel": {"bands": 96},
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project with two documents and the files that `add` takes."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last.json").write_text(json.dumps(CHECKPOINT))
+    for name, raw in {
+        "leakage": leakage_report() | {"model_data_digest": "abcabcabcabc"},
+        "weaker": old_report() | {"mean": 0.0},
+        "presence": presence_report(),
+        "real": real_report(),
+        "elsewhere": leakage_report() | {"model_data_digest": "fefefefefefe"},
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(raw))
+    (tmp_path / "README.md").write_text("# Title\n\n<!-- table: shipped -->old<!-- end -->\ntail\n")
+    return tmp_path
+
+
+def make(root, *arguments):
+    return main(["--root", str(root), *arguments])
+
+
+def add(root, name, *reports, **options):
+    command = ["add", name, "--run", str(root / "run"), "--command", "partwise train data"]
+    for report in reports:
+        command += ["--real" if report == "real" else "--evaluation", str(root / f"{report}.json")]
+    for key, value in options.items():
+        command += [f"--{key.replace('_', '-')}", value]
+    return make(root, *command)
+
+
+def document(root, *kinds):
+    """The text that docs/experiments.md gets for each table."""
+    path = root / "docs" / "experiments.md"
+    path.write_text("".join(f"<!-- table: {kind} -->\n<!-- end -->\n" for kind in kinds))
+    assert make(root) == 0
+    found = path.read_text().split("<!-- end -->\n")[:-1]
+    return [text.split("-->", 1)[1].strip() for text in found]
+
+
+def test_a_result_file_holds_what_is_known_of_a_run_and_is_small(root):
+    assert add(root, "shipped", "leakage", "presence", "real", commit="abc1234", note="Why.") == 0
+    text = (root / "docs/results/shipped.json").read_text()
+    kept = json.loads(text)
+    assert len(text) < 20_000
+    assert kept["command"] == "partwise train data" and kept["commit"] == "abc1234"
+    assert kept["checkpoint"] == {k: v for k, v in CHECKPOINT.items() if k != "mel"}
+    assert [report["protocol"] for report in kept["evaluations"]] == ["leakage", "presence"]
+    assert "skipped" not in kept["evaluations"][0] and kept["evaluations"][0]["left_out"] == 1
+
+
+def test_documents_get_their_tables_and_keep_the_rest(root):
+    add(root, "shipped", "leakage", "presence")
+    assert make(root) == 0
+    text = (root / "README.md").read_text()
+    assert text.startswith("# Title\n\n<!-- table: shipped -->\n| part | 10 labels |")
+    assert text.endswith("<!-- end -->\ntail\n")
+    assert "| bass | 80.0 % | 75.0 to 85.0 % | 10 % | 76.0 % | 40.0 % of 100 | 0.970 |" in text
+
+
+def test_check_tells_what_is_out_of_date_and_changes_nothing(root, capsys):
+    add(root, "01-first", "leakage")
+    add(root, "shipped", "leakage", "presence", group="shipped")
+    before = (root / "README.md").read_text()
+    assert make(root, "--check") == 1
+    assert "out of date: README.md, docs/ladder.svg" in capsys.readouterr().err
+    assert (root / "README.md").read_text() == before
+    assert make(root) == 0 and make(root, "--check") == 0
+    add(root, "shipped", "weaker", group="shipped")  # no presence: another table
+    assert make(root, "--check") == 1
+
+
+def test_a_missing_result_is_left_as_it_is_with_a_warning(root, capsys):
+    before = (root / "README.md").read_text()
+    assert make(root) == 0 and make(root, "--check") == 0
+    assert "table shipped: no shipped.json; left as it is" in capsys.readouterr().err
+    assert (root / "README.md").read_text() == before
+    assert not (root / "docs/ladder.svg").exists()
+
+
+def test_the_ladder_has_a_row_for_each_run_in_the_order_of_names(root):
+    add(root, "02-second", "weaker", title="second", begun_with="01-first")
+    add(root, "01-first", "leakage", title="first")
+    add(root, "90-gpu", "leakage", group="gpu", title="large")
+    ladder, gpu = document(root, "ladder", "ladder gpu")
+    rows = [line.split(" | ") for line in ladder.splitlines()[2:4]]
+    assert rows[0][:5] == ["| first", "20 core min", "96,000", "90.0 %", "80.0 %"]
+    assert rows[0][8:] == ["**70.0 %**", "66.0 %", "35.0 %", "11.3 % |"]
+    assert rows[1][:2] == ["| second", "20 core min + 20 core min"]
+    assert "large" in gpu and "first" not in gpu
+    assert "Measured on `test`, 150 pieces, digest d1d1d1d1d1d1" in ladder
+
+
+def test_the_picture_is_the_same_for_the_same_figures(root):
+    add(root, "01-first", "leakage", title="first")
+    make(root)
+    picture = root / "docs/ladder.svg"
+    first = picture.read_text()
+    assert "first" in first and "guitar" in first
+    picture.unlink()
+    make(root)
+    assert picture.read_text() == first
+    add(root, "02-second", "leakage", title="second")
+    make(root)
+    assert picture.read_text() != first
+
+
+def test_the_other_tables(root):
+    add(root, "shipped", "leakage", "presence", "real", commit="abc1234")
+    speeds = {"machine": "CPU", "model": "m", "speeds": {"mp3": {"network": 324.4}}}
+    (root / "docs/results/speed-first.json").write_text(json.dumps(speeds))
+    kinds = ("leakage", "presence", "real", "run shipped", "speed", "line", "line strict")
+    leakage, presence, real, run, speed, line, strict = document(root, *kinds)
+    assert "| piano | 10.0 % | 10.0 % | **70.0 %** | 36.0 % | 10.0 % |" in leakage
+    assert "| piano | 0.800 |" in presence
+    assert "| guitar | 60 % of 10 (55.0 to 65.0 %) | 35 % of 3" in real
+    assert "- Command: `partwise train data`\n- Commit abc1234" in run
+    assert "20 core min, 1,000 steps, 96,000 segments; 1,351,582 parameters" in run
+    assert "| network | 324 |" in speed
+    assert line == "drums 90 %, bass 80 %, piano 70 %, guitar 60 %, other 50 %, **mean 70 %**"
+    assert strict.endswith("**mean 66 %**")
+
+
+def test_a_line_stays_in_its_line(root):
+    add(root, "shipped", "leakage")
+    (root / "README.md").write_text("| found | <!-- table: line --><!-- end --> | with |\n")
+    make(root)
+    assert len((root / "README.md").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<!-- table: shipped -->\n", "without its <!-- end -->"),
+        ("<!-- table: nonsense --><!-- end -->", "unknown table 'nonsense'"),
+    ],
+)
+def test_bad_markers_are_named(root, capsys, text, said):
+    add(root, "shipped", "leakage")
+    (root / "README.md").write_text(text)
+    assert make(root) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_does_not_belong_to_the_run_is_not_added(root, capsys):
+    assert add(root, "01-first", "elsewhere") == 2
+    assert "measures a model trained on the data fefefefefefe" in capsys.readouterr().err
+    assert add(root, "Not A Name", "leakage") == 2
+    assert add(root, "01-first", "leakage", begun_with="00-none") == 0
+    assert make(root) == 2
+    assert "began with 00-none, which has no result" in capsys.readouterr().err
