@@ -2,135 +2,207 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from partwise.commands.console import Ticker
 
+if TYPE_CHECKING:
+    from partwise.audio.mel import MelSettings
+    from partwise.datasets.stems import StemPiece
+    from partwise.evaluation.embed import EmbedSegments
+
+_PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves")
+_LABELS = 10
+_SHOWN = 10  # of the things left out
+
 
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder of stems, not trained on.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder of stems, not trained on; may be repeated.")
+    ],
     model: Annotated[
         Path | None, typer.Option(help="ONNX model; default: the shipped one.")
     ] = None,
-    protocol: Annotated[str, typer.Option(help="pseudo-knn, leakage or presence.")] = "pseudo-knn",
-    labels: Annotated[int, typer.Option(min=2, help="Labels to tell apart.")] = 10,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint (.safetensors) instead, of any recipe.")
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="pseudo-knn, leakage, presence, few-pieces or halves; default: pseudo-knn, or "
+            "few-pieces where a part has fewer than 10 pieces."
+        ),
+    ] = None,
+    labels: Annotated[
+        int | None, typer.Option(min=2, help="Labels to tell apart; default: 10.")
+    ] = None,
     pool: Annotated[
         int, typer.Option(min=2, help="Pieces that the label sets are drawn from.")
     ] = 100,
-    mixes: Annotated[int, typer.Option(min=2, help="Pseudo-mixes per label.")] = 4,
+    mixes: Annotated[
+        int | None,
+        typer.Option(min=2, help="Pseudo-mixes per label; default: 4, few-pieces 24."),
+    ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Label sets drawn.")] = 20,
+    segment: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Seconds of a segment; default: 10, few-pieces and halves 5."),
+    ] = None,
     oracle: Annotated[bool, typer.Option(help="Clean stems instead of mixes.")] = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="JSON or CSV: which file is which part, where names do not tell."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Write the numbers here, as JSON.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Mixes at a time; default: all cores.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where a checkpoint runs: cpu or cuda.")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the report here, as JSON.")] = None,
 ) -> None:
-    """Measure a model: pseudo-mix kNN (and at all labels of the pool), leakage, presence."""
-    import numpy as np
-
-    from partwise.datasets.stems import data_digest, find_pieces
-    from partwise.embedding.encoder import load_encoder
+    """Measure a model: pseudo-mix kNN, leakage, presence; few recorded pieces; halves of songs."""
+    from partwise import __version__
+    from partwise.datasets.stems import data_digest
     from partwise.errors import PartwiseError
-    from partwise.evaluation.embed import segment_embedder
-    from partwise.evaluation.presence import average_precision, presence_samples
-    from partwise.evaluation.pseudo_knn import (
-        StemReader,
-        draw_pseudo_mixes,
-        embed_pseudo_mixes,
-        knn_score,
-    )
+    from partwise.evaluation import protocols
+    from partwise.evaluation.stem_reader import StemReader
+    from partwise.evaluation.tables import report_text
     from partwise.library.reports import duration_text
     from partwise.parts import PARTS
 
-    if protocol not in ("pseudo-knn", "leakage", "presence"):
-        raise PartwiseError(
-            f"unknown --protocol {protocol!r}: choose pseudo-knn, leakage or presence"
-        )
+    if protocol not in (None, *_PROTOCOLS):
+        raise PartwiseError(f"unknown --protocol {protocol!r}: choose {', '.join(_PROTOCOLS)}")
+    if out and not out.parent.is_dir():
+        raise PartwiseError(f"the folder of --out {out} does not exist")
     began = time.monotonic()
-    encoder = load_encoder(model)
-    pieces = find_pieces(data)
-    embed = segment_embedder(encoder)
-    report: dict = {
+    threads = threads or os.cpu_count() or 1
+    embed, mel, about = _load(model, checkpoint, device, threads)
+    skipped: list[dict[str, str]] = []
+    pieces = _pieces(data, manifest, skipped)
+    stems = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
+    if protocol is None:
+        few = labels is None and any(0 < count < _LABELS for count in stems.values())
+        protocol = "few-pieces" if few else "pseudo-knn"
+    reader = StemReader(pieces, mel.sample_rate_hz)
+    options: dict[str, Any] = {
+        "segment_s": segment or (5.0 if protocol in ("few-pieces", "halves") else 10.0)
+    }
+    with Ticker("embedding", "mixes") as ticker:
+        trial = protocols.Trial(pieces, reader, embed, seed, threads, ticker)
+        if protocol == "presence":
+            numbers = protocols.presence(trial, **options)
+        elif protocol == "few-pieces":
+            options |= {"mixes": mixes or 24, "oracle": oracle}
+            numbers = protocols.few_pieces(trial, **options)
+        elif protocol == "halves":
+            options |= {"labels": labels, "draws": draws}
+            numbers = protocols.halves(trial, **options)
+        else:
+            options |= {"labels": labels or _LABELS, "pool": pool, "mixes": mixes or 4}
+            options |= {"draws": draws, "oracle": oracle, "leakage": protocol == "leakage"}
+            numbers = protocols.pseudo_knn(trial, **options)
+    skipped += [{"name": name, "reason": reason} for name, reason in reader.faults.items()]
+    report = {
+        "schema": protocols.SCHEMA,
+        "partwise": __version__,
         "protocol": protocol,
-        "model": encoder.digest,
+        **about,
+        "data": [folder.resolve().name for folder in data],
         "data_digest": data_digest(pieces),
         "pieces": len(pieces),
+        "stems": {str(part): count for part, count in stems.items()},
         "seed": seed,
+        "options": options,
+        "oracle": oracle,
+        **numbers,
+        "skipped": skipped,
+        "seconds": round(time.monotonic() - began, 1),
     }
-    if protocol == "presence":
-        told, truth, _ = presence_samples(pieces, encoder.settings.sample_rate_hz, embed, seed=seed)
-        report["average_precision"] = {
-            str(p): average_precision(told[:, p.index], truth[:, p.index]) for p in PARTS
-        }
-        for part, value in report["average_precision"].items():
-            share = truth[:, PARTS.index(part)].mean()
-            typer.echo(f"{part:8} average precision {value:.3f}   (there in {share:.0%})")
+    _tell_skipped(skipped)
+    if as_json:
+        typer.echo(json.dumps(report, indent=1))
     else:
-        there = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
-        for part in PARTS:
-            if min(there[part], pool) < labels:
-                raise PartwiseError(
-                    f"{labels} labels were asked for, but {data} has {there[part]} pieces with "
-                    f"{part} and --pool is {pool}"
-                )
-        reader = StemReader(pieces, encoder.settings.sample_rate_hz)
-        scores = []
-        leakage = np.zeros((len(PARTS), len(PARTS)))
-        total = mixes * sum(min(pool, count) for count in there.values())
-        begun = 0
-        with Ticker("embedding", "pseudo-mixes") as ticker:
-            for part in PARTS:
-                rng = np.random.default_rng([seed, part.index])
-                drawn = draw_pseudo_mixes(pieces, part, min(pool, there[part]), mixes, rng)
-                segments = embed_pseudo_mixes(
-                    drawn,
-                    reader,
-                    embed,
-                    oracle=oracle,
-                    progress=lambda done, _, b=begun: ticker(b + done, total),
-                )
-                begun += len(drawn)
-                found = len(np.unique(segments.label))
-                scores.append(knn_score(segments, part, labels, draws=draws, seed=seed))
-                scores.append(
-                    knn_score(segments, part, labels, strict=True, draws=draws, seed=seed)
-                )
-                scores.append(knn_score(segments, part, found, seed=seed))
-                for read in PARTS if protocol == "leakage" else ():
-                    score = knn_score(segments, part, labels, read=read, draws=draws, seed=seed)
-                    leakage[part.index, read.index] = score.accuracy
-        report["oracle"] = oracle
-        report["scores"] = [asdict(score) for score in scores]
-        few, strict, many = scores[::3], scores[1::3], scores[2::3]
-        report["mean"], report["mean_strict"], report["mean_all"] = (
-            float(np.mean([s.accuracy for s in group])) for group in (few, strict, many)
-        )
-        typer.echo(f"{'part':8} {labels:4} labels (95 % over pieces)   strict   all labels")
-        for a, b, c in zip(few, strict, many, strict=True):
-            interval = f"({a.low:.1%} - {a.high:.1%})"
-            everything = f"{c.accuracy:.1%} of {c.labels}"
-            typer.echo(
-                f"{a.part:8} {a.accuracy:9.1%} {interval:>20} {b.accuracy:9.1%}   {everything}"
-            )
-        chance = f"chance {1 / labels:.0%}"
-        typer.echo(
-            f"{'mean':8} {report['mean']:9.1%} {chance:>20} {report['mean_strict']:9.1%}   "
-            f"{report['mean_all']:.1%}"
-        )
-        if protocol == "leakage":
-            report["leakage"] = leakage.tolist()
-            typer.echo("\nlabels of the row, read in the subspace of the column:")
-            typer.echo(" " * 8 + "".join(f"{part:>9}" for part in PARTS))
-            for part in PARTS:
-                cells = "".join(f"{leakage[part.index, r.index]:9.1%}" for r in PARTS)
-                typer.echo(f"{part:8}{cells}")
-    report["seconds"] = round(time.monotonic() - began, 1)
-    typer.echo(
-        f"\n{len(pieces)} pieces, model {encoder.digest}, {duration_text(report['seconds'])}"
-    )
+        typer.echo(report_text(report))
+        took = duration_text(report["seconds"])
+        typer.echo(f"\n{len(pieces)} pieces, {protocol}, model {about['model']}, {took}")
     if out:
         out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _load(
+    model: Path | None, checkpoint: Path | None, device: str, threads: int
+) -> tuple[EmbedSegments, MelSettings, dict[str, Any]]:
+    """The network as a callable, its front end, and what the report says of it."""
+    from partwise.errors import PartwiseError
+    from partwise.evaluation.embed import checkpoint_embedder, segment_embedder
+
+    if checkpoint is None:
+        from partwise.embedding.encoder import load_encoder
+
+        encoder = load_encoder(model)
+        about = {
+            "model": encoder.digest,
+            "model_recipe": encoder.config.recipe,
+            "model_data_digest": encoder.config.data_digest,
+        }
+        return segment_embedder(encoder), encoder.settings, about
+    if model is not None:
+        raise PartwiseError("--model and --checkpoint exclude each other: give one of them")
+    try:
+        import torch
+    except ImportError:
+        raise PartwiseError(
+            "--checkpoint needs PyTorch: pip install 'partwise[train]' -c constraints.txt"
+        ) from None
+    from partwise.model.checkpoint import load_checkpoint
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise PartwiseError("--device cuda: no CUDA device is available here")
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
+    network, mel, description = load_checkpoint(checkpoint)
+    digest = hashlib.sha256(checkpoint.read_bytes())
+    digest.update(checkpoint.with_suffix(".json").read_bytes())
+    about = {
+        "model": digest.hexdigest()[:16],
+        "model_recipe": description.get("recipe", ""),
+        "model_data_digest": description.get("data_digest", ""),
+    }
+    return checkpoint_embedder(network, mel, device), mel, about
+
+
+def _pieces(
+    folders: list[Path], manifest: Path | None, skipped: list[dict[str, str]]
+) -> list[StemPiece]:
+    """The pieces of all folders; of several, the names begin with the folder's."""
+    from partwise.datasets.stems import find_pieces
+
+    def skip(name: str, reason: str) -> None:
+        skipped.append({"name": name, "reason": reason})
+
+    pieces = []
+    for folder in folders:
+        found = find_pieces(folder, on_skip=skip, manifest=manifest)
+        if len(folders) > 1:
+            prefix = folder.resolve().name
+            found = [replace(piece, name=f"{prefix}/{piece.name}") for piece in found]
+        pieces += found
+    return pieces
+
+
+def _tell_skipped(skipped: list[dict[str, str]]) -> None:
+    """On stderr: how much was left out, and the first reasons."""
+    if skipped:
+        typer.echo(f"{len(skipped)} left out or silent:", err=True)
+    for item in skipped[:_SHOWN]:
+        typer.echo(f"  {item['name']}: {item['reason']}", err=True)
+    if len(skipped) > _SHOWN:
+        typer.echo(f"  and {len(skipped) - _SHOWN} more (--out has all of them)", err=True)

@@ -1,0 +1,88 @@
+"""Reports as text: what `partwise evaluate` prints, made from the report alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from partwise.parts import PARTS
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """The tables of one report (see `protocols`), a line each, without a line end."""
+    lines: list[str] = []
+    for block in (_scores(report), _nearest(report), _leakage(report), _presence(report)):
+        part = list(block)
+        if part:
+            lines += ["", *part] if lines else part
+    for part, why in report.get("not_measured", {}).items():
+        lines.append(f"{part:8} not measured: {why}")
+    return "\n".join(lines)
+
+
+def _by_reading(report: dict[str, Any], reading: str) -> dict[str, dict]:
+    found = report.get("scores", ())
+    return {score["part"]: score for score in found if score["reading"] == reading}
+
+
+def _scores(report: dict[str, Any]) -> Iterator[str]:
+    few, strict, every = (_by_reading(report, name) for name in ("paper", "strict", "all"))
+    if not few:
+        return
+    labels = {score["labels"] for score in few.values()}
+    same = f"{labels.pop()}" if len(labels) == 1 else "all"
+    last = "   all labels" if every else "   chance"
+    yield f"{'part':8} {same:>4} labels (95 % over pieces)   strict{last}"
+    for part, score in few.items():
+        interval = f"({score['low']:.1%} - {score['high']:.1%})"
+        if every:
+            end = f"{every[part]['accuracy']:.1%} of {every[part]['labels']}"
+        else:
+            end = f"{score['chance']:6.1%} ({score['labels']} pieces)"
+        yield (
+            f"{part:8} {score['accuracy']:9.1%} {interval:>20} "
+            f"{strict[part]['accuracy']:9.1%}   {end}"
+        )
+    chance = sum(score["chance"] for score in few.values()) / len(few)
+    end = f"{report['mean_all']:.1%}" if every else ""
+    yield (
+        f"{'mean':8} {report['mean']:9.1%} {f'chance {chance:.0%}':>20} "
+        f"{report['mean_strict']:9.1%}   {end}"
+    ).rstrip()
+
+
+def _nearest(report: dict[str, Any]) -> Iterator[str]:
+    found = _by_reading(report, "nearest")
+    if not found:
+        return
+    yield f"{'part':8} finds its other half (95 % over pieces)   chance"
+    for part, score in found.items():
+        interval = f"({score['low']:.1%} - {score['high']:.1%})"
+        yield (
+            f"{part:8} {score['accuracy']:9.1%} {interval:>20} {score['chance']:17.1%} "
+            f"({score['labels']} pieces)"
+        )
+    yield f"{'mean':8} {report['mean']:9.1%}"
+
+
+def _leakage(report: dict[str, Any]) -> Iterator[str]:
+    if "leakage" not in report:
+        return
+    yield "labels of the row, read in the subspace of the column:"
+    yield " " * 8 + "".join(f"{part:>9}" for part in PARTS)
+    for part, row in zip(PARTS, report["leakage"], strict=True):
+        if any(cell is not None for cell in row):
+            yield f"{part:8}" + "".join(f"{cell:9.1%}" for cell in row)
+
+
+def _presence(report: dict[str, Any]) -> Iterator[str]:
+    for part, value in report.get("average_precision", {}).items():
+        share = report["share_present"][part]
+        if value is None:
+            yield f"{part:8} average precision cannot be told: its presence never varies"
+            continue
+        low, high = report["average_precision_interval"][part]
+        yield (
+            f"{part:8} average precision {value:.3f} ({low:.3f} - {high:.3f})   "
+            f"(there in {share:.0%})"
+        )
