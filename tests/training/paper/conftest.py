@@ -1,7 +1,5 @@
 """A stem bank in which every stem can be recognised in a mix: each has a mel band of its own."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ pytest.importorskip("torch")
 
 from partwise.audio.mel import MelSettings
 from partwise.parts import PARTS
-from partwise.training.stem_bank import StemBank
+from partwise.training.stem_bank import BankedStem, StemBank
 
 PIECES = 12
 MEL = MelSettings(bands=PIECES * len(PARTS))
@@ -21,13 +19,14 @@ def band_of(piece: int, part_index: int) -> int:
     return piece * len(PARTS) + part_index
 
 
-def make_bank(folder, missing=(), silent=(), digest="0123456789ab"):
+def make_bank(missing=(), silent=(), digest="0123456789ab"):
     """Twelve pieces of 3 s.
 
     missing : (piece, part) without a stem
     silent : (piece, part, first frame, last frame) where a stem pauses
     """
-    rows, active, stems, position = [], [], {str(part): [] for part in PARTS}, 0
+    rows, active = [], []
+    stems = {part: [] for part in PARTS}
     for piece in range(PIECES):
         for part in PARTS:
             if (piece, part) in missing:
@@ -39,24 +38,19 @@ def make_bank(folder, missing=(), silent=(), digest="0123456789ab"):
                 if (at_piece, at_part) == (piece, part):
                     log_mel[first:last] = -100.0
                     plays[first:last] = 0
+            stems[part].append(BankedStem(piece, len(rows) * FRAMES, FRAMES, 0.0))
             rows.append(log_mel)
             active.append(plays)
-            stems[part].append([piece, position, FRAMES, 0.0])
-            position += FRAMES
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "log_mel.npy", np.concatenate(rows))
-    np.save(folder / "active.npy", np.concatenate(active))
     names = [f"piece{piece:02}" for piece in range(PIECES)]
-    index = {"digest": digest, "pieces": names, "stems": stems}
-    return StemBank(folder, MEL, json.loads(json.dumps(index)))
+    return StemBank(MEL, digest, names, stems, [np.concatenate(rows)], np.concatenate(active))
 
 
 @pytest.fixture
-def bank_of(tmp_path):
+def bank_of():
     """`bank_of(missing=..., silent=...)`."""
-    return lambda **kinds: make_bank(tmp_path / "bank", **kinds)
+    return make_bank
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory):
-    return make_bank(tmp_path_factory.mktemp("bank"))
+def bank():
+    return make_bank()

