@@ -14,7 +14,8 @@ from partwise.training.paper.recipe import (  # noqa: E402
     TeacherRecipe,
     TeacherSettings,
 )
-from partwise.training.paper.teachers import StemTeachers  # noqa: E402
+from partwise.training.paper.teachers import StemTeachers, TeacherTable  # noqa: E402
+from partwise.training.paper.windows import SegmentGrid  # noqa: E402
 
 TEMPOS = [100.0] * 12
 TINY = {
@@ -36,9 +37,10 @@ def tiny(name):
     return replace(PAPER_RECIPES[name][1], **TINY)
 
 
-def teachers():
+def teachers(bank):
     torch.manual_seed(0)
-    return StemTeachers(RECIPE.teachers.networks).eval().requires_grad_(False)
+    networks = StemTeachers(RECIPE.teachers.networks).eval().requires_grad_(False)
+    return TeacherTable(networks, bank, SegmentGrid.of(bank, RECIPE.seconds, RECIPE.hop_s))
 
 
 def descend(objective, steps=25):
@@ -66,7 +68,7 @@ def descend(objective, steps=25):
     ],
 )
 def test_each_recipe_has_its_losses(bank, name, columns):
-    objective = PaperObjective(bank, tiny(name), TEMPOS, teachers=teachers())
+    objective = PaperObjective(bank, tiny(name), TEMPOS, teachers=teachers(bank))
     loss, terms = objective.loss(objective.draw(), 0.0)
     assert objective.columns == tuple(terms) == columns
     torch.testing.assert_close(loss, torch.stack(list(terms.values())).sum())
@@ -76,12 +78,12 @@ def test_each_recipe_has_its_losses(bank, name, columns):
 @pytest.mark.parametrize("name", ["paper-additional", "paper"])
 def test_steps_on_one_batch_bring_the_losses_down(bank_of, name):
     bank = bank_of(missing=[(0, Part.GUITAR), (1, Part.PIANO)])
-    before, after = descend(PaperObjective(bank, tiny(name), TEMPOS, teachers=teachers()))
+    before, after = descend(PaperObjective(bank, tiny(name), TEMPOS, teachers=teachers(bank)))
     assert after["loss"] < 0.7 * before["loss"]
 
 
 def test_pre_training_is_distillation_alone(bank):
-    objective = PaperObjective(bank, RECIPE, TEMPOS, stage="pre-training", teachers=teachers())
+    objective = PaperObjective(bank, RECIPE, TEMPOS, stage="pre-training", teachers=teachers(bank))
     assert objective.columns == ("auxiliary",)
     assert objective.learning_rate == RECIPE.pretraining_learning_rate
     before, after = descend(objective)

@@ -92,7 +92,8 @@ class PaperObjective:
     """`Objective` of the other two stages: distilling the teachers, and the main training.
 
     tempo_bpm : of each piece of the bank, None where it is not known.
-    teachers : frozen; needed while distilling and for the auxiliary loss.
+    teachers : what they say of the bank's stems; needed while distilling and for the auxiliary
+        loss.
     """
 
     weight_decay = 0.0  # AdamW without decay is Adam
@@ -104,7 +105,7 @@ class PaperObjective:
         tempo_bpm: Sequence[float | None],
         *,
         stage: Stage = "main",
-        teachers: StemTeachers | None = None,
+        teachers: TeacherTable | None = None,
         device: str = "cpu",
     ) -> None:
         self.bank = bank
@@ -137,11 +138,9 @@ class PaperObjective:
             "stage": stage,
             "pieces_without_tempo_group": self.groups.left_out,
         }
-        self.table: TeacherTable | None = None
-        if "auxiliary" in self.weights:
-            if teachers is None:
-                raise ValueError("this stage needs teachers")
-            self.table = TeacherTable(teachers, bank, self.grid, device)
+        if "auxiliary" in self.weights and teachers is None:
+            raise ValueError("this stage needs teachers")
+        self.table = teachers if "auxiliary" in self.weights else None
         torch.manual_seed(recipe.seed)
         self.model: nn.Module = PaperEncoder(recipe.encoder)
         self.model.to(device, memory_format=torch.channels_last)  # pyright: ignore

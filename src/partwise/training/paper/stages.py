@@ -14,7 +14,8 @@ from partwise.training.loop import Clock, Progress, train
 from partwise.training.objective import Objective
 from partwise.training.paper.objective import PaperObjective, TeacherObjective
 from partwise.training.paper.recipe import PaperRecipe
-from partwise.training.paper.teachers import load_teachers
+from partwise.training.paper.teachers import TeacherTable, load_teachers
+from partwise.training.paper.windows import SegmentGrid
 from partwise.training.stem_bank import StemBank
 
 TEACHERS, PRETRAINED = "teachers", "pretrained"  # folders of the earlier stages, inside the run's
@@ -70,7 +71,9 @@ def train_paper(
                 objective = TeacherObjective(bank, recipe.teachers, device)
                 stage(objective, folder, minutes * recipe.teacher_share)
             spent += _minutes_of(folder)
-        heard = load_teachers(folder, recipe.teachers, bank)
+        found = load_teachers(folder, recipe.teachers, bank)
+        grid = SegmentGrid.of(bank, recipe.seconds, recipe.hop_s)
+        heard = TeacherTable(found, bank, grid, device)  # one for both stages that follow
     start = None
     if recipe.pretraining_share:
         if not _begun(out):

@@ -88,13 +88,14 @@ def _refuse_other(path: Path, what: str, theirs: Any, ours: Any) -> None:
 class TeacherTable:
     """What the teachers say of each segment of each stem, worked out when first asked for.
 
-    A segment occurs in many mixes, so that each costs the teachers one hearing in a whole run.
+    A segment occurs in many mixes, but the teachers hear it only once in a whole run.
     """
 
     def __init__(
         self, teachers: StemTeachers, bank: StemBank, grid: SegmentGrid, device: str = "cpu"
     ) -> None:
-        self.teachers = teachers.to(device)
+        # Channels last nearly halves the time that bf16 takes on CPUs.
+        self.teachers = teachers.to(device, memory_format=torch.channels_last)  # pyright: ignore
         self.bank = bank
         self.grid = grid
         self.device = device
