@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from partwise import Part, PartwiseError
 from partwise.datasets.stems import find_pieces
 from partwise.evaluation.presence import average_precision, best_threshold, presence_samples
 from stem_folder import RATE_HZ, write_stem_folder
@@ -33,3 +36,23 @@ def test_truth_follows_the_stems(tmp_path):
     assert 0.3 < truth.mean() < 0.95
     assert truth.any(axis=1).all()
     assert known.all()
+
+
+def test_truth_is_unknown_where_a_stem_may_hold_the_part(tmp_path):
+    pieces = find_pieces(write_stem_folder(tmp_path / "stems", pieces=4, seconds=2.0))
+    pieces = [replace(piece, unknown=frozenset({Part.PIANO})) for piece in pieces]
+
+    def embed(samples):
+        return np.zeros((1, 5, 1)), np.full((1, 5), 0.5)
+
+    samples = presence_samples(pieces, RATE_HZ, embed, mixes=60, segment_s=1.0, threads=2)
+    told, truth = samples.of(Part.PIANO)
+    assert truth.all()  # what is left is where a piano's own stem is heard
+    assert 0 < len(told) < len(samples.told)
+    assert len(samples.of(Part.BASS)[0]) == len(samples.told)
+
+
+def test_pieces_shorter_than_a_segment(tmp_path):
+    pieces = find_pieces(write_stem_folder(tmp_path / "stems", pieces=2, seconds=0.5))
+    with pytest.raises(PartwiseError, match="as long as a segment of 10 s"):
+        presence_samples(pieces, RATE_HZ, lambda samples: pytest.fail("nothing to embed"))

@@ -1,0 +1,100 @@
+"""`partwise evaluate` on folders of every kind; what it measures is tested in tests/evaluation."""
+
+import json
+
+import pytest
+
+from partwise.cli import main
+from stem_folder import write_stem_folder
+from stem_trees import write_tone
+
+KEYS = {"schema", "partwise", "protocol", "model", "model_recipe", "data", "data_digest", "pieces"}
+KEYS |= {"stems", "seed", "options", "skipped", "seconds"}
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """Two songs, and a file that tells nothing by its name."""
+    for number in range(2):
+        write_tone(tmp_path / "songs" / f"s{number}" / "bass.wav", 60.0 + 20 * number, 11.0)
+        write_tone(tmp_path / "songs" / f"s{number}" / "drums.wav", 3000.0, 11.0)
+    write_tone(tmp_path / "songs" / "s0" / "take 3.wav", 700.0, 11.0)
+    return tmp_path / "songs"
+
+
+def run(capsys, *arguments):
+    code = main(["evaluate", *map(str, arguments)])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_few_pieces_are_recognised_and_what_is_left_out_is_told(songs, tiny_model, capsys):
+    arguments = ["--data", songs, "--model", tiny_model, "--mixes", 2]
+    code, out, err = run(capsys, *arguments)
+    assert code == 0
+    assert "few-pieces" in out
+    assert "piano    not measured" in out
+    assert "1 left out or silent:" in err
+    assert "take 3.wav: its name does not tell its part" in err
+
+
+def test_the_report_is_whole(songs, tiny_model, tmp_path, capsys):
+    saved = tmp_path / "report.json"
+    arguments = ["--data", songs, "--model", tiny_model, "--mixes", 2, "--json", "--out", saved]
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    report = json.loads(out)
+    assert report == json.loads(saved.read_text())
+    assert set(report) >= KEYS
+    assert report["schema"] == 2
+    assert report["data"] == ["songs"]
+    assert report["stems"]["bass"] == 2
+    assert report["options"]["segment_s"] == 5.0
+    assert report["skipped"][0]["name"] == "s0/take 3.wav"
+
+
+def test_two_folders_and_a_manifest(songs, tiny_model, tmp_path, capsys):
+    manifest = tmp_path / "parts.json"
+    manifest.write_text('{"s0/take 3.wav": "guitar"}')
+    write_tone(tmp_path / "more" / "s0" / "guitar.wav", 900.0, 11.0)
+    arguments = ["--data", songs, "--data", tmp_path / "more", "--manifest", manifest, "--json"]
+    code, out, _ = run(capsys, *arguments, "--model", tiny_model, "--protocol", "halves")
+    assert code == 0
+    report = json.loads(out)
+    assert report["data"] == ["songs", "more"]
+    assert {entry["part"]: entry["labels"] for entry in report["scores"]} == {
+        "drums": 2,
+        "bass": 2,
+        "guitar": 2,
+    }
+
+
+def test_a_checkpoint_of_pytorch(tmp_path, capsys):
+    pytest.importorskip("torch")
+    from partwise.audio.mel import MelSettings
+    from partwise.model.checkpoint import save_checkpoint
+    from partwise.model.encoder import EncoderSettings, PartEncoder
+
+    network = PartEncoder(EncoderSettings(dim=8, widths=(4, 4, 8), blocks=(1, 1, 1), pooled=4))
+    checkpoint = tmp_path / "last.safetensors"
+    save_checkpoint(checkpoint, network, MelSettings(), {"recipe": "none", "data_digest": "00"})
+    stems = write_stem_folder(tmp_path / "stems", pieces=4, seconds=11.0)
+    arguments = ["--data", stems, "--checkpoint", checkpoint, "--labels", 3, "--draws", 2]
+    code, out, _ = run(capsys, *arguments, "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert report["protocol"] == "pseudo-knn"
+    assert report["model_recipe"] == "none"
+    assert len(report["model"]) == 16
+    assert run(capsys, *arguments, "--model", checkpoint)[0] == 2
+    code, _, err = run(capsys, *arguments[:3], tmp_path / "none.safetensors")
+    assert code == 2
+    assert "none.json does not exist" in err
+    assert err.count("\n") == 1
+
+
+def test_no_folder_for_the_report(songs, tiny_model, tmp_path, capsys):
+    out = tmp_path / "nowhere" / "report.json"
+    code, _, err = run(capsys, "--data", songs, "--model", tiny_model, "--out", out)
+    assert code == 2
+    assert "does not exist" in err

@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+
+from partwise import PARTS, Part, PartwiseError
+from partwise.datasets.stems import find_pieces
+from partwise.evaluation import protocols
+from partwise.evaluation.stem_reader import StemReader
+from partwise.evaluation.tables import report_text
+from stem_folder import RATE_HZ, write_stem_folder
+from stem_trees import write_tone
+
+
+def embed(samples):
+    """An 'encoder' of a few bands of the spectrum, in every subspace."""
+    spectrum = np.abs(np.fft.rfft(samples, n=2048, axis=1))[:, :64]
+    vectors = np.repeat(spectrum[:, None, :], 5, axis=1).astype(np.float32)
+    return vectors, spectrum[:, :5] / (1.0 + spectrum[:, :5])
+
+
+def trial(folder, **more):
+    pieces = find_pieces(folder)
+    return protocols.Trial(pieces, StemReader(pieces, RATE_HZ), embed, **more)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_stem_folder(tmp_path_factory.mktemp("data"), pieces=6, seconds=4.0)
+
+
+def test_pseudo_knn_report(folder):
+    settings = {"labels": 3, "mixes": 2, "draws": 3, "segment_s": 1.0, "leakage": True}
+    seen = []
+    report = protocols.pseudo_knn(trial(folder, progress=lambda *at: seen.append(at)), **settings)
+    json.dumps(report, allow_nan=False)
+    entries = report["scores"]
+    assert [entry["reading"] for entry in entries] == ["paper", "strict", "all"] * 5
+    assert [entry["part"] for entry in entries[::3]] == [str(part) for part in PARTS]
+    assert report["mean"] == pytest.approx(np.mean([entry["accuracy"] for entry in entries[::3]]))
+    assert np.shape(report["leakage"]) == (5, 5)
+    assert [row[i] for i, row in enumerate(report["leakage"])] == [
+        entry["accuracy"] for entry in entries[::3]
+    ]
+    assert seen[-1] == (58, 58)  # 2 mixes of 6 + 6 + 6 + 5 + 6 pieces
+    assert protocols.pseudo_knn(trial(folder, threads=3), **settings) == report
+    text = report_text(report)
+    assert "read in the subspace" in text
+    assert "chance 33%" in text
+
+
+def test_parts_that_the_data_lacks_are_not_measured(tmp_path):
+    for number in range(4):
+        for name, hz in {"drums": 3000.0, "bass": 60.0 + 10 * number}.items():
+            write_tone(tmp_path / f"s{number}" / f"{name}.wav", hz, 3.0)
+    report = protocols.pseudo_knn(trial(tmp_path), labels=3, segment_s=1.0, leakage=True)
+    assert {entry["part"] for entry in report["scores"]} == {"drums", "bass"}
+    assert report["leakage"][Part.PIANO.index] == [None] * 5
+    assert "piano  " not in report_text(report).split("column:")[1].split("\n", 2)[2]
+    with pytest.raises(PartwiseError, match="5 labels were asked for, but the data has 4 pieces"):
+        protocols.pseudo_knn(trial(tmp_path), labels=5)
+
+
+def test_presence_report(folder):
+    report = protocols.presence(trial(folder), segment_s=1.0)
+    json.dumps(report, allow_nan=False)
+    for part in PARTS:
+        low, high = report["average_precision_interval"][part]
+        assert low <= report["average_precision"][part] <= high
+        assert 0.0 < report["share_present"][part] < 1.0
+    assert report_text(report).count("average precision") == 5
+
+
+def test_few_pieces_report(tmp_path):
+    for number in range(3):
+        write_tone(tmp_path / f"s{number}" / "bass.wav", 60.0 + 20 * number, 3.0)
+        write_tone(tmp_path / f"s{number}" / "drums.wav", 3000.0, 3.0)
+    write_tone(tmp_path / "s0" / "guitar.wav", 700.0, 3.0)
+    report = protocols.few_pieces(trial(tmp_path), segment_s=1.0, mixes=6)
+    json.dumps(report, allow_nan=False)
+    assert [entry["part"] for entry in report["scores"][::2]] == ["drums", "bass"]
+    assert report["scores"][0]["chance"] == pytest.approx(1 / 3)
+    assert report["labels_of"]["bass"] == ["s0", "s1", "s2"]
+    assert report["not_measured"] == {
+        "piano": "pieces that have it: 0",
+        "guitar": "pieces that have it: 1",
+        "other": "pieces that have it: 0",
+    }
+    assert report["average_precision"]["piano"] is None
+    text = report_text(report)
+    assert "33.3% (3 pieces)" in text
+    assert "guitar   not measured: pieces that have it: 1" in text
+
+
+def test_halves_report(tmp_path):
+    for number in range(3):
+        write_tone(tmp_path / f"s{number}" / "bass.wav", 60.0 + 200 * number, 7.0)
+    write_tone(tmp_path / "s0" / "guitar.wav", 2000.0, 7.0)
+    report = protocols.halves(trial(tmp_path), segment_s=3.0)
+    (entry,) = report["scores"]
+    assert (entry["part"], entry["reading"], entry["labels"]) == ("bass", "nearest", 3)
+    assert report["mean"] == entry["accuracy"] == 1.0
+    assert report["not_measured"]["guitar"] == "pieces that have it in both halves: 1"
+    assert "finds its other half" in report_text(report)
+
+
+def test_nothing_to_tell_apart_is_one_sentence(tmp_path):
+    write_tone(tmp_path / "only" / "bass.wav", 60.0, 3.0)
+    for measure in (protocols.few_pieces, protocols.halves):
+        with pytest.raises(PartwiseError, match="nothing to tell apart"):
+            measure(trial(tmp_path), segment_s=1.0)
