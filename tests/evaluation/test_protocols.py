@@ -73,14 +73,20 @@ def test_presence_report(folder):
 
 def test_few_pieces_report(tmp_path):
     for number in range(3):
-        write_tone(tmp_path / f"s{number}" / "bass.wav", 60.0 + 20 * number, 3.0)
-        write_tone(tmp_path / f"s{number}" / "drums.wav", 3000.0, 3.0)
+        seconds = 1.2 if number == 2 else 3.0
+        write_tone(tmp_path / f"s{number}" / "bass.wav", 60.0 + 20 * number, seconds)
+        write_tone(tmp_path / f"s{number}" / "drums.wav", 3000.0, seconds)
     write_tone(tmp_path / "s0" / "guitar.wav", 700.0, 3.0)
     report = protocols.few_pieces(trial(tmp_path), segment_s=1.0, mixes=6)
     json.dumps(report, allow_nan=False)
     assert [entry["part"] for entry in report["scores"][::2]] == ["drums", "bass"]
     assert report["scores"][0]["chance"] == pytest.approx(1 / 3)
-    assert report["labels_of"]["bass"] == ["s0", "s1", "s2"]
+    assert report["windows"]["bass"] == {"s0": 3, "s1": 3, "s2": 1}
+    assert "never right in strict, having one window only: drums of s2, bass of s2" in report_text(
+        report
+    )
+    fewer = protocols.few_pieces(trial(tmp_path), segment_s=1.0, mixes=6, labels=2, draws=3)
+    assert fewer["scores"][0]["chance"] == 0.5
     assert report["not_measured"] == {
         "piano": "pieces that have it: 0",
         "guitar": "pieces that have it: 1",

@@ -42,7 +42,7 @@ def evaluate(
         ),
     ] = None,
     labels: Annotated[
-        int | None, typer.Option(min=2, help="Labels to tell apart; default: 10.")
+        int | None, typer.Option(min=2, help="Labels to tell apart; default: 10, or all of few.")
     ] = None,
     pool: Annotated[
         int, typer.Option(min=2, help="Pieces that the label sets are drawn from.")
@@ -101,7 +101,7 @@ def evaluate(
         if protocol == "presence":
             numbers = protocols.presence(trial, **options)
         elif protocol == "few-pieces":
-            options |= {"mixes": mixes or 24, "oracle": oracle}
+            options |= {"labels": labels, "mixes": mixes or 24, "draws": draws, "oracle": oracle}
             numbers = protocols.few_pieces(trial, **options)
         elif protocol == "halves":
             options |= {"labels": labels, "draws": draws}

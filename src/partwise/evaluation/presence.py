@@ -74,9 +74,8 @@ def presence_samples(
             window = slice(start, start + length)
             if np.mean(samples[window] ** 2) < 1e-7:
                 continue
-            there = audible(samples[window], {p: stem[window] for p, stem in stems.items()})
-            truth.append(there)
-            known.append(there | truth_known(pieces, sources.values()))
+            truth.append(audible(samples[window], {p: stem[window] for p, stem in stems.items()}))
+            known.append(truth_known(pieces, sources.values()))
             yield samples[None, window]
 
     told = list(in_order(lambda segment: embed(segment)[1][0], segments(), threads))
@@ -86,7 +85,11 @@ def presence_samples(
 
 
 def truth_known(pieces: Sequence[StemPiece], sources: Iterable[int]) -> np.ndarray:
-    """Of which parts the stems of these pieces tell whether they are there: bool [parts]."""
+    """Of which parts the stems of these pieces tell whether they are there: bool [parts].
+
+    A part that is there for certain does not count either where its absence could not be told:
+    that would leave out the ones it is not in, and flatter.
+    """
     unknown = frozenset[Part]().union(*(pieces[index].unknown for index in sources))
     return np.array([part not in unknown for part in PARTS])
 

@@ -13,6 +13,8 @@ A report of `partwise evaluate` has (schema 2; earlier ones had no `schema`):
     leakage        [parts][parts]: labels of the row read in the subspace of the column, or null
     average_precision, average_precision_interval, share_present     of presence, by part, or null
     not_measured   parts that the data holds too little of, and why
+    windows        of few-pieces: part -> piece -> windows in which it sounds (with one window only,
+                   the strict reading cannot be right)
 """
 
 from __future__ import annotations
@@ -128,14 +130,24 @@ def presence(trial: Trial, *, segment_s: float = 10.0) -> dict[str, Any]:
 
 
 def few_pieces(
-    trial: Trial, *, segment_s: float = 5.0, mixes: int = 24, oracle: bool = False
+    trial: Trial,
+    *,
+    labels: int | None = None,
+    mixes: int = 24,
+    draws: int = 20,
+    segment_s: float = 5.0,
+    oracle: bool = False,
 ) -> dict[str, Any]:
-    """Pseudo-mix kNN, leakage and presence where a part has a handful of pieces."""
+    """Pseudo-mix kNN, leakage and presence where a part has a handful of pieces.
+
+    labels : all pieces that have the part by default; fewer to compare with a smaller set.
+    """
     small = FewPieces(trial.pieces, trial.reader, segment_s)
-    measured = [part for part in PARTS if len(small.windows[part]) > 1]
+    measured = [part for part in PARTS if len(small.windows[part]) >= max(2, labels or 0)]
     if not measured:
         raise PartwiseError(
-            f"no part has two pieces in which it sounds for {segment_s:g} s: nothing to tell apart"
+            f"no part has {labels or 2} pieces in which it sounds for {segment_s:g} s: "
+            "nothing to tell apart"
         )
     entries: list[dict] = []
     table: list[list[float | None]] = [[None] * len(PARTS) for _ in PARTS]
@@ -153,10 +165,10 @@ def few_pieces(
             progress=lambda done, b=begun: trial.progress(b + done, total),
         )
         begun += len(segments.label)
-        labels = len(small.windows[part])
-        entries += _readings(segments, part, labels, 1, trial.seed)
+        count = labels or len(small.windows[part])
+        entries += _readings(segments, part, count, draws, trial.seed)
         for read in PARTS:
-            score = knn_score(segments, part, labels, read=read, draws=1, seed=trial.seed)
+            score = knn_score(segments, part, count, read=read, draws=draws, seed=trial.seed)
             table[part.index][read.index] = score.accuracy
     samples = few_piece_presence(small, trial.embed, seed=trial.seed, threads=trial.threads)
     return (
@@ -169,8 +181,11 @@ def few_pieces(
                 for part in PARTS
                 if part not in measured
             },
-            "labels_of": {
-                str(part): [trial.pieces[index].name for index in small.windows[part]]
+            "windows": {
+                str(part): {
+                    trial.pieces[index].name: len(starts)
+                    for index, starts in small.windows[part].items()
+                }
                 for part in measured
             },
         }

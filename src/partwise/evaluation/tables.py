@@ -15,6 +15,7 @@ def report_text(report: dict[str, Any]) -> str:
         part = list(block)
         if part:
             lines += ["", *part] if lines else part
+    lines += _single_windows(report)
     for part, why in report.get("not_measured", {}).items():
         lines.append(f"{part:8} not measured: {why}")
     return "\n".join(lines)
@@ -30,7 +31,7 @@ def _scores(report: dict[str, Any]) -> Iterator[str]:
     if not few:
         return
     labels = {score["labels"] for score in few.values()}
-    same = f"{labels.pop()}" if len(labels) == 1 else "all"
+    same = f"{labels.pop()}" if len(labels) == 1 else "all"  # which differs by part
     last = "   all labels" if every else "   chance"
     yield f"{'part':8} {same:>4} labels (95 % over pieces)   strict{last}"
     for part, score in few.items():
@@ -63,6 +64,19 @@ def _nearest(report: dict[str, Any]) -> Iterator[str]:
             f"({score['labels']} pieces)"
         )
     yield f"{'mean':8} {report['mean']:9.1%}"
+
+
+def _single_windows(report: dict[str, Any]) -> list[str]:
+    """What to know about the strict column where loops are too short for two windows."""
+    single = [
+        f"{part} of {name}"
+        for part, windows in report.get("windows", {}).items()
+        for name, count in windows.items()
+        if count == 1
+    ]
+    if not single:
+        return []
+    return ["", f"never right in strict, having one window only: {', '.join(single)}"]
 
 
 def _leakage(report: dict[str, Any]) -> Iterator[str]:
