@@ -19,7 +19,7 @@ from partwise.training.recipes import VARIANTS, Recipe
 from partwise.training.stem_bank import StemBank
 from partwise.training.wave_bank import WaveBank
 
-SHIPPED = "masked-pooling"  # what the name `partwise` stands for
+SHIPPED = "masked-features-overview-identity"  # what the name `partwise` stands for
 
 
 @dataclass(frozen=True)
