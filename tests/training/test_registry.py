@@ -32,7 +32,9 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("name", sorted(recipes()))
 def test_every_recipe_can_begin_a_run(name, data, tmp_path):
     bank = StemBank.build(data, MelSettings(), jobs=1)
-    path = run_recipe(name, [data], bank, tmp_path, RunOptions(minutes=0.0, seed=3, learning_rate=0.01))
+    path = run_recipe(
+        name, [data], bank, tmp_path, RunOptions(minutes=0.0, seed=3, learning_rate=0.01)
+    )
     model, _, about = load_checkpoint(path)
     assert about["recipe"] == (SHIPPED if name == "partwise" else name)
     assert about["recipe_settings"]["seed"] == 3
