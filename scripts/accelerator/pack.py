@@ -222,7 +222,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--midi", type=Path, required=True, help="folder of MIDI files with an index.csv")
     add("--kit", type=Path, default=REPOSITORY / kit.KIT, help="folder to pack into")
-    add("--pieces", type=int, default=5000, help="most MIDI files to carry")
+    add("--pieces", type=int, default=4000, help="most MIDI files to carry")
     add("--seconds", type=float, default=40.0, help="length of the window cut from each file [s]")
     add("--train-font", type=Path, nargs="+", default=[fonts / name for name in TRAIN_FONTS])
     add("--test-font", type=Path, nargs="+", default=[fonts / name for name in TEST_FONTS])
