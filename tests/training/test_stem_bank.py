@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import soundfile
 
 torch = pytest.importorskip("torch")
 
@@ -89,3 +90,20 @@ def test_silent_voices_are_left_out_or_refused():
     silence = np.zeros(RATE_HZ, dtype=np.float32)
     with pytest.raises(PartwiseError, match="no voice that sounds"):
         StemBank.of_voices([silence], MelSettings())
+
+
+def test_bad_stems_are_left_out_and_told(tmp_path):
+    folder = write_stem_folder(tmp_path / "stems", pieces=4)
+    broken = folder / "piece00" / "stems" / "bass.flac"
+    broken.write_bytes(broken.read_bytes()[:60])
+    silent = folder / "piece01" / "stems" / "piano.flac"
+    soundfile.write(silent, np.zeros(RATE_HZ), RATE_HZ)
+    told = {}
+    bank = StemBank.build(folder, MelSettings(), jobs=1, on_skip=told.__setitem__)
+    assert [stem.piece for stem in bank.stems[Part.BASS]] == [1, 2, 3]
+    assert [stem.piece for stem in bank.stems[Part.PIANO]] == [0, 2, 3]
+    assert told["piece01/piano"] == "silent"
+    assert any("bass" in stem for stem in told)
+    again = {}
+    StemBank.build(folder, MelSettings(), jobs=1, on_skip=again.__setitem__)
+    assert again == told  # also when the bank is there already

@@ -9,6 +9,8 @@ import typer
 
 from partwise.commands.console import Ticker
 
+_SHOWN = 10  # of the stems that were left out
+
 
 def train(
     data: Annotated[
@@ -75,10 +77,23 @@ def train(
         teachers=teachers,
     )
     check_options(recipe, options)
+    skipped: list[str] = []
     with Ticker("preparing stems", "pieces") as ticker:
         banks = distributed.first_alone(
-            lambda: [StemBank.build(folder, MelSettings(), progress=ticker) for folder in data]
+            lambda: [
+                StemBank.build(
+                    folder,
+                    MelSettings(),
+                    progress=ticker,
+                    on_skip=lambda stem, reason: skipped.append(f"{stem}: {reason}"),
+                )
+                for folder in data
+            ]
         )
+    if skipped:
+        more = f"\n  and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
+        shown = "\n  ".join(skipped[:_SHOWN])
+        typer.echo(f"{len(skipped)} left out:\n  {shown}{more}", err=True)
     bank = StemBank.join(banks)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
     with Ticker("training", "minutes") as ticker, Ticker("gathering samples", "stems") as gathering:

@@ -127,13 +127,16 @@ class StemBank:
         *,
         jobs: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        on_skip: Callable[[str, str], None] | None = None,
     ) -> StemBank:
         """Open the bank of a stems folder, computing it first where it is not there yet.
 
-        It lies in `folder/.mel/<digest of settings and pieces>`. Raises PartwiseError when the
-        folder holds no pieces or a part occurs in none of them.
+        It lies in `folder/.mel/<digest of settings and pieces>`.
+        on_skip : called with every piece or stem that was left out, and why.
+        Raises PartwiseError when the folder holds no pieces, a part occurs in fewer than two of
+        them or the disk is full.
         """
-        pieces = find_pieces(folder)
+        pieces = find_pieces(folder, on_skip=on_skip)
         digest = data_digest(pieces)
         key = hashlib.blake2b(f"{asdict(mel)}{digest}".encode(), digest_size=6).hexdigest()
         place = folder / ".mel" / key
@@ -145,6 +148,9 @@ class StemBank:
                     f"the log-mels of {folder} cannot be kept in {place}: {error.strerror or error}"
                 ) from None
         index = json.loads((place / "index.json").read_text())
+        for stem, reason in index.get("skipped", ()):
+            if on_skip:
+                on_skip(stem, reason)
         bank = cls(
             mel,
             index["digest"],
@@ -192,11 +198,13 @@ def _compute(
     place.mkdir(parents=True, exist_ok=True)
     stems: dict[str, list] = {part: [] for part in PARTS}
     active: list[np.ndarray] = []
+    skipped: list[tuple[str, str]] = []
     position = 0
     partial = place / "log_mel.partial"
     with partial.open("wb") as file, ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         results = pool.map(_piece_log_mel, pieces, [mel] * len(pieces), chunksize=4)
-        for index, result in enumerate(results):
+        for index, (result, left_out) in enumerate(results):
+            skipped += left_out
             for part, log_mel, sounding, level_db in result:
                 file.write(log_mel.tobytes())
                 active.append(sounding)
@@ -205,38 +213,57 @@ def _compute(
             if progress:
                 progress(index + 1, len(pieces))
     # A raw file becomes .npy by putting a header before it; memmap makes that one copy, no RAM.
+    if not position:
+        raise PartwiseError(f"no stem can be used: {skipped[0][0]}: {skipped[0][1]}")
     rows = np.lib.format.open_memmap(
         place / "log_mel.npy", mode="w+", dtype=np.float16, shape=(position, mel.bands)
     )
     rows[:] = np.memmap(partial, dtype=np.float16, mode="r", shape=(position, mel.bands))
     rows.flush()
     partial.unlink()
-    np.save(place / "active.npy", np.concatenate(active))
+    np.save(place / "active.npy", np.concatenate([np.zeros(0, dtype=np.uint8), *active]))
     index_path = place / "index.partial"
     index_path.write_text(
-        json.dumps({"digest": digest, "pieces": [p.name for p in pieces], "stems": stems})
+        json.dumps(
+            {
+                "digest": digest,
+                "pieces": [p.name for p in pieces],
+                "stems": stems,
+                "skipped": skipped,
+            }
+        )
     )
     os.replace(index_path, place / "index.json")
 
 
 def _piece_log_mel(
     piece: StemPiece, mel: MelSettings
-) -> list[tuple[Part, np.ndarray, np.ndarray, float]]:
-    """(part, log-mel float16 [frames, bands], active uint8 [frames], level in dB) of each stem."""
+) -> tuple[list[tuple[Part, np.ndarray, np.ndarray, float]], list[tuple[str, str]]]:
+    """(part, log-mel float16 [frames, bands], active uint8 [frames], level in dB) of each stem, and
+    which stems were left out and why.
+    """
     torch.set_num_threads(1)  # one process per core already
     transform = LogMelFrontend(mel)
-    found = []
+    found, left_out = [], []
     for part in piece.stems:
-        heard = _stem_log_mel(piece.read(part, mel.sample_rate_hz), transform)
-        if heard is not None:  # a silent stem teaches nothing
+        try:
+            heard = _stem_log_mel(piece.read(part, mel.sample_rate_hz), transform)
+        except PartwiseError as error:
+            left_out.append((f"{piece.name}/{part}", str(error)))
+            continue
+        if heard is None:
+            left_out.append((f"{piece.name}/{part}", "silent"))
+        else:
             found.append((part, *heard))
-    return found
+    return found, left_out
 
 
 def _stem_log_mel(
     samples: np.ndarray, transform: LogMelFrontend
 ) -> tuple[np.ndarray, np.ndarray, float] | None:
     """Log-mel float16 [frames, bands], active uint8 [frames] and level in dB; None if silent."""
+    if not len(samples):
+        return None
     log_mel = transform(torch.from_numpy(samples)[None])[0].numpy()
     frame_db = 10.0 * np.log10(np.sum(10.0 ** (log_mel / 10.0), axis=1))
     active = frame_db > max(float(frame_db.max()) - _ACTIVE_RANGE_DB, -70.0)
