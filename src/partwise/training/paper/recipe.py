@@ -61,7 +61,10 @@ class PaperRecipe:
         distilling them before the main training; without pre-training and auxiliary loss there are
         no teachers.
     learning_rate : the highest, of Adam, in the main training. The lab's code has 5e-5 to 1e-4 for
-        hundreds of epochs on a GPU.
+        hundreds of epochs on a GPU; in short trials a higher one serves the paper better. Basic +
+        additional, channels halved, 32 triplets a step, one run each,
+        triplets of unseen pieces put in the right order (of 400, +-2.5 points): after 70 steps
+        50 % at 3e-4, 54 % at 1e-3, 56 % at 3e-3; after 250 steps 61 % at 1e-3, 62 % at 3e-3.
     pretraining_learning_rate : the same while distilling; the lab's code has this very value.
 
     Known departures from the paper: the front end (22.05 kHz, so that recipes share their data;
