@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from ladder_picture import ladder_picture, picture_is_of
-from partwise.datasets.writing import write_whole
+from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.evaluation.markdown import (
     NONE,

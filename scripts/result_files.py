@@ -10,24 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from partwise.datasets.writing import write_whole
+from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.evaluation.report_file import Report, read_json, read_reports, report_of
+from partwise.model.run_facts import RUN_FACTS
 
 RESULTS = "docs/results"
 _LARGEST_BYTES = 20_000
-_CHECKPOINT_FACTS = (
-    "recipe",
-    "recipe_settings",
-    "data_digest",
-    "pieces",
-    "minutes",
-    "clock",
-    "device",
-    "steps",
-    "segments",
-    "parameters",
-)
 # Of a report, what is long and in no table.
 _LEFT_OUT = ("labels_of", "skipped", "seconds")
 
@@ -101,7 +90,7 @@ def add(root: Path, options: argparse.Namespace) -> Path:
         "commit": options.commit or _commit(root),
         "begun_with": options.begun_with,
         "note": options.note,
-        "checkpoint": {key: about[key] for key in _CHECKPOINT_FACTS if key in about},
+        "checkpoint": {key: about[key] for key in RUN_FACTS if key in about},
         "evaluations": _reports(options.evaluation, "evaluations", about),
         "real": _reports(options.real, "real", about),
     }

@@ -38,7 +38,7 @@ def card(
     ] = None,
 ) -> None:
     """Write a model card. What no file is given for is said to be not measured."""
-    from partwise.datasets.writing import write_whole
+    from partwise.atomic import write_whole
     from partwise.embedding.encoder import SHIPPED_MODEL
     from partwise.errors import PartwiseError
     from partwise.evaluation.model_card import model_card, read_facts

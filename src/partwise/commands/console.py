@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
+
+import typer
 
 from partwise.library.reports import duration_text
 
 _LINE_EVERY_S = 15.0
+_SHOWN = 10  # of the things left out
+
+
+def tell_left_out(left_out: Sequence[tuple[str, str]], more: str = "") -> None:
+    """On stderr: how much was left out, and the first reasons, as (what, why).
+
+    more : where the others can be read.
+    """
+    if left_out:
+        typer.echo(f"{len(left_out)} left out or silent:", err=True)
+    for what, why in left_out[:_SHOWN]:
+        typer.echo(f"  {what}: {why}", err=True)
+    if len(left_out) > _SHOWN:
+        typer.echo(f"  and {len(left_out) - _SHOWN} more{more}", err=True)
 
 
 class Ticker:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import typer
 
+from partwise.atomic import replacing
 from partwise.audio.decode import RecordingError
 from partwise.audio.naming import path_text
 from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.encoder import Encoder, Progress, load_encoder
 from partwise.errors import PartwiseError
-from partwise.library.atomic import replacing
 from partwise.parts import PARTS
 
 # More threads than this do not make one file faster.

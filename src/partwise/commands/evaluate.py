@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from partwise.commands.console import Ticker
+from partwise.commands.console import Ticker, tell_left_out
 
 if TYPE_CHECKING:
     from partwise.audio.mel import MelSettings
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves")
 _LABELS = 10
-_SHOWN = 10  # of the things left out
 
 
 def evaluate(
@@ -127,7 +126,8 @@ def evaluate(
         "skipped": skipped,
         "seconds": round(time.monotonic() - began, 1),
     }
-    _tell_skipped(skipped)
+    reasons = [(item["name"], item["reason"]) for item in skipped]
+    tell_left_out(reasons, " (--out has all of them)")
     if as_json:
         typer.echo(json.dumps(report, indent=1))
     else:
@@ -196,13 +196,3 @@ def _pieces(
             found = [replace(piece, name=f"{prefix}/{piece.name}") for piece in found]
         pieces += found
     return pieces
-
-
-def _tell_skipped(skipped: list[dict[str, str]]) -> None:
-    """On stderr: how much was left out, and the first reasons."""
-    if skipped:
-        typer.echo(f"{len(skipped)} left out or silent:", err=True)
-    for item in skipped[:_SHOWN]:
-        typer.echo(f"  {item['name']}: {item['reason']}", err=True)
-    if len(skipped) > _SHOWN:
-        typer.echo(f"  and {len(skipped) - _SHOWN} more (--out has all of them)", err=True)

@@ -9,20 +9,6 @@ from typing import Annotated
 
 import typer
 
-# What the checkpoint says of its run goes on with the model; old ones lack some of it.
-_KEPT = (
-    "recipe",
-    "recipe_settings",
-    "data_digest",
-    "pieces",
-    "minutes",
-    "clock",
-    "device",
-    "steps",
-    "segments",
-    "parameters",
-)
-
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint (.safetensors) of a run.")],
@@ -42,10 +28,11 @@ def export(
     from partwise.evaluation.presence import best_threshold, presence_samples
     from partwise.model.checkpoint import load_checkpoint
     from partwise.model.export import export_onnx
+    from partwise.model.run_facts import RUN_FACTS
     from partwise.parts import PARTS
 
     model, mel, about = load_checkpoint(checkpoint)
-    kept = {key: about[key] for key in _KEPT if key in about}
+    kept = {key: about[key] for key in RUN_FACTS if key in about}  # old ones lack some
     kept["presence_threshold"] = [0.5] * len(PARTS)
     kept["created"] = datetime.now(UTC).date().isoformat()
     deviation = export_onnx(model, mel, out, kept)  # pyright: ignore[reportArgumentType]

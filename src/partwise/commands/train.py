@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from partwise.commands.console import Ticker
-
-_SHOWN = 10  # of the stems that were left out
+from partwise.commands.console import Ticker, tell_left_out
 
 
 def train(
@@ -77,7 +75,7 @@ def train(
         teachers=teachers,
     )
     check_options(recipe, options)
-    skipped: list[str] = []
+    skipped: list[tuple[str, str]] = []
     with Ticker("preparing stems", "pieces") as ticker:
         banks = distributed.first_alone(
             lambda: [
@@ -85,15 +83,12 @@ def train(
                     folder,
                     MelSettings(),
                     progress=ticker,
-                    on_skip=lambda stem, reason: skipped.append(f"{stem}: {reason}"),
+                    on_skip=lambda stem, reason: skipped.append((stem, reason)),
                 )
                 for folder in data
             ]
         )
-    if skipped:
-        more = f"\n  and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
-        shown = "\n  ".join(skipped[:_SHOWN])
-        typer.echo(f"{len(skipped)} left out:\n  {shown}{more}", err=True)
+    tell_left_out(skipped)
     bank = StemBank.join(banks)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
     with Ticker("training", "minutes") as ticker, Ticker("gathering samples", "stems") as gathering:

@@ -25,8 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
+from partwise.atomic import write_whole
 from partwise.datasets.midi import best_window, read_midi
-from partwise.datasets.writing import resumable, write_whole
+from partwise.datasets.writing import resumable
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 

@@ -35,6 +35,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from partwise.atomic import write_whole
 from partwise.datasets.hydrogen import DrumKit, read_drumkits
 from partwise.datasets.midi import best_window, read_midi
 from partwise.datasets.songs import Song, chosen_songs, find_songs, read_index
@@ -42,7 +43,7 @@ from partwise.datasets.soundfont import read_soundfont
 from partwise.datasets.splits import SPLITS, split_of, write_split
 from partwise.datasets.synthesis import check_fluidsynth, check_font, play_part
 from partwise.datasets.voices import Instrument, draw_manner, draw_voice, playing
-from partwise.datasets.writing import resumable, write_whole
+from partwise.datasets.writing import resumable
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 

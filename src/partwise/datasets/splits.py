@@ -12,8 +12,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from partwise.atomic import write_whole
 from partwise.datasets.stems import find_pieces
-from partwise.datasets.writing import write_whole
 from partwise.errors import PartwiseError
 
 SPLITS = {"train": range(80), "valid": range(80, 90), "test": range(90, 100)}

@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 
+from partwise.atomic import write_whole
+from partwise.audio.resample import resample
 from partwise.datasets.singing import SAMPLE_RATE_HZ, Note, Singer, draw_melody, sing
 from partwise.errors import PartwiseError
 
@@ -68,9 +69,7 @@ def build_voice_bank(
                 if progress:
                     progress(len(clips), count)
         index = {"seed": seed, "sample_rate_hz": SAMPLE_RATE_HZ, "clips": clips}
-        temporary = out / "voices.json.partial"
-        temporary.write_text(json.dumps(index, indent=1) + "\n")
-        os.replace(temporary, out / "voices.json")
+        write_whole(out / "voices.json", json.dumps(index, indent=1) + "\n")
     except (OSError, soundfile.LibsndfileError) as error:
         raise PartwiseError(f"voice bank {out} cannot be written: {error}") from None
     return count
@@ -85,10 +84,7 @@ def read_voice_bank(folder: Path, sample_rate_hz: int) -> list[np.ndarray]:
         raise PartwiseError(f"{folder} holds no voices: make some with partwise voices") from None
     except (OSError, ValueError, KeyError, TypeError, soundfile.LibsndfileError) as error:
         raise PartwiseError(f"voice bank {folder} cannot be read: {error}") from None
-    return [
-        samples if rate_hz == sample_rate_hz else soxr.resample(samples, rate_hz, sample_rate_hz)
-        for samples, rate_hz in sounds
-    ]
+    return [resample(samples, rate_hz, sample_rate_hz) for samples, rate_hz in sounds]
 
 
 def _make_clip(out: Path, seed: int, number: int) -> dict[str, Any]:

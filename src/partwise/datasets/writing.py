@@ -1,25 +1,13 @@
-"""Files that are whole or absent, and one sentence for a disk that is full."""
+"""One sentence for a disk that is full."""
 
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from partwise.errors import PartwiseError
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file under another name and rename it: readers never see half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 from xml.etree import ElementTree
 
+from partwise.atomic import replacing
 from partwise.errors import PartwiseError
-from partwise.library.atomic import replacing
 
 XSPF_NAMESPACE = "http://xspf.org/ns/0/"
 # What XML 1.0 cannot hold, not even as a character reference; lone surrogates are odd bytes.

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from partwise.atomic import write_whole
 from partwise.audio.mel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.model.encoder import EncoderSettings, PartEncoder
@@ -49,8 +50,7 @@ def save_checkpoint(path: Path, model: nn.Module, mel: MelSettings, about: dict[
     partial = path.with_suffix(".partial")
     save_file(state, partial)
     os.replace(partial, path)
-    partial.write_text(json.dumps(description, indent=1) + "\n")
-    os.replace(partial, path.with_suffix(".json"))
+    write_whole(path.with_suffix(".json"), json.dumps(description, indent=1) + "\n")
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]:

@@ -29,6 +29,7 @@ class FactorialObjective:
     """`Objective` of the recipe `partwise` on one stem bank.
 
     waves : the stems' samples, for recipes that mix waveforms; voices : who may sing in them.
+    sung : whether there are voices, here or among the bank's stems; kept with the settings.
     """
 
     def __init__(
@@ -39,12 +40,12 @@ class FactorialObjective:
         *,
         waves: WaveBank | None = None,
         voices: Voices | None = None,
+        sung: bool = False,
     ) -> None:
         self.bank, self.waves, self.voices = bank, waves, voices
         self.choices = recipe
         self.device = device
         self.recipe = recipe.name
-        sung = voices is not None or any(name.startswith("voice ") for name in bank.pieces)
         self.settings: dict[str, Any] = asdict(recipe) | {"voices": sung}
         self.data_digest = bank.digest
         self.pieces = len(bank.pieces)

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from partwise.errors import PartwiseError
-from partwise.model.checkpoint import parameters, save_checkpoint
+from partwise.model.checkpoint import load_checkpoint, parameters, save_checkpoint
 from partwise.training import distributed
 from partwise.training.curves import plot_curves
 from partwise.training.objective import Objective
@@ -210,8 +210,6 @@ def _device_name(device: str) -> str:
 
 def _begin_with(path: Path, model: nn.Module, average: nn.Module) -> None:
     """Take the weights of a checkpoint; what this network has beyond it keeps its own."""
-    from partwise.model.checkpoint import load_checkpoint
-
     weights = model.state_dict()
     theirs = load_checkpoint(path)[0].state_dict()
     if any(name not in weights or weights[name].shape != theirs[name].shape for name in theirs):

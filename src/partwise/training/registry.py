@@ -123,9 +123,11 @@ def _objective(
         clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
     if recipe.augment is None:  # voices are stems like others
         banks = [bank, StemBank.of_voices(clips, bank.mel)] if clips else [bank]
-        return FactorialObjective(StemBank.join(banks), recipe, options.device)
+        return FactorialObjective(StemBank.join(banks), recipe, options.device, sung=bool(clips))
     if len(data) > 1:
         raise PartwiseError(f"the recipe {recipe.name} mixes waveforms of one folder, not several")
     waves = distributed.first_alone(lambda: WaveBank.build(data[0], bank, progress=preparing))
     voices = Voices(clips, bank.mel) if clips else None
-    return FactorialObjective(bank, recipe, options.device, waves=waves, voices=voices)
+    return FactorialObjective(
+        bank, recipe, options.device, waves=waves, voices=voices, sung=bool(clips)
+    )

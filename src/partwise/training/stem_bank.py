@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from partwise.atomic import write_whole
 from partwise.audio.mel import MelSettings
 from partwise.datasets.stems import StemPiece, data_digest, find_pieces
 from partwise.errors import PartwiseError
@@ -222,18 +223,13 @@ def _compute(
     rows.flush()
     partial.unlink()
     np.save(place / "active.npy", np.concatenate([np.zeros(0, dtype=np.uint8), *active]))
-    index_path = place / "index.partial"
-    index_path.write_text(
-        json.dumps(
-            {
-                "digest": digest,
-                "pieces": [p.name for p in pieces],
-                "stems": stems,
-                "skipped": skipped,
-            }
-        )
-    )
-    os.replace(index_path, place / "index.json")
+    index = {
+        "digest": digest,
+        "pieces": [p.name for p in pieces],
+        "stems": stems,
+        "skipped": skipped,
+    }
+    write_whole(place / "index.json", json.dumps(index))
 
 
 def _piece_log_mel(
@@ -265,9 +261,18 @@ def _stem_log_mel(
     if not len(samples):
         return None
     log_mel = transform(torch.from_numpy(samples)[None])[0].numpy()
-    frame_db = 10.0 * np.log10(np.sum(10.0 ** (log_mel / 10.0), axis=1))
-    active = frame_db > max(float(frame_db.max()) - _ACTIVE_RANGE_DB, -70.0)
+    active, level_db = sounding_level(log_mel)
     if not active.any():
         return None
-    level_db = 10.0 * np.log10(np.mean(10.0 ** (frame_db[active] / 10.0)))
-    return log_mel.astype(np.float16), active.astype(np.uint8), float(level_db)
+    return log_mel.astype(np.float16), active.astype(np.uint8), level_db
+
+
+def sounding_level(log_mel: np.ndarray) -> tuple[np.ndarray, float]:
+    """Which frames sound, bool [frames], and their mean power over all bands in dB.
+
+    log_mel : [frames, bands] in dB. Where no frame sounds, the level is that of all of them.
+    """
+    frame_db = 10.0 * np.log10(np.sum(10.0 ** (log_mel / 10.0), axis=1))
+    active = frame_db > max(float(frame_db.max()) - _ACTIVE_RANGE_DB, -70.0)
+    counted = frame_db[active] if active.any() else frame_db
+    return active, float(10.0 * np.log10(np.mean(10.0 ** (counted / 10.0))))

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from partwise.atomic import write_whole
 from partwise.datasets.stems import StemPiece, find_pieces
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
@@ -160,9 +161,7 @@ def _compute(
         for (part, index, _, _), value in zip(work[piece], scales, strict=True):
             scale[part][index] = value
     os.replace(path, place / "samples.int16")
-    partial = place / "index.partial"
-    partial.write_text(json.dumps({"scale": scale}))
-    os.replace(partial, place / "index.json")
+    write_whole(place / "index.json", json.dumps({"scale": scale}))
     journal.unlink()
 
 

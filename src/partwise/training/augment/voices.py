@@ -24,9 +24,8 @@ from partwise.model.frontend import LogMelFrontend
 from partwise.parts import Part
 from partwise.training.augment.settings import AugmentSettings
 from partwise.training.plan import MixPlan
+from partwise.training.stem_bank import sounding_level
 from partwise.training.wave_bank import Waves, as_int16
-
-_ACTIVE_RANGE_DB = 45.0  # as in the stem bank: what counts for a stem's level
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,7 @@ class Voices(Waves):
         hop, rows, lengths, gains = mel.hop_length, [], [], []
         transform = LogMelFrontend(mel)
         for clip in clips:
-            frame_db = transform(torch.from_numpy(clip)[None])[0].numpy()
-            frame_db = 10.0 * np.log10(np.sum(10.0 ** (frame_db / 10.0), axis=1))
-            active = frame_db[frame_db > frame_db.max() - _ACTIVE_RANGE_DB]
-            level_db = 10.0 * np.log10(np.mean(10.0 ** (active / 10.0)))
+            _, level_db = sounding_level(transform(torch.from_numpy(clip)[None])[0].numpy())
             scale, whole = as_int16(clip)
             gains.append(scale * 10.0 ** (-level_db / 20.0))
             lengths.append(len(whole) // hop)

@@ -30,3 +30,9 @@ def replacing(out: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a small file as `replacing` does: readers never see half of it."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
