@@ -29,6 +29,14 @@ def _network(kind: str) -> tuple[Any, Any]:
         from partwise.model.paper_encoder import PaperEncoder, PaperEncoderSettings
 
         return PaperEncoder, PaperEncoderSettings
+    if kind == "individual":
+        from partwise.model.individual import IndividualNetworks
+
+        return IndividualNetworks, EncoderSettings
+    if kind == "separator":
+        from partwise.model.mask_unet import MaskUNet, MaskUNetSettings
+
+        return MaskUNet, MaskUNetSettings
     raise ValueError(f"unknown network {kind!r}")
 
 

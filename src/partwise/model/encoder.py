@@ -128,14 +128,18 @@ class PartEncoder(nn.Module):
 
     The five subspaces are the fixed, disjoint slices of ``parts * dim`` (Conditional Similarity
     Network masks, Veit et al. 2017, as Hashizume et al. 2024 use them); here they are rows.
+
+    parts : how many subspaces; 1 is a network for the stems of a single part.
     """
 
     kind = "part"
 
-    def __init__(self, settings: EncoderSettings = EncoderSettings()) -> None:
+    def __init__(
+        self, settings: EncoderSettings = EncoderSettings(), parts: int = len(PARTS)
+    ) -> None:
         super().__init__()
         self.settings = settings
-        parts = len(PARTS)
+        self.parts = parts
         stem, _, last = settings.widths
         self.stem = nn.Sequential(
             nn.Conv2d(1, stem, 5, 2, 2, bias=False), nn.BatchNorm2d(stem), nn.ReLU()
@@ -182,7 +186,7 @@ class PartEncoder(nn.Module):
 
         log_mel : [batch, frames >= 8, bands] in dB, any gain.
         """
-        parts, dim = len(PARTS), self.settings.dim
+        parts, dim = self.parts, self.settings.dim
         x = normalise(log_mel)[:, None]  # [batch, 1, frames, bands]
         middle = self.trunk(self.stem(x))  # [batch, middle, frames / 4, bands / 4]
         h = self.deep(middle)  # [batch, last, frames / 8, bands / 8]
@@ -218,9 +222,9 @@ class PartEncoder(nn.Module):
         """
         masks, bias = masks.to(middle.dtype), self.part_bias.to(middle.dtype)
         # Side by side along the batch, which keeps the memory layout of the map.
-        masked = [middle * masks[:, p : p + 1] + bias[p] for p in range(len(PARTS))]
+        masked = [middle * masks[:, p : p + 1] + bias[p] for p in range(self.parts)]
         each = self.part_encoder(torch.cat(masked))
-        return each.unflatten(0, (len(PARTS), -1)).transpose(0, 1)
+        return each.unflatten(0, (self.parts, -1)).transpose(0, 1)
 
     def _pool(self, c: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation over time under each part's mask, row by row, then the projections.

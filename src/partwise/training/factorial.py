@@ -17,6 +17,7 @@ from partwise.training.losses import (
     multi_positive_contrastive,
     presence_loss,
 )
+from partwise.training.precision import autocast
 from partwise.training.prototypes import Prototypes
 from partwise.training.pseudo_mix import Batch, PseudoMixer
 from partwise.training.recipes import Recipe
@@ -105,7 +106,7 @@ class FactorialObjective:
     def loss(self, batch: Batch, used: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the losses, and each of them."""
         recipe = self.choices
-        with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
+        with autocast(self.device):
             encoded: Encoded = self.model(batch.log_mel)
         embeddings = encoded.embeddings.float()
         terms = {

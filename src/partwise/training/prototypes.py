@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from partwise.parts import PARTS
+from partwise.training.precision import autocast
 from partwise.training.stem_bank import StemBank
 
 _WINDOWS = 2  # of a stem, spread evenly over it
@@ -40,7 +41,7 @@ class Prototypes(nn.Module):
             for begin in range(0, len(first), _BATCH):
                 rows = slice(begin, begin + _BATCH)
                 window_db = bank.windows(first[rows], frames, device)
-                with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+                with autocast(device):
                     embeddings = model(window_db).embeddings[:, part.index]
                 heard.index_add_(0, piece[rows], embeddings.float())
             known = heard.norm(dim=1) > 0

@@ -30,6 +30,7 @@ from partwise.training.paper.triplets import (
     mix_triplets,
 )
 from partwise.training.paper.windows import SegmentGrid, StemTriplets
+from partwise.training.precision import autocast
 from partwise.training.stem_bank import StemBank
 
 Stage = Literal["pre-training", "main"]
@@ -80,7 +81,7 @@ class TeacherObjective:
         """The mean of the parts' triplet losses, and each of them."""
         roles, _, triplets = batch.shape[:3]
         stems = batch.transpose(0, 1).flatten(1, 2)  # [parts, roles * triplets, frames, bands]
-        with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
+        with autocast(self.device):
             heard = self.model(stems)
         a, p, n = heard.float().unflatten(1, (roles, triplets)).unbind(1)  # [parts, triplets, dim]
         hinge = torch.clamp(distance(a, p) - distance(a, n) + self.choices.margin, min=0.0)
@@ -165,7 +166,7 @@ class PaperObjective:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the losses, and each of them."""
         triplets, teachers = batch
-        with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
+        with autocast(self.device):
             encoded = self.model(triplets.log_mel.flatten(0, 1))
         rows = encoded.embeddings.float().unflatten(0, triplets.log_mel.shape[:2])
         a, p, n = rows[ANCHOR], rows[POSITIVE], rows[NEGATIVE]  # [triplets, parts, dim] each

@@ -18,6 +18,7 @@ from partwise.model.paper_encoder import UNetEncoder
 from partwise.parts import PARTS
 from partwise.training.paper.recipe import TeacherRecipe, TeacherSettings
 from partwise.training.paper.windows import SegmentGrid
+from partwise.training.precision import autocast
 from partwise.training.stem_bank import StemBank
 
 _AT_ONCE = 256  # segments that a teacher hears in one go
@@ -115,7 +116,7 @@ class TeacherTable:
             for begin in range(0, len(of_part), _AT_ONCE):
                 some = of_part[begin : begin + _AT_ONCE]
                 log_mel = self.grid.windows(self.bank, some, self.device)
-                with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16):
+                with autocast(self.device):
                     heard = self.teachers.networks[part.index](log_mel)
                 self.values[torch.from_numpy(some).to(self.device)] = heard.to(torch.float16)
         self.known[missing] = True
