@@ -35,6 +35,13 @@ def train(
     teachers: Annotated[
         Path | None, typer.Option(help="Finished clean-stem teachers, for the recipe paper.")
     ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose stems the recipe individual learns from: hpss, demucs or a checkpoint of "
+            "the recipe separator; default: the clean stems."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the mixes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[
@@ -73,6 +80,7 @@ def train(
         learning_rate=learning_rate,
         voices=voices,
         teachers=teachers,
+        separator=separator,
     )
     check_options(recipe, options)
     skipped: list[tuple[str, str]] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise.training.stem_bank import StemBank
 
@@ -71,10 +72,15 @@ class Planner:
         self.bank = bank
         self.settings = settings
         self.frames = frames
-        self._usable = {
-            part: np.array([i for i, s in enumerate(bank.stems[part]) if s.frames > frames])
-            for part in PARTS
-        }
+        # By piece: a bank of separated stems has several of one part of a piece.
+        self._usable = {part: list(self._long_enough(part).values()) for part in PARTS}
+
+    def _long_enough(self, part: Part) -> dict[int, np.ndarray]:
+        found: dict[int, list[int]] = {}
+        for number, stem in enumerate(self.bank.stems[part]):
+            if stem.frames > self.frames:
+                found.setdefault(stem.piece, []).append(number)
+        return {piece: np.array(numbers) for piece, numbers in found.items()}
 
     def draw(self, rng: np.random.Generator) -> MixPlan:
         """The plan of songs * views mixes."""
@@ -83,7 +89,7 @@ class Planner:
         gain_db = np.empty((mixes, len(PARTS)))
         for part in PARTS:
             i = part.index
-            chosen, offset = self._draw_windows(part, rng)
+            chosen, offset = self.windows(part, rng)
             order = rng.permutation(mixes)
             stems = [self.bank.stems[part][s] for s in chosen[order]]
             stem[:, i], first[:, i] = chosen[order], offset[order]
@@ -93,11 +99,26 @@ class Planner:
             gain_db[:, i] = rng.normal(0.0, self.settings.gain_db, mixes) - level_db
         return MixPlan(stem, first, song, slot, self._keep(mixes, rng), gain_db)
 
-    def _draw_windows(self, part: Part, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Stem and first frame within it of songs * views windows of one part."""
+    def windows(self, part: Part, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Stem and first frame within it of songs * views windows of one part, song by song.
+
+        Raises PartwiseError where no stem of the part is as long as a window.
+        """
         s, usable = self.settings, self._usable[part]
-        drawn = rng.choice(usable, s.songs, replace=len(usable) < s.songs)
-        chosen = np.repeat(drawn, s.views)
+        if not usable:
+            seconds = self.frames / self.bank.mel.frames_per_s
+            raise PartwiseError(
+                f"no stem of {part} is longer than the {seconds:.1f} s of a segment"
+            )
+        drawn = rng.choice(len(usable), s.songs, replace=len(usable) < s.songs)
+        chosen = np.concatenate(
+            [
+                np.repeat(usable[d], s.views)
+                if len(usable[d]) == 1
+                else rng.choice(usable[d], s.views)
+                for d in drawn
+            ]
+        )
         stems = [self.bank.stems[part][i] for i in chosen]
         start = np.array([stem.first for stem in stems])
         room = np.array([stem.frames - self.frames for stem in stems])

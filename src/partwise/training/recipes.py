@@ -44,6 +44,18 @@ class Recipe:
 
 
 _NO_MASKS = EncoderSettings(masks="none")
+_SMALL_BATCHES = MixSettings(songs=12, views=4)
+
+# Networks for stems, one per part: what the one network is compared with.
+INDIVIDUAL = Recipe(
+    name="individual",
+    encoder=_NO_MASKS,
+    mix=_SMALL_BATCHES,
+    presence_weight=0.0,
+    mask_weight=0.0,
+    warmup_steps=20,
+    ema=0.98,
+)
 
 # What `partwise train --recipe` knows of this family: the ladder of the ablation, rung by rung.
 VARIANTS: dict[str, tuple[str, Recipe]] = {
@@ -97,6 +109,10 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
             warmup_steps=500,
             ema=0.999,
         ),
+    ),
+    "masked-pooling-small-batches": (
+        "masked pooling in batches of 12 songs, for budgets of some minutes of one core",
+        Recipe(mix=_SMALL_BATCHES, warmup_steps=40, ema=0.99),
     ),
     "waveform": (
         "masked pooling on augmented waveforms (light), for CPUs",

@@ -9,13 +9,18 @@ from typing import Any
 
 from partwise.datasets.voice_bank import read_voice_bank
 from partwise.errors import PartwiseError
+from partwise.separation.separator import load_separator
 from partwise.training import distributed
 from partwise.training.augment.voices import Voices
 from partwise.training.factorial import FactorialObjective
+from partwise.training.individual import IndividualObjective
 from partwise.training.loop import Clock, Progress, train
+from partwise.training.objective import Objective
 from partwise.training.paper.recipe import PAPER_RECIPES
 from partwise.training.paper.stages import tempos_of, train_paper
-from partwise.training.recipes import VARIANTS, Recipe
+from partwise.training.recipes import INDIVIDUAL, VARIANTS, Recipe
+from partwise.training.separated_bank import separated_bank
+from partwise.training.separator import SeparatorObjective, SeparatorRecipe
 from partwise.training.stem_bank import StemBank
 from partwise.training.wave_bank import WaveBank
 
@@ -31,6 +36,7 @@ class RunOptions:
     learning_rate : instead of the recipe's own, for instance lower when starting from a checkpoint.
     voices : voice bank of `partwise voices`, for our own recipes.
     teachers : finished teachers to use, for the recipe `paper`.
+    separator : whose stems the recipe `individual` learns from; None for the clean ones.
     """
 
     minutes: float
@@ -42,13 +48,18 @@ class RunOptions:
     learning_rate: float | None = None
     voices: Path | None = None
     teachers: Path | None = None
+    separator: str | None = None
 
 
 def recipes() -> dict[str, str]:
     """Name -> one line about it."""
     named = {"partwise": f"the one that ships: {SHIPPED}"}
     named |= {name: about for name, (about, _) in VARIANTS.items()}
-    return named | {name: about for name, (about, _) in PAPER_RECIPES.items()}
+    named |= {name: about for name, (about, _) in PAPER_RECIPES.items()}
+    return named | {
+        "individual": "five networks, one per part, on clean stems or on those of --separator",
+        "separator": "a mask U-Net that makes stems of mixes, to compare with",
+    }
 
 
 def check_options(name: str, options: RunOptions) -> None:
@@ -62,6 +73,10 @@ def check_options(name: str, options: RunOptions) -> None:
         raise PartwiseError(f"--teachers: the recipe {name} has none")
     if options.start_from and not ours:
         raise PartwiseError(f"--start-from: the recipe {name} begins anew")
+    if options.separator and name != "individual":
+        raise PartwiseError(
+            f"--separator: the recipe {name} hears mixes, only individual hears stems"
+        )
 
 
 def run_recipe(
@@ -97,10 +112,17 @@ def run_recipe(
             clock=options.clock,
             progress=progress,
         )
-    known = SHIPPED if name == "partwise" else name
-    recipe = replace(VARIANTS[known][1], name=known, **chosen)
+    objective: Objective
+    if name == "separator":
+        objective = SeparatorObjective(bank, SeparatorRecipe(**chosen), options.device)
+    elif name == "individual":
+        objective = _individual(replace(INDIVIDUAL, **chosen), data, bank, options, preparing)
+    else:
+        known = SHIPPED if name == "partwise" else name
+        recipe = replace(VARIANTS[known][1], name=known, **chosen)
+        objective = _factorial(recipe, data, bank, options, preparing)
     return train(
-        _objective(recipe, data, bank, options, preparing),
+        objective,
         out,
         minutes=options.minutes,
         device=options.device,
@@ -111,7 +133,25 @@ def run_recipe(
     )
 
 
-def _objective(
+def _individual(
+    recipe: Recipe,
+    data: Sequence[Path],
+    bank: StemBank,
+    options: RunOptions,
+    preparing: Callable[[int, int], None] | None,
+) -> IndividualObjective:
+    if options.separator is None:
+        return IndividualObjective(bank, recipe, options.device)
+    if len(data) > 1:
+        raise PartwiseError("--separator: the mixes of one folder are separated, not of several")
+    separator = load_separator(options.separator, bank.mel.sample_rate_hz)
+    stems = distributed.first_alone(
+        lambda: separated_bank(data[0], bank, separator, recipe.mix, progress=preparing)
+    )
+    return IndividualObjective(stems, recipe, options.device, separated=separator.digest)
+
+
+def _factorial(
     recipe: Recipe,
     data: Sequence[Path],
     bank: StemBank,

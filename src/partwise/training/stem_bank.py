@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +26,11 @@ from partwise.parts import PARTS, Part
 
 # A frame is active when its level is at most this far below the stem's loudest frame.
 _ACTIVE_RANGE_DB = 45.0
+
+
+# What a bank is written from, piece by piece: the stems heard, as (piece, part, log-mel float16
+# [frames, bands], active uint8 [frames], level in dB), and what was left out, as (stem, reason).
+HeardPiece = tuple[list[tuple[int, Part, np.ndarray, np.ndarray, float]], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class StemBank:
         digest = hashlib.blake2b(digest_size=6)
         for number, clip in enumerate(clips):
             digest.update(clip.tobytes())
-            heard = _stem_log_mel(clip, transform)
+            heard = stem_log_mel(clip, transform)
             if heard is None:
                 continue
             log_mel, sounding, level_db = heard
@@ -138,12 +143,42 @@ class StemBank:
         them or the disk is full.
         """
         pieces = find_pieces(folder, on_skip=on_skip)
-        digest = data_digest(pieces)
+
+        def heard() -> Iterator[HeardPiece]:
+            with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
+                work = pool.map(_piece_log_mel, pieces, [mel] * len(pieces), chunksize=4)
+                for number, (found, left_out) in enumerate(work):
+                    if progress:
+                        progress(number + 1, len(pieces))
+                    yield [(number, *stem) for stem in found], left_out
+
+        names = [piece.name for piece in pieces]
+        bank = cls.kept(folder, mel, data_digest(pieces), names, heard, on_skip=on_skip)
+        for part in PARTS:
+            if len(bank.stems[part]) < 2:
+                raise PartwiseError(f"{folder} has fewer than two stems of {part}")
+        return bank
+
+    @classmethod
+    def kept(
+        cls,
+        folder: Path,
+        mel: MelSettings,
+        digest: str,
+        pieces: list[str],
+        heard: Callable[[], Iterable[HeardPiece]],
+        *,
+        on_skip: Callable[[str, str], None] | None = None,
+    ) -> StemBank:
+        """The bank that `folder/.mel` keeps under these settings and this digest.
+
+        heard : called where it is not there yet; gives what it is made of.
+        """
         key = hashlib.blake2b(f"{asdict(mel)}{digest}".encode(), digest_size=6).hexdigest()
         place = folder / ".mel" / key
         if not (place / "index.json").exists():
             try:
-                _compute(pieces, digest, place, mel, jobs, progress)
+                _write(place, mel, digest, pieces, heard())
             except OSError as error:
                 raise PartwiseError(
                     f"the log-mels of {folder} cannot be kept in {place}: {error.strerror or error}"
@@ -152,7 +187,7 @@ class StemBank:
         for stem, reason in index.get("skipped", ()):
             if on_skip:
                 on_skip(stem, reason)
-        bank = cls(
+        return cls(
             mel,
             index["digest"],
             index["pieces"],
@@ -160,10 +195,6 @@ class StemBank:
             [np.load(place / "log_mel.npy", mmap_mode="r")],
             np.load(place / "active.npy"),
         )
-        for part in PARTS:
-            if len(bank.stems[part]) < 2:
-                raise PartwiseError(f"{folder} has fewer than two stems of {part}")
-        return bank
 
     def sounding(self, first: np.ndarray, frames: int) -> np.ndarray:
         """Share of active frames in the windows that begin at rows `first` [n] -> [n]."""
@@ -188,13 +219,8 @@ class StemBank:
         return self._on_device[where].float()
 
 
-def _compute(
-    pieces: list[StemPiece],
-    digest: str,
-    place: Path,
-    mel: MelSettings,
-    jobs: int | None,
-    progress: Callable[[int, int], None] | None,
+def _write(
+    place: Path, mel: MelSettings, digest: str, pieces: list[str], heard: Iterable[HeardPiece]
 ) -> None:
     place.mkdir(parents=True, exist_ok=True)
     stems: dict[str, list] = {part: [] for part in PARTS}
@@ -202,20 +228,18 @@ def _compute(
     skipped: list[tuple[str, str]] = []
     position = 0
     partial = place / "log_mel.partial"
-    with partial.open("wb") as file, ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
-        results = pool.map(_piece_log_mel, pieces, [mel] * len(pieces), chunksize=4)
-        for index, (result, left_out) in enumerate(results):
+    with partial.open("wb") as file:
+        for found, left_out in heard:
             skipped += left_out
-            for part, log_mel, sounding, level_db in result:
+            for piece, part, log_mel, sounding, level_db in found:
                 file.write(log_mel.tobytes())
                 active.append(sounding)
-                stems[part].append([index, position, len(log_mel), level_db])
+                stems[part].append([piece, position, len(log_mel), level_db])
                 position += len(log_mel)
-            if progress:
-                progress(index + 1, len(pieces))
-    # A raw file becomes .npy by putting a header before it; memmap makes that one copy, no RAM.
     if not position:
-        raise PartwiseError(f"no stem can be used: {skipped[0][0]}: {skipped[0][1]}")
+        cause = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        raise PartwiseError(f"no stem can be used{cause}")
+    # A raw file becomes .npy by putting a header before it; memmap makes that one copy, no RAM.
     rows = np.lib.format.open_memmap(
         place / "log_mel.npy", mode="w+", dtype=np.float16, shape=(position, mel.bands)
     )
@@ -223,12 +247,7 @@ def _compute(
     rows.flush()
     partial.unlink()
     np.save(place / "active.npy", np.concatenate([np.zeros(0, dtype=np.uint8), *active]))
-    index = {
-        "digest": digest,
-        "pieces": [p.name for p in pieces],
-        "stems": stems,
-        "skipped": skipped,
-    }
+    index = {"digest": digest, "pieces": pieces, "stems": stems, "skipped": skipped}
     write_whole(place / "index.json", json.dumps(index))
 
 
@@ -243,7 +262,7 @@ def _piece_log_mel(
     found, left_out = [], []
     for part in piece.stems:
         try:
-            heard = _stem_log_mel(piece.read(part, mel.sample_rate_hz), transform)
+            heard = stem_log_mel(piece.read(part, mel.sample_rate_hz), transform)
         except PartwiseError as error:
             left_out.append((f"{piece.name}/{part}", str(error)))
             continue
@@ -254,7 +273,7 @@ def _piece_log_mel(
     return found, left_out
 
 
-def _stem_log_mel(
+def stem_log_mel(
     samples: np.ndarray, transform: LogMelFrontend
 ) -> tuple[np.ndarray, np.ndarray, float] | None:
     """Log-mel float16 [frames, bands], active uint8 [frames] and level in dB; None if silent."""
