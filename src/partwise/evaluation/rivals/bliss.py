@@ -22,7 +22,7 @@ import soundfile
 
 from partwise.errors import PartwiseError
 from partwise.evaluation.rivals.distance import euclidean
-from partwise.evaluation.rivals.needs import checked, need
+from partwise.evaluation.rivals.needs import BENCH, checked, need
 
 _SHORTEST = 8192  # samples: the window of its chroma
 _FEATURES = 23
@@ -42,7 +42,7 @@ class Bliss:
     bytes_per_segment = 4 * _FEATURES
 
     def __init__(self) -> None:
-        need(self.name, "bliss_audio")
+        need(self.name, "bliss_audio", f"{BENCH} (it is published for Linux on x86-64)")
         with tempfile.TemporaryDirectory() as folder:
             noise = 0.1 * np.random.default_rng(0).standard_normal(self.sample_rate_hz)
             path = self._write(Path(folder), noise.astype(np.float32))

@@ -7,6 +7,7 @@ style. Here the style is the segments at hand.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -53,17 +54,15 @@ class Musly:
             chosen = np.random.default_rng(0).permutation(len(tracks))[:_STYLE]
             jukebox.set_style([tracks[i] for i in chosen])
             known = list(zip(jukebox.add_tracks(tracks), tracks, strict=True))
-            distance[np.ix_(sounding, sounding)] = [
-                jukebox.compute_similarity(seed, known) for seed in known
-            ]
+            found = np.array([jukebox.compute_similarity(seed, known) for seed in known])
+            # Undefined where all are the same: none is nearer than another.
+            distance[np.ix_(sounding, sounding)] = np.nan_to_num(found, nan=0.0)
         return symmetric(distance)
 
 
 def _jukebox() -> Any:
     """A new one each time, as it keeps the tracks that it was given. It decodes no files here."""
-    import pymusly
-
-    return pymusly.MuslyJukebox("timbre", decoder="none")
+    return importlib.import_module("pymusly").MuslyJukebox("timbre", decoder="none")
 
 
 def _is_model(features: np.ndarray) -> np.ndarray:
