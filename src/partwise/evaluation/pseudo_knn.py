@@ -35,15 +35,12 @@ class PseudoMix:
 
 
 @dataclass(frozen=True)
-class Segments:
-    """Embedded test segments of one part.
+class Whose:
+    """Where the test segments of one part come from.
 
-    embeddings : float32 [segments, parts, dim]; presence : [segments, parts]
     label, mix, moment : int [segments]; `moment` is the segment's number within its mix
     """
 
-    embeddings: np.ndarray
-    presence: np.ndarray
     label: np.ndarray
     mix: np.ndarray
     moment: np.ndarray
@@ -55,6 +52,52 @@ class Segments:
         if strict:
             own |= (label[:, None] == label[None, :]) & (moment[:, None] == moment[None, :])
         return own
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Embedded test segments of one part.
+
+    embeddings : float32 [segments, parts, dim]; presence : [segments, parts]
+    label, mix, moment : int [segments], see `Whose`
+    """
+
+    embeddings: np.ndarray
+    presence: np.ndarray
+    label: np.ndarray
+    mix: np.ndarray
+    moment: np.ndarray
+
+    @property
+    def whose(self) -> Whose:
+        """The segments without their embeddings."""
+        return Whose(self.label, self.mix, self.moment)
+
+    def own(self, rows: np.ndarray, strict: bool) -> np.ndarray:
+        """See `Whose.own`."""
+        return self.whose.own(rows, strict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What kNN got right, by draw and by label.
+
+    accuracies : [draws], 0..1; right, tested : [labels], summed over the draws
+    """
+
+    accuracies: list[float]
+    right: np.ndarray
+    tested: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.mean(self.accuracies))
+
+    def resampled(self, rng: np.random.Generator, times: int = 2000) -> np.ndarray:
+        """Accuracies over labels drawn with replacement: [times]. Equal tallies, equal draws."""
+        tested = np.flatnonzero(self.tested)
+        rows = rng.choice(tested, (times, len(tested)))
+        return self.right[rows].sum(axis=1) / self.tested[rows].sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -152,20 +195,66 @@ def embed_pseudo_mixes(
 def knn_correct(
     vectors: np.ndarray, label: np.ndarray, own: np.ndarray, neighbours: int = 5
 ) -> np.ndarray:
+    """Which segments their neighbours in Euclidean distance classify correctly: bool [segments].
+
+    vectors : [segments, dim]; see `vote_correct` for the rest.
+    """
+    return vote_correct(squared_distances(vectors), label, own, neighbours)
+
+
+def squared_distances(vectors: np.ndarray) -> np.ndarray:
+    """Squares of the Euclidean distances, [segments, dim] -> [segments, segments]."""
+    squares = np.sum(vectors * vectors, axis=1)
+    return squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
+
+
+def vote_correct(
+    distance: np.ndarray, label: np.ndarray, own: np.ndarray, neighbours: int = 5
+) -> np.ndarray:
     """Which segments their neighbours classify correctly: bool [segments].
 
-    vectors : [segments, dim]; Euclidean distance; the `neighbours` nearest vote with equal weight,
+    distance : [segments, segments], of any kind; the `neighbours` nearest vote with equal weight,
     a tie goes to the smallest label (as scikit-learn does it).
     own : bool [segments, segments], True where the column may not vote for the row.
     """
-    squares = np.sum(vectors * vectors, axis=1)
-    distance = squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
-    distance[own] = np.inf
+    distance = np.where(own, np.inf, distance)
     nearest = np.argpartition(distance, min(neighbours, len(label) - 1) - 1, axis=1)
     votes_for = label[nearest[:, :neighbours]]  # [segments, neighbours]
     votes = np.zeros((len(label), int(label.max()) + 1), dtype=np.int64)
     np.add.at(votes, (np.arange(len(label))[:, None], votes_for), 1)
     return votes.argmax(axis=1) == label
+
+
+def knn_tally(
+    distance: np.ndarray,
+    whose: Whose,
+    labels: int,
+    rng: np.random.Generator,
+    *,
+    strict: bool = False,
+    draws: int = 20,
+    neighbours: int = 5,
+) -> Tally:
+    """kNN at `labels` labels, for `draws` label sets drawn from all that are there (one, if all).
+
+    distance : [segments, segments]; strict : see the module's text.
+    """
+    available = np.unique(whose.label)
+    draws = 1 if labels == len(available) else draws
+    right = np.zeros(int(available.max()) + 1)
+    tested = np.zeros_like(right)
+    accuracies = []
+    for _ in range(draws):
+        chosen = rng.choice(available, labels, replace=False)
+        rows = np.flatnonzero(np.isin(whose.label, chosen))
+        label = whose.label[rows]
+        correct = vote_correct(
+            distance[np.ix_(rows, rows)], label, whose.own(rows, strict), neighbours
+        )
+        accuracies.append(float(correct.mean()))
+        np.add.at(right, label, correct)
+        np.add.at(tested, label, 1)
+    return Tally(accuracies, right, tested)
 
 
 def knn_score(
@@ -190,21 +279,16 @@ def knn_score(
         raise PartwiseError(f"{labels} labels were asked for, {len(available)} are there ({part})")
     rng = np.random.default_rng(seed)
     vectors = segments.embeddings[:, (read or part).index]
-    draws = 1 if labels == len(available) else draws
-    sums = np.zeros(int(available.max()) + 1)
-    counts = np.zeros_like(sums)
-    accuracies = []
-    for _ in range(draws):
-        chosen = rng.choice(available, labels, replace=False)
-        rows = np.flatnonzero(np.isin(segments.label, chosen))
-        own = segments.own(rows, strict)
-        correct = knn_correct(vectors[rows], segments.label[rows], own, neighbours)
-        accuracies.append(correct.mean())
-        np.add.at(sums, segments.label[rows], correct)
-        np.add.at(counts, segments.label[rows], 1)
-    tested = np.flatnonzero(counts)
-    resampled = rng.choice(tested, (2000, len(tested)))
-    rates = sums[resampled].sum(axis=1) / counts[resampled].sum(axis=1)
-    low, high = np.percentile(rates, [2.5, 97.5])
-    accuracy = float(np.mean(accuracies))
-    return KnnScore(part, labels, accuracy, float(low), float(high), 1.0 / labels, len(vectors))
+    tally = knn_tally(
+        squared_distances(vectors),
+        segments.whose,
+        labels,
+        rng,
+        strict=strict,
+        draws=draws,
+        neighbours=neighbours,
+    )
+    low, high = np.percentile(tally.resampled(rng), [2.5, 97.5])
+    return KnnScore(
+        part, labels, tally.accuracy, float(low), float(high), 1.0 / labels, len(vectors)
+    )
