@@ -82,9 +82,11 @@ class Segments:
 class Tally:
     """What kNN got right, by draw and by label.
 
+    labels : how many there were to tell apart
     accuracies : [draws], 0..1; right, tested : [labels], summed over the draws
     """
 
+    labels: int
     accuracies: list[float]
     right: np.ndarray
     tested: np.ndarray
@@ -111,6 +113,22 @@ class KnnScore:
     high: float
     chance: float
     segments: int
+
+
+def parts_to_test(pieces: Sequence[StemPiece], labels: int, pool: int) -> dict[Part, int]:
+    """How many pieces of the pool each part has; parts of which there is no stem are left out.
+
+    Raises PartwiseError where a part has some, but fewer than labels.
+    """
+    counts = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
+    for part, count in counts.items():
+        if count > 0 and min(count, pool) < labels:
+            raise PartwiseError(
+                f"{labels} labels were asked for, but the data has {count} pieces with {part} "
+                f"and --pool is {pool}: ask for --labels {max(2, min(count, pool))} or fewer, or "
+                "choose --protocol few-pieces"
+            )
+    return {part: min(count, pool) for part, count in counts.items() if count}
 
 
 def draw_pseudo_mixes(
@@ -254,7 +272,7 @@ def knn_tally(
         accuracies.append(float(correct.mean()))
         np.add.at(right, label, correct)
         np.add.at(tested, label, 1)
-    return Tally(accuracies, right, tested)
+    return Tally(labels, accuracies, right, tested)
 
 
 def knn_score(

@@ -8,6 +8,7 @@ resolution lose next to nothing for telling parts apart, and it stays as cheap a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class MaskUNet(nn.Module):
         self.enter = _convolution(1, widths[0], 5)
         self.down = nn.ModuleList(
             Residual(inputs, outputs, 2)
-            for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
+            for inputs, outputs in pairwise(widths)
         )
         self.bottom = Residual(widths[-1], widths[-1])
         self.up = nn.ModuleList(
