@@ -4,8 +4,8 @@ The columns; a cell is empty where the column has no meaning for the number:
 
     protocol   what was measured
     subject    digest of the model, or the name of the compared row
-    quantity   accuracy; leakage; average_precision; share_present; difference (of accuracy, against
-               the comparison's `first` row); separate, embed and together (speed, times real time on
+    quantity   accuracy; leakage; average_precision; share_present; difference (of accuracy, to the
+               comparison's `first` row); separate, embed and together (speed, times real time on
                one core); bytes_per_segment, bytes_per_track, parameters
     reading    of an accuracy: paper, strict, all, nearest, unmixed...
     part       drums, bass, piano, guitar, other or mean: whose labels were to be told
@@ -27,7 +27,7 @@ from typing import Any
 from partwise.evaluation.entries import MEANS
 from partwise.parts import PARTS
 
-COLUMNS = tuple(
+COLUMNS: tuple[str, ...] = tuple(
     "protocol subject quantity reading part subspace labels value low high chance segments".split()
 )
 _COSTS = ("bytes_per_segment", "bytes_per_track", "parameters")
@@ -36,7 +36,7 @@ _COSTS = ("bytes_per_segment", "bytes_per_track", "parameters")
 def csv_text(report: dict[str, Any]) -> str:
     """The whole file, with a heading. Numbers are written so that they read back the same."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in tidy_rows(report):
         writer.writerow({"protocol": report["protocol"], "subject": report.get("model")} | row)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from partwise.evaluation.html.drawing import (
     ACCENT,
@@ -19,9 +22,8 @@ from partwise.evaluation.html.drawing import (
     style,
 )
 
-_ROW_POINTS = 21
-_LONGEST = 24  # letters of a name in a figure
-# A shape for each label, so that colour is not the only sign; the letters are for the legend.
+_LONGEST = 20  # letters of a name in a figure
+# A shape for each label, so that colour is not the only sign, and the same as text for legends.
 MARKERS = tuple("os^DvPXp*h<>")
 GLYPHS = tuple("●■▲◆▼✚✖⬟★⬢◀▶")
 
@@ -49,20 +51,13 @@ def described(bars: Sequence[Bar]) -> str:
     return "; ".join(f"{bar.name} {bar.text} per cent" for bar in bars)
 
 
-def bar_chart(bars: Sequence[Bar], key: str, description: str, *, dots: bool = False) -> Markup:
-    """Horizontal bars (or dots), the number beside each, a dashed line where chance is."""
+def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
+    """Horizontal bars, the number beside each, a dashed line where chance is."""
     with style():
-        figure, axes = blank(345, 34 + _ROW_POINTS * len(bars))
+        figure, axes = blank(360, 36 + 24 * len(bars))
         for place, bar in enumerate(bars):
-            if dots:
-                axes.plot([bar.value], [place], "o", color=ACCENT, markersize=6, zorder=3)
-            else:
-                axes.barh(place, bar.value, height=0.66, color=ACCENT, zorder=2)
-            if bar.low is not None and bar.high is not None:
-                axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.6, zorder=4)
-            if bar.chance is not None:
-                edges = [place - 0.5, place + 0.5]
-                axes.plot([bar.chance] * 2, edges, color=INK, linestyle="--", linewidth=1)
+            axes.barh(place, bar.value, height=0.66, color=ACCENT, zorder=2)
+            _interval_and_chance(axes, place, bar)
             axes.annotate(
                 bar.text,
                 (1.0, place),
@@ -73,12 +68,43 @@ def bar_chart(bars: Sequence[Bar], key: str, description: str, *, dots: bool = F
                 annotation_clip=False,
             )
         axes.set_yticks(range(len(bars)), [shortened(bar.name) for bar in bars])
-        axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100 %"])
-        axes.set_xlim(0, 1)
-        axes.set_ylim(len(bars) - 0.4, -0.6)
-        axes.grid(axis="x", linewidth=0.6, zorder=0)
-        axes.tick_params(length=0)
+        _percent_axis(axes, len(bars))
         return inline_svg(figure, key, f"{description}: {described(bars)}")
+
+
+def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
+    """The same as dots on lines, for names too long to stand beside them: they stand above."""
+    with style():
+        figure, axes = blank(360, 36 + 36 * len(bars))
+        for place, bar in enumerate(bars):
+            axes.axhline(place, color=FAINT, linewidth=0.8, zorder=1)
+            axes.plot([bar.value], [place], "o", color=ACCENT, markersize=8, zorder=5)
+            _interval_and_chance(axes, place, bar)
+            for at, side, text in (
+                (0.0, "left", shortened(bar.name, 30)),
+                (1.0, "right", bar.text),
+            ):
+                axes.text(at, place - 0.22, text, ha=side, va="bottom")
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        _percent_axis(axes, len(bars))
+        return inline_svg(figure, key, f"{description}: {described(bars)}")
+
+
+def _interval_and_chance(axes: Axes, place: int, bar: Bar) -> None:
+    if bar.low is not None and bar.high is not None:
+        axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.6, zorder=4)
+    if bar.chance is not None:
+        edges = [place - 0.5, place + 0.5]
+        axes.plot([bar.chance] * 2, edges, color=INK, linestyle="--", linewidth=1, zorder=3)
+
+
+def _percent_axis(axes: Axes, rows: int) -> None:
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "", "50", "", "100 %"])
+    axes.set_xlim(0, 1)
+    axes.set_ylim(rows - 0.4, -0.7)
+    axes.grid(axis="x", linewidth=0.6, zorder=0)
+    axes.tick_params(length=0)
 
 
 def heat_map(
@@ -97,16 +123,17 @@ def heat_map(
     """
     size = len(rows)
     with style():
-        figure, axes = blank(330, 70 + 42 * size if size <= 5 else 330)
+        figure, axes = blank(350, 60 + max(24, 200 // size) * size)
         for y, row in enumerate(cells):
             for x, value in enumerate(row):
                 box = (x - 0.5, y - 0.5)
                 if value is not None:
                     shade = {"facecolor": HEAT, "alpha": max(0.0, min(1.0, value))}
                     axes.add_patch(_square(box, **shade))
-                if x == y:
-                    axes.add_patch(_square(box, facecolor="none", edgecolor=INK, linewidth=1.2))
-                axes.text(x, y, texts[y][x], ha="center", va="center")
+                frame = {"edgecolor": INK, "linewidth": 1.4, "zorder": 3} if x == y else {}
+                plain = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0.6, "zorder": 2}
+                axes.add_patch(_square(box, **plain | frame))
+                axes.text(x, y, texts[y][x], ha="center", va="center", zorder=4)
         axes.set_xlim(-0.52, size - 0.48)
         axes.set_ylim(size - 0.48, -0.52)
         axes.set_xticks(range(size), columns)
@@ -120,9 +147,7 @@ def heat_map(
         return inline_svg(figure, key, description)
 
 
-def _square(corner: tuple[float, float], **looks):
-    from matplotlib.patches import Rectangle
-
+def _square(corner: tuple[float, float], **looks: Any) -> Rectangle:
     return Rectangle(corner, 1, 1, **looks)
 
 

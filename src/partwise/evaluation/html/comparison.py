@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from partwise.evaluation.html.charts import Bar, bar_chart
+from partwise.evaluation.html.charts import Bar, dot_chart
 from partwise.evaluation.html.fragment import Context, Fragment
 from partwise.evaluation.markdown import NONE, number
 from partwise.parts import PARTS
@@ -55,11 +55,10 @@ def comparison(report: dict[str, Any], context: Context) -> Fragment | None:
         (
             name,
             "",
-            bar_chart(
+            dot_chart(
                 list(found.values()),
                 f"{context.prefix}-compare-{name}",
                 f"Accuracy for {name}",
-                dots=True,
             ),
         )
         for name, found in bars.items()

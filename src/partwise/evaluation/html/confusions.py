@@ -42,7 +42,7 @@ def confusions(report: dict[str, Any], context: Context) -> Fragment | None:
             for example in behind["examples"]
         ]
         found.append((part, _matrix(part, behind, context), examples))
-    body = context.render("confusions.html", parts=found)
+    body = context.render("confusions.html", parts=found, whole=details["whole"])
     return Fragment("confusions", "What is taken for what", body)
 
 

@@ -22,11 +22,11 @@ _VARIABLES = {INK: "ink", FAINT: "faint", HEAT: "heat", ACCENT: "accent"}
 LABEL_COLOURS = 12
 _POINTS_PER_INCH = 72
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it takes the page's font and can be selected
     "svg.hashsalt": "partwise",  # the same figure has the same ids
     "text.parse_math": False,  # names may hold dollars
-    "font.size": 9.5,
+    "font.size": 12,
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": FAINT,
@@ -87,6 +87,6 @@ def inline_svg(
     width, height = (float(side) * _POINTS_PER_INCH for side in figure.get_size_inches())
     opening = (
         f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width:g} {height:g}" '
-        f'role="img" aria-label="{escape(description)}" style="max-width: {width * 1.35:.0f}px">'
+        f'role="img" aria-label="{escape(description)}" style="max-width: {width * 1.25:.0f}px">'
     )
     return Markup(re.sub(r"<svg.*?>", lambda _: opening, svg, count=1, flags=re.DOTALL).strip())
