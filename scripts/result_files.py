@@ -17,8 +17,8 @@ from partwise.model.run_facts import RUN_FACTS
 
 RESULTS = "docs/results"
 _LARGEST_BYTES = 20_000
-# Of a report, what is long and in no table.
-_LEFT_OUT = ("labels_of", "skipped", "seconds")
+# Of a report, what is long and in no table, and the paths of a machine.
+_LEFT_OUT = ("labels_of", "skipped", "seconds", "details", "command")
 
 
 @dataclass(frozen=True)

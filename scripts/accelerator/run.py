@@ -82,7 +82,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         return partwise(*words, *shlex.split(args.train_options.replace("{work}", str(work))))
 
     def evaluate(protocol: str) -> list[str]:
-        words = ["evaluate", "--data", stems["test"], "--model", model, "--protocol", protocol]
+        words = ["evaluate", model, "--data", stems["test"], "--protocol", protocol]
         words += ["--labels", args.labels, "--draws", args.draws, "--pool", args.pool]
         return partwise(*words, "--out", run / f"{protocol}.json")
 

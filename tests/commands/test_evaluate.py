@@ -29,7 +29,7 @@ def run(capsys, *arguments):
 
 
 def test_few_pieces_are_recognised_and_what_is_left_out_is_told(songs, tiny_model, capsys):
-    arguments = ["--data", songs, "--model", tiny_model, "--mixes", 2]
+    arguments = [tiny_model, "--data", songs, "--mixes", 2]
     code, out, err = run(capsys, *arguments)
     assert code == 0
     assert "few-pieces" in out
@@ -40,7 +40,7 @@ def test_few_pieces_are_recognised_and_what_is_left_out_is_told(songs, tiny_mode
 
 def test_the_report_is_whole(songs, tiny_model, tmp_path, capsys):
     saved = tmp_path / "report.json"
-    arguments = ["--data", songs, "--model", tiny_model, "--mixes", 2, "--json", "--out", saved]
+    arguments = [tiny_model, "--data", songs, "--mixes", 2, "--json", "--out", saved]
     code, out, _ = run(capsys, *arguments)
     assert code == 0
     report = json.loads(out)
@@ -58,7 +58,7 @@ def test_two_folders_and_a_manifest(songs, tiny_model, tmp_path, capsys):
     manifest.write_text('{"s0/take 3.wav": "guitar"}')
     write_tone(tmp_path / "more" / "s0" / "guitar.wav", 900.0, 11.0)
     arguments = ["--data", songs, "--data", tmp_path / "more", "--manifest", manifest, "--json"]
-    code, out, _ = run(capsys, *arguments, "--model", tiny_model, "--protocol", "halves")
+    code, out, _ = run(capsys, tiny_model, *arguments, "--protocol", "halves")
     assert code == 0
     report = json.loads(out)
     assert report["data"] == ["songs", "more"]
@@ -79,15 +79,14 @@ def test_a_checkpoint_of_pytorch(tmp_path, capsys):
     checkpoint = tmp_path / "last.safetensors"
     save_checkpoint(checkpoint, network, MelSettings(), {"recipe": "none", "data_digest": "00"})
     stems = write_stem_folder(tmp_path / "stems", pieces=4, seconds=11.0)
-    arguments = ["--data", stems, "--checkpoint", checkpoint, "--labels", 3, "--draws", 2]
+    arguments = [checkpoint, "--data", stems, "--labels", 3, "--draws", 2]
     code, out, _ = run(capsys, *arguments, "--json")
     assert code == 0
     report = json.loads(out)
     assert report["protocol"] == "pseudo-knn"
     assert report["model_recipe"] == "none"
     assert len(report["model"]) == 16
-    assert run(capsys, *arguments, "--model", checkpoint)[0] == 2
-    code, _, err = run(capsys, *arguments[:3], tmp_path / "none.safetensors")
+    code, _, err = run(capsys, tmp_path / "none.safetensors", *arguments[1:])
     assert code == 2
     assert "none.json does not exist" in err
     assert err.count("\n") == 1
@@ -95,6 +94,6 @@ def test_a_checkpoint_of_pytorch(tmp_path, capsys):
 
 def test_no_folder_for_the_report(songs, tiny_model, tmp_path, capsys):
     out = tmp_path / "nowhere" / "report.json"
-    code, _, err = run(capsys, "--data", songs, "--model", tiny_model, "--out", out)
+    code, _, err = run(capsys, tiny_model, "--data", songs, "--out", out)
     assert code == 2
     assert "does not exist" in err

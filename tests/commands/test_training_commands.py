@@ -45,7 +45,7 @@ def test_the_exported_model_is_usable(model):
 @pytest.mark.parametrize("protocol", ["pseudo-knn", "leakage", "presence"])
 def test_evaluate_prints_and_writes_its_numbers(protocol, model, stems, tmp_path, capsys):
     out = tmp_path / "report.json"
-    command = ["evaluate", "--data", str(stems), "--model", str(model), "--protocol", protocol]
+    command = ["evaluate", str(model), "--data", str(stems), "--protocol", protocol]
     assert main([*command, "--labels", "4", "--draws", "3", "--mixes", "2", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     report = json.loads(out.read_text())
@@ -85,7 +85,7 @@ def test_bad_input_is_one_sentence_and_exit_2(command, sentence, model, stems, t
     places = {"STEMS": str(stems), "RUN": str(tmp_path / "run")}
     arguments = [places.get(a, str(tmp_path / a) if a.startswith("NONE") else a) for a in command]
     if command[0] == "evaluate":
-        arguments += ["--model", str(model)]
+        arguments.insert(1, str(model))
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert sentence in error

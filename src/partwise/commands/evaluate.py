@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,29 +20,33 @@ if TYPE_CHECKING:
     from partwise.datasets.stems import StemPiece
     from partwise.evaluation.embed import EmbedSegments
 
-_PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves")
+_PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves", "unmixed")
 _LABELS = 10
 
 
 def evaluate(
+    context: typer.Context,
     data: Annotated[
         list[Path], typer.Option(help="Folder of stems, not trained on; may be repeated.")
     ],
     model: Annotated[
-        Path | None, typer.Option(help="ONNX model; default: the shipped one.")
-    ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="A checkpoint (.safetensors) instead, of any recipe.")
+        Path | None,
+        typer.Argument(
+            help="An ONNX model, or a checkpoint (.safetensors) of any recipe; default: the "
+            "shipped model.",
+            show_default=False,
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="pseudo-knn, leakage, presence, few-pieces or halves; default: pseudo-knn, or "
-            "few-pieces where a part has fewer than 10 pieces."
+            help="pseudo-knn, leakage, presence, few-pieces, halves or unmixed; default: "
+            "pseudo-knn, or few-pieces where a part has fewer than 10 pieces."
         ),
     ] = None,
     labels: Annotated[
-        int | None, typer.Option(min=2, help="Labels to tell apart; default: 10, or all of few.")
+        int | None,
+        typer.Option(min=2, help="Labels to tell apart; default: 10, all of few or unmixed."),
     ] = None,
     pool: Annotated[
         int, typer.Option(min=2, help="Pieces that the label sets are drawn from.")
@@ -66,13 +71,17 @@ def evaluate(
     ] = None,
     device: Annotated[str, typer.Option(help="Where a checkpoint runs: cpu or cuda.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the report here, as JSON.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write X.json, X.csv or X.html, or all three into a folder."),
+    ] = None,
 ) -> None:
-    """Measure a model: pseudo-mix kNN, leakage, presence; few recorded pieces; halves of songs."""
+    """Measure a model: pseudo-mix kNN, leakage, presence; few pieces; halves and whole songs."""
     from partwise import __version__
     from partwise.datasets.stems import data_digest
     from partwise.errors import PartwiseError
     from partwise.evaluation import protocols
+    from partwise.evaluation.report_out import destinations, write_report
     from partwise.evaluation.stem_reader import StemReader
     from partwise.evaluation.tables import report_text
     from partwise.library.reports import duration_text
@@ -80,11 +89,15 @@ def evaluate(
 
     if protocol not in (None, *_PROTOCOLS):
         raise PartwiseError(f"unknown --protocol {protocol!r}: choose {', '.join(_PROTOCOLS)}")
-    if out and not out.parent.is_dir():
-        raise PartwiseError(f"the folder of --out {out} does not exist")
+    where = destinations(out) if out else {}
+    details = "html" in where
+    if details:
+        from partwise.evaluation.html.needs import require_packages
+
+        require_packages()
     began = time.monotonic()
     threads = threads or os.cpu_count() or 1
-    embed, mel, about = _load(model, checkpoint, device, threads)
+    embed, mel, about = _load(model, device, threads)
     skipped: list[dict[str, str]] = []
     pieces = _pieces(data, manifest, skipped)
     stems = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
@@ -105,15 +118,19 @@ def evaluate(
         elif protocol == "halves":
             options |= {"labels": labels, "draws": draws}
             numbers = protocols.halves(trial, **options)
+        elif protocol == "unmixed":
+            options |= {"labels": labels, "draws": draws}
+            numbers = protocols.unmixed(trial, **options, details=details)
         else:
             options |= {"labels": labels or _LABELS, "pool": pool, "mixes": mixes or 4}
             options |= {"draws": draws, "oracle": oracle, "leakage": protocol == "leakage"}
-            numbers = protocols.pseudo_knn(trial, **options)
+            numbers = protocols.pseudo_knn(trial, **options, details=details)
     skipped += [{"name": name, "reason": reason} for name, reason in reader.faults.items()]
     report = {
         "schema": protocols.SCHEMA,
         "partwise": __version__,
         "protocol": protocol,
+        "command": _command_line(context),
         **about,
         "data": [folder.resolve().name for folder in data],
         "data_digest": data_digest(pieces),
@@ -134,18 +151,43 @@ def evaluate(
         typer.echo(report_text(report))
         took = duration_text(report["seconds"])
         typer.echo(f"\n{len(pieces)} pieces, {protocol}, model {about['model']}, {took}")
-    if out:
-        out.write_text(json.dumps(report, indent=1) + "\n")
+
+    def html(raw: dict[str, Any]) -> str:
+        from partwise.evaluation.html.page import html_page
+
+        return html_page([raw], reader)
+
+    write_report(report, where, html)
+
+
+def _command_line(context: typer.Context) -> str:
+    """The command as it was given, whoever called it: options by their values, no defaults."""
+    words = ["partwise", "evaluate"]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        value = context.params.get(name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        if parameter.param_type_name == "argument":
+            words.insert(2, str(value))
+        elif value is True:
+            words.append(parameter.opts[0])
+        else:
+            for item in value if isinstance(value, (list, tuple)) else [value]:
+                words += [parameter.opts[0], str(item)]
+    return shlex.join(words)
 
 
 def _load(
-    model: Path | None, checkpoint: Path | None, device: str, threads: int
+    model: Path | None, device: str, threads: int
 ) -> tuple[EmbedSegments, MelSettings, dict[str, Any]]:
     """The network as a callable, its front end, and what the report says of it."""
     from partwise.errors import PartwiseError
     from partwise.evaluation.embed import checkpoint_embedder, segment_embedder
 
-    if checkpoint is None:
+    suffix = model.suffix.lower() if model else ""
+    if model is None or suffix == ".onnx" or model.is_dir():
         from partwise.embedding.encoder import load_encoder
 
         encoder = load_encoder(model)
@@ -155,22 +197,25 @@ def _load(
             "model_data_digest": encoder.config.data_digest,
         }
         return segment_embedder(encoder), encoder.settings, about
-    if model is not None:
-        raise PartwiseError("--model and --checkpoint exclude each other: give one of them")
+    if suffix != ".safetensors":
+        raise PartwiseError(
+            f"{model} is no model: name an exported one (.onnx) or a checkpoint (.safetensors)"
+        )
     try:
         import torch
     except ImportError:
         raise PartwiseError(
-            "--checkpoint needs PyTorch: pip install 'partwise[train]' -c constraints.txt"
+            f"the checkpoint {model} needs PyTorch: "
+            "pip install 'partwise[train]' -c constraints.txt"
         ) from None
     from partwise.model.checkpoint import load_checkpoint
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise PartwiseError("--device cuda: no CUDA device is available here")
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
-    network, mel, description = load_checkpoint(checkpoint)
-    digest = hashlib.sha256(checkpoint.read_bytes())
-    digest.update(checkpoint.with_suffix(".json").read_bytes())
+    network, mel, description = load_checkpoint(model)
+    digest = hashlib.sha256(model.read_bytes())
+    digest.update(model.with_suffix(".json").read_bytes())
     about = {
         "model": digest.hexdigest()[:16],
         "model_recipe": description.get("recipe", ""),

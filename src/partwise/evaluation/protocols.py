@@ -2,47 +2,50 @@
 
 A report of `partwise evaluate` has (schema 2; earlier ones had no `schema`):
 
-    schema, partwise, protocol, seed, seconds
+    schema, partwise, protocol, seed, seconds, command (as it was given)
     model          digest of the model file and its description; model_* tell where it comes from
     data           names of the folders; data_digest, pieces, stems (pieces with each part), skipped
     options        the protocol's settings
     scores         one entry for each part and reading (`paper`, `strict`, `all` labels of the
-                   pool, in this order; `nearest` for halves): part, reading, labels, accuracy, low
-                   and high (95 % over pieces), chance, segments
+                   pool, in this order; `nearest` for halves, `unmixed`): part, reading, labels,
+                   accuracy, low and high (95 % over pieces), chance, segments
     mean, mean_strict, mean_all    over the parts that were measured
     leakage        [parts][parts]: labels of the row read in the subspace of the column, or null
     average_precision, average_precision_interval, share_present     of presence, by part, or null
     not_measured   parts that the data holds too little of, and why
     windows        of few-pieces: part -> piece -> windows in which it sounds (with one window only,
                    the strict reading cannot be right)
+    details        of pseudo-knn, leakage and unmixed, where asked for: segment_s, `whole` (whether
+                   the mixes are pieces as they are) and `parts`, part -> see `part_details`
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from partwise.datasets.stems import StemPiece
 from partwise.errors import PartwiseError
+from partwise.evaluation.details import part_details
 from partwise.evaluation.embed import EmbedSegments
+from partwise.evaluation.entries import entry, presence_entries, readings, with_means
 from partwise.evaluation.few_pieces import FewPieces, few_piece_presence, few_piece_segments
 from partwise.evaluation.halves import halves_segments
-from partwise.evaluation.presence import PresenceSamples, average_precision, presence_samples
+from partwise.evaluation.presence import presence_samples
 from partwise.evaluation.pseudo_knn import (
-    KnnScore,
-    Segments,
     draw_pseudo_mixes,
     embed_pseudo_mixes,
     knn_score,
 )
 from partwise.evaluation.stem_reader import StemReader
+from partwise.evaluation.unmixed import findable, unmixed_score, unmixed_segments
 from partwise.parts import PARTS, Part
 
 SCHEMA = 2
-MEANS = {"paper": "mean", "nearest": "mean", "strict": "mean_strict", "all": "mean_all"}
+_MOST_IN_DETAILS = 12  # labels: more cannot be told apart by colour
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,10 @@ class Trial:
         """How many pieces have a stem of the part."""
         return sum(part in piece.stems for piece in self.pieces)
 
+    def named(self, sources: Mapping[Part, int]) -> dict[str, str]:
+        """part -> name of the piece, of the sources of a mix."""
+        return {str(part): self.pieces[index].name for part, index in sources.items()}
+
 
 def pseudo_knn(
     trial: Trial,
@@ -75,44 +82,79 @@ def pseudo_knn(
     segment_s: float = 10.0,
     oracle: bool = False,
     leakage: bool = False,
+    details: bool = False,
 ) -> dict[str, Any]:
     """Pseudo-mix kNN, in the paper's reading, strictly, and at all labels of the pool.
 
-    Parts of which the data holds no stem are not measured. Raises PartwiseError where a part has
-    some, but fewer pieces than labels.
+    Parts of which the data holds no stem, or that never sound in the segments, are not measured.
+    Raises PartwiseError where a part has some, but fewer pieces than labels.
+    details : the maps and examples for a report, too.
     """
     there = {part: count for part in PARTS if (count := trial.having(part))}
     for part, count in there.items():
         if min(count, pool) < labels:
             raise PartwiseError(
                 f"{labels} labels were asked for, but the data has {count} pieces with {part} "
-                f"and --pool is {pool}"
+                f"and --pool is {pool}: ask for --labels {max(2, min(count, pool))} or fewer, or "
+                "choose --protocol few-pieces"
             )
     entries: list[dict] = []
+    behind: dict[str, Any] = {}
+    missing: dict[str, str] = {}
     table: list[list[float | None]] = [[None] * len(PARTS) for _ in PARTS]
     total = mixes * sum(min(pool, count) for count in there.values())
     begun = 0
     for part, count in there.items():
         rng = np.random.default_rng([trial.seed, part.index])
         drawn = draw_pseudo_mixes(trial.pieces, part, min(pool, count), mixes, rng)
-        segments = embed_pseudo_mixes(
-            drawn,
-            trial.reader,
-            trial.embed,
-            segment_s=segment_s,
-            oracle=oracle,
-            threads=trial.threads,
-            progress=lambda done, _, b=begun: trial.progress(b + done, total),
-        )
-        begun += len(drawn)
-        entries += _readings(segments, part, labels, draws, trial.seed)
+        begun_before, begun = begun, begun + len(drawn)
+        try:
+            segments = embed_pseudo_mixes(
+                drawn,
+                trial.reader,
+                trial.embed,
+                segment_s=segment_s,
+                oracle=oracle,
+                threads=trial.threads,
+                progress=lambda done, _, b=begun_before: trial.progress(b + done, total),
+            )
+        except PartwiseError as error:
+            # One part that never sounds must not cost the others their numbers.
+            missing[str(part)] = str(error)
+            continue
         found = len(np.unique(segments.label))
-        entries.append(_entry("all", knn_score(segments, part, found, seed=trial.seed)))
+        if found < labels:
+            raise PartwiseError(
+                f"{labels} labels were asked for, but {part} sounds for {segment_s:g} s in only "
+                f"{found} of the pieces drawn: ask for --labels {max(2, found)} or fewer, or for "
+                "a shorter --segment"
+            )
+        entries += readings(segments, part, labels, draws, trial.seed)
+        entries.append(entry("all", knn_score(segments, part, found, seed=trial.seed)))
         for read in PARTS if leakage else ():
             score = knn_score(segments, part, labels, read=read, draws=draws, seed=trial.seed)
             table[part.index][read.index] = score.accuracy
-    report = _with_means(entries)
-    return report | {"leakage": table} if leakage else report
+        if details and labels <= _MOST_IN_DETAILS:
+            heard = [{part: mix.sources[part]} if oracle else mix.sources for mix in drawn]
+            behind[str(part)] = part_details(
+                segments,
+                part,
+                labels,
+                {mix.label: trial.pieces[mix.sources[part]].name for mix in drawn},
+                [trial.named(sources) for sources in heard],
+                segment_s=segment_s,
+                seed=trial.seed,
+            )
+    if not entries:
+        raise PartwiseError("; ".join(f"{part}: {why}" for part, why in missing.items()))
+    report = with_means(entries)
+    if missing:
+        report["not_measured"] = missing
+    if leakage:
+        report["leakage"] = table
+    if behind:
+        report["details"] = {"segment_s": segment_s, "whole": False, "parts": behind}
+    return report
 
 
 def presence(trial: Trial, *, segment_s: float = 10.0) -> dict[str, Any]:
@@ -126,7 +168,7 @@ def presence(trial: Trial, *, segment_s: float = 10.0) -> dict[str, Any]:
         reader=trial.reader,
         threads=trial.threads,
     )
-    return _presence_entries(samples, trial.seed)
+    return presence_entries(samples, trial.seed)
 
 
 def few_pieces(
@@ -166,15 +208,15 @@ def few_pieces(
         )
         begun += len(segments.label)
         count = labels or len(small.windows[part])
-        entries += _readings(segments, part, count, draws, trial.seed)
+        entries += readings(segments, part, count, draws, trial.seed)
         for read in PARTS:
             score = knn_score(segments, part, count, read=read, draws=draws, seed=trial.seed)
             table[part.index][read.index] = score.accuracy
     samples = few_piece_presence(small, trial.embed, seed=trial.seed, threads=trial.threads)
     return (
-        _with_means(entries)
+        with_means(entries)
         | {"leakage": table}
-        | _presence_entries(samples, trial.seed)
+        | presence_entries(samples, trial.seed)
         | {
             "not_measured": {
                 str(part): f"pieces that have it: {len(small.windows[part])}"
@@ -219,50 +261,61 @@ def halves(
             neighbours=1,
             seed=trial.seed,
         )
-        entries.append(_entry("nearest", score))
+        entries.append(entry("nearest", score))
     if not entries:
         raise PartwiseError("no part sounds in both halves of enough pieces: nothing to tell apart")
-    return _with_means(entries) | {"not_measured": missing}
+    return with_means(entries) | {"not_measured": missing}
 
 
-def _readings(segments: Segments, part: Part, labels: int, draws: int, seed: int) -> list[dict]:
-    return [
-        _entry(reading, knn_score(segments, part, labels, strict=strict, draws=draws, seed=seed))
-        for reading, strict in (("paper", False), ("strict", True))
-    ]
+def unmixed(
+    trial: Trial,
+    *,
+    labels: int | None = None,
+    draws: int = 20,
+    segment_s: float = 10.0,
+    details: bool = False,
+) -> dict[str, Any]:
+    """Segments of the real mixes found among those of `labels` pieces, all by default.
 
-
-def _entry(reading: str, score: KnnScore) -> dict:
-    return asdict(score) | {"part": str(score.part), "reading": reading}
-
-
-def _with_means(entries: list[dict]) -> dict[str, Any]:
-    accuracy = {
-        reading: [entry["accuracy"] for entry in entries if entry["reading"] == reading]
-        for reading in MEANS
-    }
-    return {"scores": entries} | {
-        MEANS[reading]: float(np.mean(values)) for reading, values in accuracy.items() if values
-    }
-
-
-def _presence_entries(samples: PresenceSamples, seed: int) -> dict[str, Any]:
-    """Average precision by part with 95 % over segments; null where a part is never there."""
-    rng = np.random.default_rng(seed)
-    values, intervals, shares = {}, {}, {}
+    This does not measure disentanglement: any subspace can win from cues of the song.
+    """
+    found = unmixed_segments(
+        trial.pieces,
+        trial.reader,
+        trial.embed,
+        segment_s=segment_s,
+        threads=trial.threads,
+        progress=trial.progress,
+    )
+    entries: list[dict] = []
+    behind: dict[str, Any] = {}
+    missing: dict[str, str] = {}
     for part in PARTS:
-        told, truth = samples.of(part)
-        name = str(part)
-        shares[name] = float(truth.mean()) if len(truth) else None
-        if not truth.any() or truth.all():
-            values[name] = intervals[name] = None
+        segments = findable(found[part]) if part in found else None
+        there = len(np.unique(segments.label)) if segments else 0
+        if segments is None or there < max(2, labels or 0):
+            missing[str(part)] = f"pieces in which it sounds in two segments or more: {there}"
             continue
-        values[name] = average_precision(told, truth)
-        drawn = rng.integers(len(told), size=(500, len(told)))
-        again = [average_precision(told[rows], truth[rows]) for rows in drawn if truth[rows].any()]
-        intervals[name] = [float(edge) for edge in np.percentile(again, [2.5, 97.5])]
-    return {
-        "average_precision": values,
-        "average_precision_interval": intervals,
-        "share_present": shares,
-    }
+        score = unmixed_score(segments, part, labels, draws=draws, seed=trial.seed)
+        entries.append(entry("unmixed", score))
+        if details:
+            pieces = range(len(trial.pieces))
+            whole = [dict.fromkeys(trial.pieces[i].stems, i) for i in pieces]
+            behind[str(part)] = part_details(
+                segments,
+                part,
+                min(labels or there, 10),
+                {index: trial.pieces[index].name for index in pieces},
+                [trial.named(whole[index]) for index in found[part].label],
+                segment_s=segment_s,
+                seed=trial.seed,
+            )
+    if not entries:
+        raise PartwiseError(
+            f"no part sounds in two segments of {segment_s:g} s in {labels or 2} pieces: nothing "
+            "to tell apart; choose a shorter --segment or fewer --labels"
+        )
+    report = with_means(entries) | {"not_measured": missing}
+    if behind:
+        report["details"] = {"segment_s": segment_s, "whole": True, "parts": behind}
+    return report

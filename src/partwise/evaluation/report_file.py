@@ -13,7 +13,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 
 _READINGS = ("paper", "strict", "all")
-_PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves")
+_PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves", "unmixed")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Report:
 
     @property
     def readings(self) -> list[str]:
-        """`paper`, `strict`, `all` (labels of the pool) or `nearest`, as far as they are there."""
+        """`paper`, `strict`, `all` (labels of the pool), `nearest`, `unmixed`: those there are."""
         return list(dict.fromkeys(score["reading"] for score in self.raw.get("scores", ())))
 
     def scores(self, reading: str) -> dict[str, dict[str, Any]]:

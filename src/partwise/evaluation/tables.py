@@ -11,7 +11,8 @@ from partwise.parts import PARTS
 def report_text(report: dict[str, Any]) -> str:
     """The tables of one report (see `protocols`), a line each, without a line end."""
     lines: list[str] = []
-    for block in (_scores(report), _nearest(report), _leakage(report), _presence(report)):
+    blocks = (_scores, _nearest, _unmixed, _leakage, _presence)
+    for block in (make(report) for make in blocks):
         part = list(block)
         if part:
             lines += ["", *part] if lines else part
@@ -53,10 +54,20 @@ def _scores(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _nearest(report: dict[str, Any]) -> Iterator[str]:
-    found = _by_reading(report, "nearest")
+    yield from _found(report, "nearest", "finds its other half")
+
+
+def _unmixed(report: dict[str, Any]) -> Iterator[str]:
+    yield from _found(report, "unmixed", "segment of its piece")
+    if _by_reading(report, "unmixed"):
+        yield "(no measure of disentanglement: any subspace can win from cues of the song)"
+
+
+def _found(report: dict[str, Any], reading: str, what: str) -> Iterator[str]:
+    found = _by_reading(report, reading)
     if not found:
         return
-    yield f"{'part':8} finds its other half (95 % over pieces)   chance"
+    yield f"{'part':8} {what} (95 % over pieces)   chance"
     for part, score in found.items():
         interval = f"({score['low']:.1%} - {score['high']:.1%})"
         yield (
