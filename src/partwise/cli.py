@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "train": "Train an encoder on folders of stems.",
     "export": "Write a checkpoint as ONNX for inference.",
     "evaluate": "Measure a model with the paper's protocols.",
+    "compare": "Experiment 1: embedders side by side on the same mixes.",
     "card": "Write a model card from a run's own files.",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,12 +59,15 @@ def compare(
     from partwise.evaluation.compare import compare as run
     from partwise.evaluation.compare_text import comparison_text
     from partwise.evaluation.contenders import MIX, ORACLE, contender
-    from partwise.evaluation.report_out import check_out, write_report
+    from partwise.evaluation.report_out import destinations, write_report
     from partwise.evaluation.stem_reader import StemReader
     from partwise.separation.separator import load_separator
 
-    if out:
-        check_out(out)
+    where = destinations(out) if out else {}
+    if "html" in where:
+        from partwise.evaluation.html.needs import require_packages
+
+        require_packages()
     began = time.monotonic()
     specs = list(row or ["shipped"])
     specs += [f"{name}@{hears}" for hears in (rivals or "").split(",") if hears for name in _RIVALS]
@@ -126,5 +129,10 @@ def compare(
     tell_left_out([(item["name"], item["reason"]) for item in skipped])
     tell_left_out(refused)
     typer.echo(comparison_text(report))
-    if out:
-        write_report(report, out, reader)
+
+    def html(raw: dict[str, Any]) -> str:
+        from partwise.evaluation.html.page import html_page
+
+        return html_page([raw], reader)
+
+    write_report(report, where, html)

@@ -41,8 +41,7 @@ class MaskUNet(nn.Module):
         widths = settings.widths
         self.enter = _convolution(1, widths[0], 5)
         self.down = nn.ModuleList(
-            Residual(inputs, outputs, 2)
-            for inputs, outputs in pairwise(widths)
+            Residual(inputs, outputs, 2) for inputs, outputs in pairwise(widths)
         )
         self.bottom = Residual(widths[-1], widths[-1])
         self.up = nn.ModuleList(
