@@ -1,6 +1,7 @@
 # make demo   hear the demo library and ask it for one part at a time (no torch is installed)
 # make test   everything the tests need, then the tests
-# Both set themselves up on a fresh machine and share one .venv.
+# make bench  the paper's three experiments, small, in one page: bench/report.html
+# All set themselves up on a fresh machine and share one .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: demo test lint format bench picture clean help
+.PHONY: demo test lint format bench bench-speed picture clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -28,8 +29,9 @@ $(VENV)/.dev-installed: $(NEEDS) | $(BIN)/python
 	@touch $@ $(VENV)/.run-installed
 
 $(VENV)/.bench-installed: $(NEEDS) | $(BIN)/python
-	$(PIP) -e '.[bench]'
-	@touch $@
+	$(PIP) -e '.[bench,train]'
+	$(PIP) --no-deps musicnn==0.1.0
+	@touch $@ $(VENV)/.run-installed
 
 demo: $(VENV)/.run-installed
 	$(BIN)/partwise demo
@@ -48,6 +50,10 @@ format: $(VENV)/.dev-installed
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.bench-installed
+	@scripts/install_sound_tools.sh csound-soundfont
+	$(BIN)/python benchmarks/experiments.py --out bench
+
+bench-speed: $(VENV)/.bench-installed
 	$(BIN)/python benchmarks/indexing.py
 	$(BIN)/python benchmarks/search.py
 

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the tests of rendering, arranging and voices need (fluidsynth, a small SoundFont, mma,
-# espeak-ng) where apt-get may be used.
+# espeak-ng) where apt-get may be used, and the packages given as arguments.
 # Never fails: the tests that need them are skipped, and say so, when they are not there.
 set -uo pipefail
 
-packages="fluidsynth timgm6mb-soundfont mma espeak-ng"
+packages="fluidsynth timgm6mb-soundfont mma espeak-ng $*"
+more=("$@")
 there() {
+  for package in "${more[@]}"; do
+    dpkg -s "$package" >/dev/null 2>&1 || return 1
+  done
   command -v fluidsynth >/dev/null && [ -e /usr/share/sounds/sf2/TimGM6mb.sf2 ] &&
     command -v mma >/dev/null && command -v espeak-ng >/dev/null
 }
@@ -31,7 +35,7 @@ log=$(mktemp)
 if "${as_root[@]}" apt-get update >"$log" 2>&1 </dev/null &&
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     $packages >>"$log" 2>&1 </dev/null; then
-  echo "installed $packages for the tests"
+  echo "installed $packages"
 else
   echo "$packages could not be installed ($(tail -n 1 "$log")): $how"
 fi

@@ -1,0 +1,276 @@
+"""The paper's three experiments by one command: `make bench`, or this with a folder of MIDI.
+
+    python benchmarks/experiments.py --out bench
+    python benchmarks/experiments.py --out bench-full --full --midi MIDI
+    ... --answers Inst-Sim-ABX-Dataset --slakh slakh2100      (experiment 3)
+
+Small: music that mma arranges, rendered with two free SoundFonts, one of which (csound) nothing has
+been trained on; everything is trained for a minute or two. It takes less than 20 minutes on two
+cores and shows that the experiments run, and how the shipped weights do. Full: MIDI of your own,
+more fonts, and budgets that mean something.
+
+Every step is an ordinary `partwise` command, printed as it is run; what is done is not done again.
+The page of all of it is OUT/report.html; each experiment's own page, JSON and CSV lie in its folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FONTS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/samples"))
+_BEGAN = time.monotonic()
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything.
+
+    songs : arrangements to draw from, where no MIDI is given.
+    minutes : of one core, for each of the five runs.
+    fonts : SoundFonts to train on, as far as they are there; test pieces are played by csound's.
+    stems : what rivals hear beside the mix.
+    """
+
+    songs: int
+    train: int
+    test: int
+    seconds: float
+    minutes: float
+    pool: int
+    recipe: str
+    fonts: tuple[str, ...]
+    rivals: tuple[str, ...]
+
+
+SMALL = Size(
+    songs=400,
+    train=80,
+    test=30,
+    seconds=20.0,
+    minutes=1.5,
+    pool=12,
+    recipe="masked-pooling-small-batches",
+    fonts=("TimGM6mb.sf2",),
+    rivals=(
+        *(f"{name}@{hears}" for name in ("mfcc", "musly") for hears in ("mix", "hpss", "oracle")),
+        "audiomuse@mix",
+        "audiomuse@hpss",
+        "musicnn",
+        "bliss",
+    ),
+)
+FULL = Size(
+    songs=4000,
+    train=800,
+    test=150,
+    seconds=40.0,
+    minutes=12.0,
+    pool=20,
+    recipe="masked-pooling-small-batches",
+    fonts=(
+        "FluidR3_GM.sf2",
+        "TimGM6mb.sf2",
+        "OPL-3_FM_128M.sf2",
+        "Black_Pearl_4_LV2.sf2",
+        "Red_Zeppelin_4_LV2.sf2",
+    ),
+    rivals=(
+        *(
+            f"{name}@{hears}"
+            for name in ("mfcc", "musly", "audiomuse", "bliss")
+            for hears in ("mix", "hpss", "SEPARATOR", "oracle")
+        ),
+        "musicnn",
+    ),
+)
+
+
+def main() -> None:
+    options = _options()
+    size = FULL if options.full else SMALL
+    out: Path = options.out
+    (out / "runs").mkdir(parents=True, exist_ok=True)
+    train, test = out / "train", out / "test"
+    _data(size, options.midi, out, train, test)
+    runs = _train(size, train, out / "runs")
+    _compare(size, test, runs, out)
+    reports = [out / "comparison"]
+    for protocol in ("leakage", "same-part", "probes"):
+        reports.append(out / protocol)
+        pool = ["--pool", size.pool] if protocol == "leakage" else []
+        _once(reports[-1], ["evaluate", "--data", test, "--protocol", protocol, *pool])
+    if options.answers:
+        reports.append(out / "abx")
+        asked = ["--protocol", "abx", "--answers", options.answers]
+        _once(reports[-1], ["evaluate", "--data", options.slakh, *asked])
+    _page([folder / "report.json" for folder in reports], test, out / "report.html")
+    _say(f"done: {out / 'report.html'}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("bench"), help="folder; resumes there")
+    parser.add_argument("--full", action="store_true", help="budgets that mean something")
+    parser.add_argument("--midi", type=Path, help="MIDI folder (index.csv in it names the titles)")
+    parser.add_argument("--answers", type=Path, help="Inst-Sim-ABX folder, for experiment 3")
+    parser.add_argument("--slakh", type=Path, help="Slakh2100, for experiment 3")
+    options = parser.parse_args()
+    if bool(options.answers) != bool(options.slakh):
+        parser.error("experiment 3 needs both --answers and --slakh")
+    return options
+
+
+def _data(size: Size, midi: Path | None, out: Path, train: Path, test: Path) -> None:
+    if midi is None:
+        midi = out / "midi"
+        _run(["arrange", "--out", midi, "--count", size.songs])
+    titles = ["--titles", midi / "index.csv"] if (midi / "index.csv").exists() else []
+    plays = ["render", midi, *titles, "--seconds", size.seconds]
+    heard = [item for name in size.fonts for item in ("--soundfont", _font(name)) if _font(name)]
+    if not heard:
+        sys.exit(f"none of {', '.join(size.fonts)} is there: scripts/install_sound_tools.sh")
+    unheard = _font("sf_GMbank.sf2")
+    if unheard is None:
+        sys.exit("sf_GMbank.sf2 is missing (Debian package csound-soundfont): nothing to test with")
+    _run([*plays, "--out", train, "--split", "train", "--limit", size.train, *heard])
+    _run([*plays, "--out", test, "--split", "test", "--limit", size.test, "--soundfont", unheard])
+
+
+def _font(name: str) -> Path | None:
+    return next((folder / name for folder in FONTS if (folder / name).exists()), None)
+
+
+def _train(size: Size, data: Path, runs: Path) -> dict[str, Path]:
+    """The five runs, two at a time, each with the same time of one core."""
+
+    def run(name: str, recipe: str, *more: str | Path) -> list[str | Path]:
+        budget = ["--minutes", str(size.minutes), "--clock", "core", "--threads", "1"]
+        return ["train", data, "--recipe", recipe, "--out", runs / name, *budget, *more]
+
+    weights = {
+        name: runs / name / "last.safetensors"
+        for name in ("one", "separator", "clean", "hpss", "unet")
+    }
+    _side_by_side(
+        {"one network": run("one", size.recipe), "separator": run("separator", "separator")}
+    )
+    _side_by_side(
+        {
+            "clean stems": run("clean", "individual"),
+            "U-Net stems": run("unet", "individual", "--separator", weights["separator"]),
+        }
+    )
+    _side_by_side({"hpss stems": run("hpss", "individual", "--separator", "hpss")})
+    return weights
+
+
+def _compare(size: Size, test: Path, runs: dict[str, Path], out: Path) -> None:
+    unet = str(runs["separator"])
+    rows = [
+        "one network, shipped=shipped",
+        f"one network, same budget={runs['one']}",
+        f"individual, clean stems={runs['clean']}@oracle",
+        f"individual, taught and given U-Net stems={runs['unet']}@{unet}",
+        f"individual, taught clean, given U-Net stems={runs['clean']}@{unet}",
+        f"individual, taught and given HPSS stems={runs['hpss']}@hpss",
+        f"individual, taught clean, given HPSS stems={runs['clean']}@hpss",
+        *(row.replace("SEPARATOR", unet) for row in size.rivals),
+    ]
+    asked = [item for row in rows if _there(row) for item in ("--row", row)]
+    _once(out / "comparison", ["compare", "--data", test, "--pool", size.pool, *asked])
+
+
+def _there(row: str) -> bool:
+    """Whether a rival can be made here; one that cannot is told and left out."""
+    from partwise.audio.mel import MelSettings
+    from partwise.errors import PartwiseError
+    from partwise.evaluation.contenders import contender
+    from partwise.evaluation.rivals.frozen import RIVALS
+
+    if row.split("@")[0] not in RIVALS:
+        return True
+    try:
+        contender(row, MelSettings().sample_rate_hz)
+    except PartwiseError as error:
+        _say(f"left out: {row}: {error}")
+        return False
+    return True
+
+
+def _page(reports: Sequence[Path], test: Path, target: Path) -> None:
+    from partwise.atomic import write_whole
+    from partwise.audio.mel import MelSettings
+    from partwise.datasets.stems import find_pieces
+    from partwise.evaluation.html.page import html_page
+    from partwise.evaluation.stem_reader import StemReader
+
+    reader = StemReader(find_pieces(test), MelSettings().sample_rate_hz)
+    write_whole(target, html_page([json.loads(path.read_text()) for path in reports], reader))
+
+
+def _once(target: Path, command: Sequence[object]) -> None:
+    if not (target / "report.json").exists():
+        _run([*command, "--out", target])
+
+
+def _run(command: Sequence[object]) -> None:
+    words = _words(command)
+    _say(shlex.join(["partwise", *words]))
+    done = subprocess.run([sys.executable, "-m", "partwise", *words])
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def _side_by_side(commands: dict[str, Sequence[object]]) -> None:
+    """Run all at once, every line of theirs under its name; ends when the last one does."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    running = {}
+    for name, command in commands.items():
+        words = _words(command)
+        _say(shlex.join(["partwise", *words]))
+        running[name] = subprocess.Popen(
+            [sys.executable, "-m", "partwise", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+    followers = [
+        threading.Thread(target=_follow, args=(name, process)) for name, process in running.items()
+    ]
+    for follower in followers:
+        follower.start()
+    for follower in followers:
+        follower.join()
+    for process in running.values():
+        if process.wait():
+            sys.exit(process.returncode)
+
+
+def _follow(name: str, process: subprocess.Popen[str]) -> None:
+    for line in process.stdout or ():
+        if line.strip():
+            print(f"  {name}: {line.strip()}", flush=True)
+
+
+def _words(command: Sequence[object]) -> list[str]:
+    return [str(word) for word in command]
+
+
+def _say(text: str) -> None:
+    minutes, seconds = divmod(int(time.monotonic() - _BEGAN), 60)
+    print(f"{minutes:02}:{seconds:02}  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
