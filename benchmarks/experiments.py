@@ -10,7 +10,7 @@ cores and shows that the experiments run, and how the shipped weights do. Full: 
 more fonts, and budgets that mean something.
 
 Every step is an ordinary `partwise` command, printed as it is run; what is done is not done again.
-The page of all of it is OUT/report.html; each experiment's own page, JSON and CSV lie in its folder.
+The page of all of it is OUT/report.html; the pages, JSON and CSV of each lie in folders beside it.
 """
 
 from __future__ import annotations
@@ -87,10 +87,9 @@ FULL = Size(
     rivals=(
         *(
             f"{name}@{hears}"
-            for name in ("mfcc", "musly", "audiomuse", "bliss")
-            for hears in ("mix", "hpss", "SEPARATOR", "oracle")
+            for name in ("mfcc", "musly", "audiomuse", "musicnn", "bliss")
+            for hears in ("mix", "hpss", "oracle")
         ),
-        "musicnn",
     ),
 )
 
@@ -184,7 +183,7 @@ def _compare(size: Size, test: Path, runs: dict[str, Path], out: Path) -> None:
         f"individual, taught clean, given U-Net stems={runs['clean']}@{unet}",
         f"individual, taught and given HPSS stems={runs['hpss']}@hpss",
         f"individual, taught clean, given HPSS stems={runs['clean']}@hpss",
-        *(row.replace("SEPARATOR", unet) for row in size.rivals),
+        *size.rivals,
     ]
     asked = [item for row in rows if _there(row) for item in ("--row", row)]
     _once(out / "comparison", ["compare", "--data", test, "--pool", size.pool, *asked])
