@@ -144,6 +144,7 @@ def flat_map(vectors: np.ndarray, seed: int = 0) -> tuple[str, np.ndarray]:
         return "PCA", np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
     try:
         from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
     except ImportError:
         raise PartwiseError(
             "the maps of the HTML report need scikit-learn: "
@@ -151,6 +152,7 @@ def flat_map(vectors: np.ndarray, seed: int = 0) -> tuple[str, np.ndarray]:
         ) from None
     # 30 is the usual perplexity; it must stay well below the number of points.
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    return "t-SNE", TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(
-        np.ascontiguousarray(vectors, np.float32)
-    )
+    tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+    # Its threads wait for each other at every step: on a busy machine many are far slower than one.
+    with threadpool_limits(1):
+        return "t-SNE", tsne.fit_transform(np.ascontiguousarray(vectors, np.float32))
