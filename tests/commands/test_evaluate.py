@@ -127,12 +127,13 @@ def test_all_three_reports_in_a_folder(tmp_path, tiny_model, capsys):
         pytest.importorskip(package)
     stems = write_stem_folder(tmp_path / "stems", pieces=4, seconds=11.0)
     out = tmp_path / "made here"
-    arguments = [tiny_model, "--data", stems, "--labels", 3, "--draws", 2, "--segment", 2]
+    arguments = [tiny_model, "--data", stems, "--labels", 3, "--mixes", 2, "--draws", 2]
+    arguments += ["--segment", 4]
     assert run(capsys, *arguments, "--protocol", "leakage", "--out", out)[0] == 0
     report = json.loads((out / "report.json").read_text())
     assert report["command"] == (
-        f"partwise evaluate {tiny_model} --data {stems} --protocol leakage --labels 3 --draws 2 "
-        f"--segment 2.0 --out '{out}'"
+        f"partwise evaluate {tiny_model} --data {stems} --protocol leakage --labels 3 --mixes 2 "
+        f"--draws 2 --segment 4.0 --out '{out}'"
     )
     assert set(report["details"]["parts"]) == {"drums", "bass", "piano", "guitar", "other"}
     html = (out / "report.html").read_text()

@@ -43,6 +43,17 @@ def test_the_label_set_is_the_first_that_the_score_was_drawn_from(segments):
         assert details_of(segments, seed=seed)["labels"] == [NAMES[i] for i in sorted(chosen)]
 
 
+def test_ten_of_many_labels_are_shown():
+    label = np.repeat(np.arange(20), 2)
+    embeddings = np.random.default_rng(0).normal(size=(40, 5, 3)).astype(np.float32)
+    many = Segments(embeddings, np.ones((40, 5)), label, np.arange(40), label)
+    names = {number: str(number) for number in range(20)}
+    mixes = [{"bass": str(n // 2)} for n in range(40)]
+    for labels, shown in ((12, 12), (13, 10), (20, 10)):
+        found = part_details(many, Part.BASS, labels, names, mixes, segment_s=1.0)
+        assert len(found["labels"]) == len(found["confusion"]) == shown
+
+
 def test_votes_are_those_of_the_score(segments):
     vectors, own = segments.embeddings[:, 1], segments.own(np.arange(24), strict=False)
     distance, said = voted(vectors, segments.label, own)

@@ -93,6 +93,7 @@ def test_details_of_pseudo_knn_name_what_was_heard(folder):
         assert len(behind["labels"]) == 3
         for label, mix in zip(behind["label"], behind["mix"], strict=True):
             assert behind["mixes"][mix][part] == behind["labels"][label]
+    settings["segment_s"] = 2.0
     oracle = protocols.pseudo_knn(trial(folder), **settings, oracle=True, details=True)
     assert set(oracle["details"]["parts"]["bass"]["mixes"][0]) == {"bass"}
 
