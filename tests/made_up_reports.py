@@ -84,3 +84,54 @@ def old_report(model: str = MODEL) -> dict[str, Any]:
     for entry in report["scores"]:
         del entry["reading"]
     return report
+
+
+def unmixed_report(model: str = MODEL) -> dict[str, Any]:
+    return {
+        "schema": 2,
+        "protocol": "unmixed",
+        "model": model,
+        "data_digest": "d1d1d1d1d1d1",
+        "pieces": 3,
+        "scores": [score("drums", "unmixed", 0.625, labels=3)],
+        "mean": 0.625,
+        "not_measured": {"bass": "pieces in which it sounds in two segments or more: 1"},
+    }
+
+
+def comparison_report() -> dict[str, Any]:
+    """Three ways to hear a part: ours, and a rival on mixes and on separated stems."""
+
+    def row(name: str, hears: str, accuracy: float, **more: Any) -> dict[str, Any]:
+        spread = zip(PARTS, range(5), strict=True)
+        scores = [score(part, "paper", accuracy - 0.01 * place) for part, place in spread]
+        return {
+            "name": name,
+            "hears": hears,
+            "scores": scores,
+            "mean": accuracy - 0.02,
+            "mean_low": accuracy - 0.05,
+            "mean_high": accuracy + 0.01,
+            "mean_strict": accuracy - 0.1,
+            "mean_all": None,
+            "differences": {},
+            "speed": {"separate": None, "embed": 120.0, "together": 120.0},
+            "bytes_per_segment": 2560,
+            "bytes_per_track": 61440,
+            "parameters": None,
+            "budget": None,
+            "note": None,
+        } | more
+
+    differs = {"drums": [-0.5, -0.55, -0.45], "bass": [0.02, -0.01, 0.05], "mean": [0.1, 0.05, 0.2]}
+    separating = {"separate": 1.25, "embed": 590.0, "together": 0.98765}
+    return {
+        "schema": 2,
+        "protocol": "compare",
+        "first": "ours",
+        "rows": [
+            row("ours", "mixes", 0.9, parameters=1351582, budget="20 core min"),
+            row("rival", "mixes", 0.4, differences=differs, note="as <it> comes"),
+            row("rival", "separated stems", 0.55, speed=separating),
+        ],
+    }

@@ -31,7 +31,8 @@ def root(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last.json").write_text(json.dumps(CHECKPOINT))
     for name, raw in {
-        "leakage": leakage_report() | {"model_data_digest": "abcabcabcabc"},
+        "leakage": leakage_report()
+        | {"model_data_digest": "abcabcabcabc", "command": "partwise evaluate", "details": {}},
         "weaker": old_report() | {"mean": 0.0},
         "presence": presence_report(),
         "real": real_report(),
@@ -72,7 +73,8 @@ def test_a_result_file_holds_what_is_known_of_a_run_and_is_small(root):
     assert kept["command"] == "partwise train data" and kept["commit"] == "abc1234"
     assert kept["checkpoint"] == {k: v for k, v in CHECKPOINT.items() if k != "mel"}
     assert [report["protocol"] for report in kept["evaluations"]] == ["leakage", "presence"]
-    assert "skipped" not in kept["evaluations"][0] and kept["evaluations"][0]["left_out"] == 1
+    assert not {"skipped", "command", "details"} & set(kept["evaluations"][0])
+    assert kept["evaluations"][0]["left_out"] == 1
 
 
 def test_documents_get_their_tables_and_keep_the_rest(root):

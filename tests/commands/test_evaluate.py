@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from html_page import Page
 from partwise.cli import main
 from stem_folder import write_stem_folder
 from stem_trees import write_tone
@@ -90,6 +91,11 @@ def test_a_checkpoint_of_pytorch(tmp_path, capsys):
     assert code == 2
     assert "none.json does not exist" in err
     assert err.count("\n") == 1
+    description = checkpoint.with_suffix(".json")
+    description.write_text(description.read_text().replace('"guitar"', '"flute"'))
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert "has the parts" in err and "'flute'" in err and "'guitar'" in err
 
 
 def test_no_folder_for_the_report(songs, tiny_model, tmp_path, capsys):
@@ -97,3 +103,65 @@ def test_no_folder_for_the_report(songs, tiny_model, tmp_path, capsys):
     code, _, err = run(capsys, tiny_model, "--data", songs, "--out", out)
     assert code == 2
     assert "does not exist" in err
+
+
+def test_a_model_that_cannot_be_used_is_one_sentence(songs, tiny_model, tmp_path, capsys):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tiny_model.read_bytes())
+    description = tiny_model.with_suffix(".json").read_text().replace('"guitar"', '"flute"')
+    other.with_suffix(".json").write_text(description)
+    (tmp_path / "weights.pt").write_text("")
+    for model, said in {
+        other: "flute, other: this version has drums, bass, piano, guitar, other",
+        tmp_path / "none.onnx": "cannot be read",
+        tmp_path / "weights.pt": "name an exported one (.onnx) or a checkpoint (.safetensors)",
+    }.items():
+        code, _, err = run(capsys, model, "--data", songs)
+        assert code == 2
+        assert said in err and model.stem in err
+        assert err.count("\n") == 1
+
+
+def test_all_three_reports_in_a_folder(tmp_path, tiny_model, capsys):
+    for package in ("jinja2", "matplotlib", "sklearn"):
+        pytest.importorskip(package)
+    stems = write_stem_folder(tmp_path / "stems", pieces=4, seconds=11.0)
+    out = tmp_path / "made here"
+    arguments = [tiny_model, "--data", stems, "--labels", 3, "--mixes", 2, "--draws", 2]
+    arguments += ["--segment", 4]
+    assert run(capsys, *arguments, "--protocol", "leakage", "--out", out)[0] == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["command"] == (
+        f"partwise evaluate {tiny_model} --data {stems} --protocol leakage --labels 3 --mixes 2 "
+        f"--draws 2 --segment 4.0 --out '{out}'"
+    )
+    assert set(report["details"]["parts"]) == {"drums", "bass", "piano", "guitar", "other"}
+    html = (out / "report.html").read_text()
+    Page(html)  # well-formed
+    assert report["model"] in html and report["data_digest"] in html
+    errors = sum(len(behind["examples"]) for behind in report["details"]["parts"].values())
+    assert html.count("<audio") == 3 * errors
+    assert (out / "report.csv").read_text().count("\nleakage,") >= 15 + 25 + 3
+
+
+def test_unmixed_songs(tmp_path, tiny_model, capsys):
+    stems = write_stem_folder(tmp_path / "stems", pieces=3, seconds=11.0)
+    out = tmp_path / "unmixed.csv"
+    arguments = [tiny_model, "--data", stems, "--protocol", "unmixed", "--segment", 2]
+    code, printed, _ = run(capsys, *arguments, "--out", out)
+    assert code == 0
+    assert "no measure of disentanglement" in printed
+    assert out.read_text().count(",accuracy,unmixed,") == 6
+
+
+def test_html_without_its_packages_is_one_sentence_before_any_work(
+    songs, tiny_model, tmp_path, capsys, monkeypatch
+):
+    from partwise.evaluation.html import needs
+
+    monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "jinja2" else object())
+    code, out, err = run(capsys, tiny_model, "--data", songs, "--out", tmp_path / "r.html")
+    assert (code, out) == (2, "")
+    assert "an HTML report needs Jinja2: pip install 'partwise[bench]'" in err
+    assert run(capsys, tiny_model, "--data", songs, "--out", tmp_path / "r.pdf")[0] == 2
+    assert not list(tmp_path.glob("r.*"))

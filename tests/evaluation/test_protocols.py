@@ -57,8 +57,66 @@ def test_parts_that_the_data_lacks_are_not_measured(tmp_path):
     assert {entry["part"] for entry in report["scores"]} == {"drums", "bass"}
     assert report["leakage"][Part.PIANO.index] == [None] * 5
     assert "piano  " not in report_text(report).split("column:")[1].split("\n", 2)[2]
-    with pytest.raises(PartwiseError, match="5 labels were asked for, but the data has 4 pieces"):
+    with pytest.raises(
+        PartwiseError, match=r"5 labels were asked for, but the data has 4 pieces.*--labels 4"
+    ):
         protocols.pseudo_knn(trial(tmp_path), labels=5)
+
+
+def test_a_part_that_never_sounds_costs_the_others_nothing(tmp_path):
+    for number in range(4):
+        write_tone(tmp_path / f"s{number}" / "drums.wav", 3000.0 + 300 * number, 3.0)
+        write_tone(tmp_path / f"s{number}" / "bass.wav", 0.0, 3.0)  # silence
+    report = protocols.pseudo_knn(trial(tmp_path), labels=3, segment_s=1.0)
+    assert {entry["part"] for entry in report["scores"]} == {"drums"}
+    assert report["not_measured"] == {
+        "bass": "no test segment in which the part sounds: are the stems long enough?"
+    }
+    assert "bass     not measured: no test segment" in report_text(report)
+    write_tone(tmp_path / "s0" / "bass.wav", 60.0, 3.0)
+    with pytest.raises(PartwiseError, match="but bass sounds for 1 s in only 1 of the pieces"):
+        protocols.pseudo_knn(trial(tmp_path), labels=3, segment_s=1.0)
+    with pytest.raises(PartwiseError, match=r"drums: no test segment.*; bass: no test segment"):
+        protocols.pseudo_knn(trial(tmp_path), labels=3, segment_s=9.0)
+
+
+def test_details_of_pseudo_knn_name_what_was_heard(folder):
+    pytest.importorskip("sklearn")
+    settings = {"labels": 3, "mixes": 2, "draws": 3, "segment_s": 1.0}
+    plain = protocols.pseudo_knn(trial(folder), **settings)
+    report = protocols.pseudo_knn(trial(folder), **settings, details=True)
+    assert {key: value for key, value in report.items() if key != "details"} == plain
+    details = report["details"]
+    assert json.loads(json.dumps(details, allow_nan=False)) == details
+    assert list(details["parts"]) == [str(part) for part in PARTS]
+    for part, behind in details["parts"].items():
+        assert len(behind["labels"]) == 3
+        for label, mix in zip(behind["label"], behind["mix"], strict=True):
+            assert behind["mixes"][mix][part] == behind["labels"][label]
+    settings["segment_s"] = 2.0
+    oracle = protocols.pseudo_knn(trial(folder), **settings, oracle=True, details=True)
+    assert set(oracle["details"]["parts"]["bass"]["mixes"][0]) == {"bass"}
+
+
+def test_unmixed_report(folder):
+    pytest.importorskip("sklearn")
+    report = protocols.unmixed(trial(folder), segment_s=1.0, details=True)
+    json.dumps(report, allow_nan=False)
+    assert [entry["reading"] for entry in report["scores"]] == ["unmixed"] * 5
+    assert [entry["labels"] for entry in report["scores"]] == [6, 6, 6, 5, 6]
+    assert report["not_measured"] == {}
+    assert report["mean"] == pytest.approx(np.mean([e["accuracy"] for e in report["scores"]]))
+    assert report["details"]["whole"] is True
+    behind = report["details"]["parts"]["guitar"]
+    assert behind["labels"] == [f"piece0{number}" for number in range(5)]
+    assert behind["mixes"][0] == {str(part): "piece00" for part in PARTS}
+    text = report_text(report)
+    assert "segment of its piece" in text
+    assert "no measure of disentanglement" in text
+    fewer = protocols.unmixed(trial(folder), segment_s=1.0, labels=6)
+    assert fewer["not_measured"] == {
+        "guitar": "pieces in which it sounds in two segments or more: 5"
+    }
 
 
 def test_presence_report(folder):
@@ -112,6 +170,6 @@ def test_halves_report(tmp_path):
 
 def test_nothing_to_tell_apart_is_one_sentence(tmp_path):
     write_tone(tmp_path / "only" / "bass.wav", 60.0, 3.0)
-    for measure in (protocols.few_pieces, protocols.halves):
+    for measure in (protocols.few_pieces, protocols.halves, protocols.unmixed):
         with pytest.raises(PartwiseError, match="nothing to tell apart"):
             measure(trial(tmp_path), segment_s=1.0)

@@ -1,7 +1,7 @@
 """What lies behind the numbers, small enough for a report: maps, confusions, examples to listen to.
 
-Of each part one label set is looked at, the first that the score was averaged over. `part_details`
-makes of it, all JSON-able:
+Of each part one label set is looked at: the first that the score was averaged over, or ten labels
+where that has more than a figure can show. `part_details` makes of it, all JSON-able:
 
     labels      names of the pieces that gave the part's stem; everywhere else their numbers
     mixes       what was heard: part -> name of the piece whose stem it was
@@ -25,6 +25,9 @@ from partwise.parts import Part
 
 _NEIGHBOURS = 5
 _EXAMPLES = 3
+# As many as there are colours and shapes; of more, these are drawn.
+_MOST_LABELS = 12
+_OF_MANY_LABELS = 10
 # Fewer points than this have no neighbourhoods that t-SNE could keep.
 _FEWEST_FOR_TSNE = 15
 
@@ -41,8 +44,9 @@ def part_details(
 ) -> dict[str, Any]:
     """The details of one part (see the module's text).
 
-    names : label -> piece; mixes : `segments.mix` -> part -> piece.
+    labels : of the score; names : label -> piece; mixes : `segments.mix` -> part -> piece.
     """
+    labels = labels if labels <= _MOST_LABELS else _OF_MANY_LABELS
     rng = np.random.default_rng(seed)
     # The first draw of `knn_score` with the same seed.
     chosen = rng.choice(np.unique(segments.label), labels, replace=False)
@@ -144,6 +148,7 @@ def flat_map(vectors: np.ndarray, seed: int = 0) -> tuple[str, np.ndarray]:
         return "PCA", np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
     try:
         from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
     except ImportError:
         raise PartwiseError(
             "the maps of the HTML report need scikit-learn: "
@@ -151,6 +156,7 @@ def flat_map(vectors: np.ndarray, seed: int = 0) -> tuple[str, np.ndarray]:
         ) from None
     # 30 is the usual perplexity; it must stay well below the number of points.
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    return "t-SNE", TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(
-        np.ascontiguousarray(vectors, np.float32)
-    )
+    tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+    # Its threads wait for each other at every step: on a busy machine many are far slower than one.
+    with threadpool_limits(1):
+        return "t-SNE", tsne.fit_transform(np.ascontiguousarray(vectors, np.float32))

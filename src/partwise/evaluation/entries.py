@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -62,3 +63,12 @@ def presence_entries(samples: PresenceSamples, seed: int) -> dict[str, Any]:
         "average_precision_interval": intervals,
         "share_present": shares,
     }
+
+
+def row_names(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Names of the rows of a comparison, with what they hear where a name occurs twice."""
+    names = [row["name"] for row in rows]
+    return [
+        name if names.count(name) == 1 else f"{name} ({row['hears']})"
+        for name, row in zip(names, rows, strict=True)
+    ]

@@ -45,7 +45,6 @@ from partwise.evaluation.unmixed import findable, unmixed_score, unmixed_segment
 from partwise.parts import PARTS, Part
 
 SCHEMA = 2
-_MOST_IN_DETAILS = 12  # labels: more cannot be told apart by colour
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def pseudo_knn(
         for read in PARTS if leakage else ():
             score = knn_score(segments, part, labels, read=read, draws=draws, seed=trial.seed)
             table[part.index][read.index] = score.accuracy
-        if details and labels <= _MOST_IN_DETAILS:
+        if details:
             heard = [{part: mix.sources[part]} if oracle else mix.sources for mix in drawn]
             behind[str(part)] = part_details(
                 segments,
@@ -304,7 +303,7 @@ def unmixed(
             behind[str(part)] = part_details(
                 segments,
                 part,
-                min(labels or there, 10),
+                labels or there,
                 {index: trial.pieces[index].name for index in pieces},
                 [trial.named(whole[index]) for index in found[part].label],
                 segment_s=segment_s,

@@ -24,7 +24,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from partwise.evaluation.entries import MEANS
+from partwise.evaluation.entries import MEANS, row_names
 from partwise.parts import PARTS
 
 COLUMNS: tuple[str, ...] = tuple(
@@ -63,9 +63,10 @@ def tidy_rows(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
             low, high = report["average_precision_interval"][part]
             row = {"quantity": "average_precision", "part": part, "subspace": part}
             yield row | {"value": value, "low": low, "high": high, "chance": share["value"]}
-    for row in report.get("rows", ()):
+    compared = report.get("rows", ())
+    for name, row in zip(row_names(compared), compared, strict=True):
         for found in _compared(row):
-            yield found | {"subject": row["name"]}
+            yield found | {"subject": name}
 
 
 def _score(score: dict[str, Any]) -> dict[str, Any]:

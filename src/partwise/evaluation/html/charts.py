@@ -79,7 +79,7 @@ def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
         for place, bar in enumerate(bars):
             axes.axhline(place, color=FAINT, linewidth=0.8, zorder=1)
             axes.plot([bar.value], [place], "o", color=ACCENT, markersize=8, zorder=5)
-            _interval_and_chance(axes, place, bar)
+            _interval_and_chance(axes, place, bar, above=0.12)  # not through the name
             for at, side, text in (
                 (0.0, "left", shortened(bar.name, 30)),
                 (1.0, "right", bar.text),
@@ -91,11 +91,11 @@ def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
         return inline_svg(figure, key, f"{description}: {described(bars)}")
 
 
-def _interval_and_chance(axes: Axes, place: int, bar: Bar) -> None:
+def _interval_and_chance(axes: Axes, place: int, bar: Bar, above: float = 0.5) -> None:
     if bar.low is not None and bar.high is not None:
         axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.6, zorder=4)
     if bar.chance is not None:
-        edges = [place - 0.5, place + 0.5]
+        edges = [place - above, place + min(0.5, 2 * above)]
         axes.plot([bar.chance] * 2, edges, color=INK, linestyle="--", linewidth=1, zorder=3)
 
 

@@ -16,12 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from partwise.evaluation.entries import row_names
 from partwise.evaluation.html.charts import Bar, dot_chart
 from partwise.evaluation.html.fragment import Context, Fragment
 from partwise.evaluation.markdown import NONE, number
 from partwise.parts import PARTS
 
 MEAN = "mean"
+_FURTHER = ("mean_strict", "mean_all")
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,18 @@ def comparison(report: dict[str, Any], context: Context) -> Fragment | None:
     rows = report.get("rows")
     if report["protocol"] != "compare" or not rows:
         return None
+    names = row_names(rows)
     reading = rows[0]["scores"][0]["reading"]
-    bars = {name: _bars(rows, name, reading) for name in (*map(str, PARTS), MEAN)}
+    bars = {name: _bars(rows, names, name, reading) for name in (*map(str, PARTS), MEAN)}
     bars = {name: found for name, found in bars.items() if found}
     best = {
         name: max(round(bar.value, 4) for bar in found.values()) for name, found in bars.items()
     }
     accuracies = []
-    for row in rows:
-        cells = [_cell(bars[name].get(row["name"]), row, name, best[name]) for name in bars]
-        further = [_percent(row.get(key)) for key in ("mean_strict", "mean_all")]
-        accuracies.append((row["name"], row["hears"], cells, further))
+    for who, row in zip(names, rows, strict=True):
+        cells = [_cell(bars[name].get(who), row, name, best[name]) for name in bars]
+        further = [_percent(row.get(key)) for key in _FURTHER]
+        accuracies.append((who, row["hears"], cells, further))
     figures = [
         (
             name,
@@ -68,26 +71,27 @@ def comparison(report: dict[str, Any], context: Context) -> Fragment | None:
         first=report["first"],
         columns=list(bars),
         accuracies=accuracies,
+        best_further=[_percent(_largest(rows, key)) for key in _FURTHER],
         figures=figures,
-        costs=[_costs(row) for row in rows],
-        notes=[(row["name"], row["note"]) for row in rows if row.get("note")],
+        costs=[[who, *_costs(row)] for who, row in zip(names, rows, strict=True)],
+        notes=[(who, r["note"]) for who, r in zip(names, rows, strict=True) if r.get("note")],
     )
     return Fragment("comparison", "Side by side", body)
 
 
-def _bars(rows: list[dict[str, Any]], name: str, reading: str) -> dict[str, Bar]:
-    """row -> its bar, for one part or the mean."""
+def _bars(rows: list[dict[str, Any]], names: list[str], name: str, reading: str) -> dict[str, Bar]:
+    """row's name -> its bar, for one part or the mean."""
     found = {}
-    for row in rows:
+    for who, row in zip(names, rows, strict=True):
         scores = [s for s in row["scores"] if s["reading"] == reading]
         if name == MEAN and row.get("mean") is not None:
             chance = sum(s["chance"] for s in scores) / len(scores) if scores else None
             edges = row.get("mean_low"), row.get("mean_high")
-            found[row["name"]] = Bar(row["name"], row["mean"], *edges, chance)
+            found[who] = Bar(who, row["mean"], *edges, chance)
         for score in scores:
             if score["part"] == name:
                 values = (score[key] for key in ("accuracy", "low", "high", "chance"))
-                found[row["name"]] = Bar(row["name"], *values)
+                found[who] = Bar(who, *values)
     return found
 
 
@@ -109,17 +113,24 @@ def _percent(value: float | None) -> str:
     return NONE if value is None else f"{100 * value:.1f}"
 
 
+def _largest(rows: list[dict[str, Any]], key: str) -> float | None:
+    return max((row[key] for row in rows if row.get(key) is not None), default=None)
+
+
 def _costs(row: dict[str, Any]) -> list[str]:
-    """Name, three speeds, bytes and parameters, budget."""
+    """Three speeds, bytes and parameters, budget."""
     speed = row.get("speed") or {}
     speeds = [speed.get(key) for key in ("separate", "embed", "together")]
     counts = [row.get(key) for key in ("bytes_per_segment", "bytes_per_track", "parameters")]
     return [
-        row["name"],
-        *(
-            NONE if value is None else f"{value:,.3g} ×" if value < 100 else f"{value:,.0f} ×"
-            for value in speeds
-        ),
+        *map(_times, speeds),
         *map(number, counts),
         str(row.get("budget") or NONE),
     ]
+
+
+def _times(speed: float | None) -> str:
+    """`0.989 ×`, `590 ×`; a dash where it was not measured."""
+    if speed is None:
+        return NONE
+    return f"{speed:,.0f} ×" if speed >= 100 else f"{speed:.3g} ×"

@@ -39,4 +39,4 @@ def html_page(reports: Sequence[dict[str, Any]], reader: StemReader | None = Non
         found = [section(report, context) for section in SECTIONS]
         articles.append((context.prefix, protocol_title(report), [f for f in found if f]))
     style = (files("partwise.evaluation.html") / "templates" / "style.css").read_text("utf-8")
-    return Context().render("page.html", articles=articles, style=Markup(style)) + "\n"
+    return str(Context().render("page.html", articles=articles, style=Markup(style))) + "\n"

@@ -1,0 +1,65 @@
+import pytest
+
+from html_page import Page
+
+pytest.importorskip("matplotlib")
+from partwise.evaluation.html.charts import Bar, bar_chart, dot_map, heat_map
+from partwise.evaluation.html.drawing import INK, blank, inline_svg, label_colour, style
+
+
+def drawn(key="k", **more):
+    with style():
+        figure, axes = blank(200, 100)
+        axes.plot([0, 1], [0, 1], "o-", color=INK, gid="line", clip_on=True)
+        axes.plot([1], [0], "s", color=label_colour(13))
+        axes.text(0.5, 0.5, "a < $b$")
+        return str(inline_svg(figure, key, 'says "it"', **more))
+
+
+def test_it_is_one_element_whose_size_follows_the_page():
+    svg = drawn()
+    assert svg.startswith("<svg ") and svg.endswith("</svg>")
+    (attributes,) = Page(svg).all("svg")
+    assert attributes["viewbox"] == "0 0 200 100"
+    assert attributes["aria-label"] == 'says "it"'
+    assert "width" not in attributes
+
+
+def test_colours_are_variables_and_text_is_text():
+    svg = drawn()
+    assert "var(--ink)" in svg and "var(--label-1)" in svg
+    assert INK not in svg
+    assert "a < $b$" in Page(svg).text
+
+
+def test_ids_and_what_refers_to_them_carry_the_key():
+    first, second = Page(drawn("one")), Page(drawn("two"))
+    assert not set(first.ids) & set(second.ids)
+    for page in (first, second):
+        assert page.addresses
+        assert {address[1:] for address in page.addresses} <= set(page.ids)
+
+
+def test_tooltips_are_escaped():
+    assert "<title>1 &lt; 2</title>" in drawn(titles={"line": "1 < 2"})
+
+
+def test_the_same_figure_is_the_same_text():
+    bars = [Bar("a", 0.5, 0.4, 0.6, 0.1), Bar("b", 1.0)]
+    assert bar_chart(bars, "k", "Bars") == bar_chart(bars, "k", "Bars")
+
+
+def test_cells_without_a_number_are_empty():
+    cells = [[0.25, None], [1.0, 0.0]]
+    texts = [["25", "–"], ["100", "0"]]
+    svg = str(
+        heat_map(cells, "ab", "ab", "k", "heat", texts=texts, axis_labels=("rows", "columns"))
+    )
+    assert svg.count("fill: var(--heat)") == 2  # nor has 0 a shade
+    text = Page(svg).text.split()
+    assert {"25", "–", "100", "0", "rows", "columns"} <= set(text)
+
+
+def test_a_map_of_one_dot():
+    svg = str(dot_map([0.0], [0.0], [0], ["only one"], "k", "map"))
+    assert svg.count("<title>only one</title>") == 1
