@@ -2,9 +2,9 @@
 
 Where each comes from:
 
-    instrument   the program that rendered the stem, from `metadata.json` (`partwise render`); drums:
-                 the font and its kit. Programs are put into groups that sound alike; a stem of
-                 several groups has no one instrument, and none is told. Recordings tell none.
+    instrument   the program that rendered the stem, from `metadata.json` (`partwise render`);
+                 drums: the font and its kit. Programs are put into groups that sound alike; a stem
+                 of several groups has no one instrument, and none is told. Recordings tell none.
     tempo        `tempo_bpm` of the piece; half and double tempo count as the same
     key          an estimate, from the chroma of the piece's clean pitched stems and the
                  Krumhansl-Kessler profiles; relative major and minor count as the same

@@ -18,18 +18,21 @@ def in_words(report: dict[str, Any]) -> list[str]:
     lines += [line for part in PARTS if (line := _elsewhere(part, entries))]
     if lines:
         lines.append(
-            f"'Answers to' is {_CLEARLY:.0%} or more of the way from chance to perfect, 'somewhat' "
-            f"{_SOMEWHAT:.0%} or more, both with the 95 % interval above that of chance; "
-            "'hardly' is the rest. Keys are estimates."
+            f"'Clearly' is {_CLEARLY:.0%} or more of the way from chance to perfect, 'somewhat' "
+            f"{_SOMEWHAT:.0%} or more, both with the 95 % interval above that of chance; 'perhaps' "
+            "is as far with intervals that overlap; 'hardly' is the rest. Keys are estimates."
         )
     return lines
 
 
-def share_of_way(entry: dict[str, Any]) -> float:
-    """0 at chance, 1 where all is right; 0 too where chance may have done it."""
+def degree(entry: dict[str, Any]) -> str:
+    """How surely and how well a fact is read: "clearly", "somewhat", "perhaps" or "hardly"."""
+    share = (entry["score"] - entry["chance"]) / (1.0 - entry["chance"])
+    if share < _SOMEWHAT or entry["score"] <= entry["chance_high"]:
+        return "hardly"
     if entry["low"] <= entry["chance_high"]:
-        return 0.0
-    return (entry["score"] - entry["chance"]) / (1.0 - entry["chance"])
+        return "perhaps"
+    return "clearly" if share >= _CLEARLY else "somewhat"
 
 
 def _answers(part: Part, entries: list[dict[str, Any]]) -> str | None:
@@ -37,13 +40,10 @@ def _answers(part: Part, entries: list[dict[str, Any]]) -> str | None:
     own = [e for e in entries if e["part"] == part == e["subspace"]]
     if not own:
         return None
-    own.sort(key=lambda entry: -share_of_way(entry))
-    groups: dict[str, list[str]] = {"": [], "somewhat ": [], "hardly ": []}
+    groups: dict[str, list[str]] = {d: [] for d in ("clearly", "somewhat", "perhaps", "hardly")}
     for entry in own:
-        share = share_of_way(entry)
-        degree = "" if share >= _CLEARLY else "somewhat " if share >= _SOMEWHAT else "hardly "
-        groups[degree].append(f"{_name(part, entry['fact'])} ({_number(entry)})")
-    said = ", ".join(f"{degree}to {_and(names)}" for degree, names in groups.items() if names)
+        groups[degree(entry)].append(f"{_name(part, entry['fact'])} ({_number(entry)})")
+    said = ", ".join(f"{how} to {_and(names)}" for how, names in groups.items() if names)
     return f"'Similar {part}' answers {said}."
 
 
@@ -54,13 +54,13 @@ def _elsewhere(part: Part, entries: list[dict[str, Any]]) -> str | None:
         return None
     name = f"{_name(part, 'instrument')} of the {part} part" if part != "drums" else "the kit"
     own = next(e for e in asked if e["subspace"] == part)
-    others = [e for e in asked if e["subspace"] != part and share_of_way(e) >= _SOMEWHAT]
+    others = [e for e in asked if e["subspace"] != part and degree(e) in ("clearly", "somewhat")]
     others.sort(key=lambda entry: -entry["score"])
     found = [f"'{entry['subspace']}' ({entry['score']:.0%})" for entry in others]
-    start = f"{name[0].upper()}{name[1:]} is read in '{part}' with {_number(own)}"
-    if not found:
-        return f"{start}, and in no other subspace."
-    return f"{start}, and somewhat or more in {_and(found)} too."
+    start = f"{name[0].upper()}{name[1:]} is"
+    surely = "" if degree(own) in ("clearly", "somewhat") else "not surely "
+    where = f"at least somewhat in {_and(found)}" if found else "in no other subspace"
+    return f"{start} {surely}read in '{part}' ({_number(own)}), and {where}."
 
 
 def _name(part: Part, fact: str) -> str:

@@ -99,7 +99,7 @@ class Question(NamedTuple):
 
 
 def probes(
-    trial: Trial, *, pool: int = 100, mixes: int = 1, segment_s: float = 10.0, shuffles: int = 20
+    trial: Trial, *, pool: int = 100, mixes: int = 1, segment_s: float = 10.0, shuffles: int = 40
 ) -> dict[str, Any]:
     """The report of the module's text.
 
@@ -176,7 +176,7 @@ def piece_facts(trial: Trial, indices: np.ndarray) -> PieceFacts:
 
 
 def probe_report(
-    heard: Heard, told: PieceFacts, *, shuffles: int = 20, seed: int = 0
+    heard: Heard, told: PieceFacts, *, shuffles: int = 40, seed: int = 0
 ) -> dict[str, Any]:
     """The report of the module's text, of segments that are embedded already."""
     entries: list[dict] = []
@@ -221,7 +221,7 @@ def ask(heard: Heard, told: PieceFacts, part: Part, fact: str) -> Question | str
         ]
         return _values(rows, piece, lambda i: places[i])
     if fact == "tempo":
-        tempi = [tempo and musical_facts.folded_tempo(tempo) for tempo in told.tempo_bpm]
+        tempi = [musical_facts.folded_tempo(bpm) if bpm else None for bpm in told.tempo_bpm]
         return _values(rows, piece, lambda i: tempi[i])
     measured = (heard.loudness_db if fact == "loudness" else heard.brightness)[rows, part.index]
     if len(np.unique(piece)) < _PIECES_OF_VALUES:
