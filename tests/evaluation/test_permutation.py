@@ -4,6 +4,10 @@ is at chance within the interval, and one that knows a little is surely above it
 The pieces are tones (`stem_folder`): each part has a register of its own and each piece a pitch in
 it, so an encoder can know the truth from the samples alone. A further protocol is a row of
 `PROTOCOLS` and, where its report has numbers of its own, a few lines in `findings`.
+
+Where the segments of the own mix, or of the own passage, may not vote, a segment's label has fewer
+voters than the others: an encoder that draws then ends below 1 / n. There (`BELOW`) chance is the
+most that may be found, and as sharp a test from below is that of the labels dealt out anew.
 """
 
 from dataclasses import dataclass, replace
@@ -20,16 +24,17 @@ from partwise.evaluation.probes import FACTS, Heard, PieceFacts, probe_report
 from partwise.evaluation.pseudo_knn import Segments, knn_score
 from partwise.evaluation.same_part import same_part
 from partwise.evaluation.stem_reader import StemReader
-from stem_folder import RATE_HZ, write_stem_folder
+from stem_folder import write_stem_folder
 
-PIECES, DIM = 12, 16
+PIECES, DIM, READ_HZ = 12, 16, 12000
 # The registers of `stem_folder`, which do not overlap [Hz].
-REGISTERS = ((2900, 6000), (55, 120), (290, 580), (690, 1400), (1480, 2880))
-ENCODERS = {"perfect": (1.0, 1e-3), "chance": (0.0, 1.0), "slight": (0.5, 0.25)}
+REGISTERS = ((2900, 5900), (55, 120), (290, 580), (690, 1400), (1480, 2880))
+ENCODERS = {"perfect": (1.0, 1e-3), "chance": (0.0, 1.0), "slight": (0.5, 0.8)}
+BELOW = {"paper", "strict", "all"}
 PROTOCOLS = {
     "pseudo-knn": lambda t: protocols.pseudo_knn(t, labels=6, mixes=3, segment_s=1.0, leakage=True),
     "presence": lambda t: protocols.presence(t, segment_s=1.0),
-    "few-pieces": lambda t: protocols.few_pieces(t, mixes=10, segment_s=1.0),
+    "few-pieces": lambda t: protocols.few_pieces(t, mixes=8, segment_s=1.0),
     "halves": lambda t: protocols.halves(t, segment_s=3.0),
     "same-part": lambda t: same_part(t, stems=4, accompaniments=3, segment_s=1.0),
 }
@@ -56,13 +61,6 @@ def findings(report):
     for e in report.get("same_part", ()):
         if e["part"] == e["subspace"]:
             yield Finding("nearer by part", e["auc"], e["low"], e["high"], 0.5)
-    for e in report.get("probes", ()):
-        if e["part"] == e["subspace"]:
-            # What is found by chance has a spread of its own; R2 is a little below 0.
-            chance = (e["chance_low"] + e["chance_high"]) / 2
-            low = e["score"] - max(e["score"] - e["low"], chance - e["chance_low"])
-            high = e["score"] + max(e["high"] - e["score"], e["chance_high"] - chance)
-            yield Finding(e["fact"], e["score"], low, high, chance)
 
 
 def above_chance(found):
@@ -89,9 +87,13 @@ def check(encoder, report):
             assert z > 4.0, (reading, z)
             assert all(f.score < 0.98 for f in found), reading
         else:
-            inside = sum(f.low <= f.chance <= f.high for f in found)
-            assert inside >= 0.75 * len(found), (reading, found)
-            assert abs(z) < 2.5, (reading, z)
+            inside = [f.low <= f.chance and (reading in BELOW or f.chance <= f.high) for f in found]
+            assert np.mean(inside) >= 0.75, (reading, found)
+            assert z < 2.5, (reading, z)
+            if reading in BELOW:
+                assert sum(f.score for f in found) > 0.3 * sum(f.chance for f in found)
+            else:
+                assert z > -2.5, (reading, z)
 
 
 def encoder_of(known, noise):
@@ -101,7 +103,7 @@ def encoder_of(known, noise):
 
     def embed(samples):
         spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.shape[1]), axis=1))
-        hz = np.fft.rfftfreq(samples.shape[1], 1.0 / RATE_HZ)
+        hz = np.fft.rfftfreq(samples.shape[1], 1.0 / READ_HZ)
         vectors = noise * rng.standard_normal((len(samples), len(PARTS), DIM))
         presence = 0.1 * noise * rng.random((len(samples), len(PARTS)))
         loudest = spectrum.max(axis=1)
@@ -123,7 +125,7 @@ def encoder_of(known, noise):
 def report_of(tmp_path_factory):
     folder = write_stem_folder(tmp_path_factory.mktemp("tones"), pieces=PIECES, seconds=6.0)
     pieces = find_pieces(folder)
-    reader = StemReader(pieces, RATE_HZ)
+    reader = StemReader(pieces, READ_HZ)
 
     @cache
     def report(protocol, encoder):
@@ -143,14 +145,12 @@ def test_protocol(report_of, protocol, encoder):
 def test_leakage(report_of, protocol):
     """Nothing of a part is in the other subspaces, and the table would show it if it were."""
     own = np.eye(len(PARTS), dtype=bool)
-    table = np.array(report_of(protocol, "perfect")["leakage"])
+    tables = {name: np.array(report_of(protocol, name)["leakage"]) for name in ENCODERS}
     chance = report_of(protocol, "perfect")["scores"][0]["chance"]
-    assert (table[own] == 1.0).all()
-    assert table[~own].mean() == pytest.approx(chance, abs=0.04)
-    assert np.array(report_of(protocol, "chance")["leakage"]).mean() == pytest.approx(
-        chance, abs=0.04
-    )
-    assert np.array(report_of(protocol, "slight")["leakage"])[own].mean() > chance + 0.1
+    assert (tables["perfect"][own] == 1.0).all()
+    assert 0.3 * chance < tables["perfect"][~own].mean() < chance + 0.04
+    assert 0.3 * chance < tables["chance"].mean() < chance + 0.02
+    assert tables["slight"][own].mean() > chance + 0.1
 
 
 def test_other_subspaces_are_nearer_by_the_rest(report_of):
@@ -159,37 +159,59 @@ def test_other_subspaces_are_nearer_by_the_rest(report_of):
     np.testing.assert_array_equal(table, np.eye(len(PARTS)))
 
 
-def perfect_segments(labels, seed):
-    """[labels] x 4 mixes x 3 moments around a point for each label, in every subspace alike."""
+def perfect_segments(labels, seed, mixes=40):
+    """One segment of each of many mixes, so that hardly any voter is missing; 8 passages."""
     rng = np.random.default_rng(seed)
-    label, mix, moment = (axis.ravel() for axis in np.mgrid[:labels, :4, :3])
+    label, mix = (axis.ravel() for axis in np.mgrid[:labels, :mixes])
     vectors = rng.standard_normal((labels, len(PARTS), DIM))[label]
     noise = 0.01 * rng.standard_normal(vectors.shape)
-    return Segments(
-        vectors + noise, np.ones((len(label), len(PARTS))), label, 4 * label + mix, moment
-    )
+    presence = np.ones((len(label), len(PARTS)))
+    return Segments(vectors + noise, presence, label, np.arange(len(label)), mix % 8)
 
 
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(("labels", "asked"), [(30, 10), (30, 30)])
-def test_shuffled_labels_are_at_chance(labels, asked, strict):
-    """Labels dealt out anew to the mixes: chance lies in the 95 % interval about as often."""
+@pytest.mark.parametrize("neighbours", [1, 5])
+@pytest.mark.parametrize(("labels", "asked"), [(12, 8), (8, 8)])
+def test_labels_dealt_out_anew_are_at_chance(labels, asked, neighbours):
+    """Chance lies in the 95 % interval as often as it should, from below and from above."""
     inside, gain = [], []
-    for seed in range(12):
+    for seed in range(20):
         data = perfect_segments(labels, seed)
-        score = knn_score(data, Part.BASS, asked, strict=strict, draws=5)
+        score = knn_score(data, Part.BASS, asked, draws=2, neighbours=neighbours)
         assert score.accuracy == 1.0
         rng = np.random.default_rng(seed)
-        shuffled = replace(data, label=rng.permutation(data.label[::3]).repeat(3))
-        score = knn_score(shuffled, Part.BASS, asked, strict=strict, draws=5, seed=seed)
+        shuffled = replace(data, label=rng.permutation(data.label))
+        score = knn_score(shuffled, Part.BASS, asked, draws=2, neighbours=neighbours, seed=seed)
         inside.append(score.low <= score.chance <= score.high)
         gain.append(score.accuracy - score.chance)
-    assert np.mean(inside) >= 0.75
-    assert abs(np.mean(gain)) < 3.0 * np.std(gain) / np.sqrt(len(gain)) + 0.01
+    assert np.mean(inside) >= 0.8
+    assert abs(np.mean(gain)) < 0.01
 
 
-def heard_facts(encoder, pieces=40, each=6, seed=2):
-    """Segments in whose subspaces the facts of the own part are written plainly, or not at all."""
+def test_what_may_not_vote_lowers_chance():
+    """The strict reading of drawn embeddings: no higher than 1 / n, and not by an error of ours."""
+    rng = np.random.default_rng(0)
+    label, mix, moment = (axis.ravel() for axis in np.mgrid[:10, :4, :3])
+    vectors = rng.standard_normal((len(label), len(PARTS), DIM))
+    data = Segments(vectors, np.ones((len(label), 5)), label, 4 * label + mix, moment)
+    for strict, voters in ((False, 9 / 117), (True, 6 / 114)):
+        found = [
+            knn_score(
+                replace(data, embeddings=rng.standard_normal(vectors.shape)),
+                Part.BASS,
+                10,
+                strict=strict,
+                neighbours=1,
+            ).accuracy
+            for _ in range(60)
+        ]
+        assert np.mean(found) == pytest.approx(voters, abs=0.012)
+
+
+def heard_facts(encoder, pieces=40, each=4, seed=2):
+    """Segments in whose subspaces the facts of the own part are written plainly, or not at all.
+
+    Only the first two parts sound, which is enough.
+    """
     known, noise = ENCODERS[encoder]
     rng = np.random.default_rng(seed)
     source = np.stack([rng.permutation(np.arange(pieces * each) % pieces) for _ in PARTS], axis=1)
@@ -198,36 +220,56 @@ def heard_facts(encoder, pieces=40, each=6, seed=2):
     scale = rng.permutation(pieces) % 5
     tempo_bpm = rng.uniform(60.0, 180.0, pieces)
     told = PieceFacts(
-        [{part: f"sound {number}" for part in PARTS} for number in instrument],
+        [dict.fromkeys(PARTS, f"sound {number}") for number in instrument],
         scale.tolist(),
         tempo_bpm.tolist(),
     )
     fifths = 2 * np.pi * (7 * scale % 12) / 12
     octave = 2 * np.pi * np.log2(tempo_bpm)
-    columns = [3.0 * np.eye(4)[instrument][source], 3.0 * np.eye(5)[scale][source]]
+    columns = [np.eye(4)[instrument][source], np.eye(5)[scale][source]]
     columns += [f(turns)[source][..., None] for f in (np.cos, np.sin) for turns in (fifths, octave)]
     columns += [loudness_db[..., None], brightness[..., None]]
-    truths = np.concatenate(columns, axis=-1)
-    vectors = known * truths + 4.0 * noise * rng.standard_normal(truths.shape)
+    truths = 2.0 * np.concatenate(columns, axis=-1)
+    vectors = known * truths + noise * rng.standard_normal(truths.shape)
+    source[:, 2:] = -1
     return Heard(vectors.astype(np.float32), source, loudness_db, brightness), told
 
 
-def test_probes_of_a_perfect_encoder():
-    report = probe_report(*heard_facts("perfect"), shuffles=4)
-    for reading, found in by_reading(report).items():
-        assert min(f.score for f in found) > 0.97 if reading in FACTS else None
-    for fact, table in report["tables"].items():
-        for row, part in zip(table, PARTS, strict=True):
-            others = [value for value, s in zip(row, PARTS, strict=True) if s is not part]
-            if row[part.index] is not None:
-                assert np.mean(others) < 0.45, (fact, part)
+@pytest.fixture(scope="module")
+def probed():
+    return {name: probe_report(*heard_facts(name), shuffles=20) for name in ENCODERS}
 
 
-@pytest.mark.parametrize("encoder", ["chance", "slight"])
-def test_probes(encoder):
-    report = probe_report(*heard_facts(encoder), shuffles=20)
-    assert set(by_reading(report)) == set(FACTS)
-    check(encoder, report)
+def own_and_others(report):
+    for e in report["probes"]:
+        yield e, e["part"] == e["subspace"]
+
+
+def test_probes_of_a_perfect_encoder(probed):
+    for e, own in own_and_others(probed["perfect"]):
+        if own:
+            assert e["score"] > (0.99 if e["classes"] else 0.85), e
+            assert e["low"] > e["chance_high"]
+        else:
+            assert e["score"] < e["chance"] + 0.25, e
+    assert {fact for part, fact in map(str.split, probed["perfect"]["not_measured"])} == set(FACTS)
+
+
+def test_probes_of_a_drawn_encoder_are_at_chance(probed):
+    inside = [
+        e["chance_low"] <= e["score"] <= e["chance_high"] or e["low"] <= e["chance"] <= e["high"]
+        for e in probed["chance"]["probes"]
+    ]
+    assert len(inside) == 50
+    assert np.mean(inside) >= 0.8
+    said = " ".join(probed["chance"]["words"][:2])
+    assert "clearly" not in said and "hardly" in said
+
+
+def test_probes_of_an_encoder_that_knows_a_little(probed):
+    for e, own in own_and_others(probed["slight"]):
+        if own:
+            assert e["chance_high"] < e["score"] < 0.98, e
 
 
 def test_truths_are_dealt_out_by_piece():

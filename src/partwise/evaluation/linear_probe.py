@@ -9,7 +9,7 @@ Chance is what the same probe finds when the truths are dealt out anew among the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,14 @@ import numpy as np
 from partwise.errors import PartwiseError
 
 _FOLDS = 5
-_RESAMPLED = 500
+_RESAMPLED = 1000
 _INNER_FOLDS = 3
 # The logistic regression's inverse penalty, and the ridge's penalties for each segment trained on.
 _LOGISTIC_C = 0.003
 _RIDGE_PER_SEGMENT = np.array([0.3, 3.0, 30.0])
 
-# truth [n, ...], told [n, ...] -> how well they agree
-Measure = Callable[[np.ndarray, np.ndarray], float]
+# truth [n, ...], told [n, ...], times [draws, n] -> how well they agree [draws]
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def chance_of_classes(
     """The middle 95 % of `probe_classes` on truths dealt out anew among the pieces."""
     rng = np.random.default_rng(seed)
     dealt = [dealt_anew(truth, piece, rng) for _ in range(shuffles)]
-    return _middle([balanced_accuracy(t, _told_classes(features, t, piece)) for t in dealt])
+    return _middle([_once(balanced_accuracy, t, _told_classes(features, t, piece)) for t in dealt])
 
 
 def chance_of_values(
@@ -69,18 +69,30 @@ def chance_of_values(
     rng = np.random.default_rng(seed)
     dealt = np.stack([dealt_anew(truth, piece, rng) for _ in range(shuffles)], axis=1)
     told = _told_values(features, dealt, piece)
-    return _middle([r_squared(dealt[:, i], told[:, i]) for i in range(shuffles)])
+    return _middle([_once(r_squared, dealt[:, i], told[:, i]) for i in range(shuffles)])
 
 
-def balanced_accuracy(truth: np.ndarray, told: np.ndarray) -> float:
-    """Mean over the classes of the share that is told right. int [n] each."""
-    return float(np.mean([np.mean(told[truth == name] == name) for name in np.unique(truth)]))
+def balanced_accuracy(truth: np.ndarray, told: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Mean over the classes of the share that is told right. int [n] each.
+
+    times : int [draws, n], how often each segment counts in each draw; returns : float [draws]
+    """
+    classes = truth[:, None] == np.unique(truth)[None, :]
+    right = times @ (classes & (told == truth)[:, None])
+    there = times @ classes
+    share = right / np.maximum(there, 1)
+    return share.sum(axis=1) / (there > 0).sum(axis=1)
 
 
-def r_squared(truth: np.ndarray, told: np.ndarray) -> float:
-    """Share of the variance that is explained, of all columns together. float [n, values] each."""
-    around = float(np.sum((truth - truth.mean(axis=0)) ** 2))
-    return 1.0 - float(np.sum((truth - told) ** 2)) / max(around, 1e-12)
+def r_squared(truth: np.ndarray, told: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Share of the variance that is explained, of all columns together. float [n, values] each.
+
+    times : int [draws, n], how often each segment counts in each draw; returns : float [draws]
+    """
+    centred = truth - truth.mean(axis=0)
+    means = times @ centred / times.sum(axis=1, keepdims=True)
+    around = times @ np.sum(centred**2, axis=1) - times.sum(axis=1) * np.sum(means**2, axis=1)
+    return 1.0 - times @ np.sum((truth - told) ** 2, axis=1) / np.maximum(around, 1e-12)
 
 
 def dealt_anew(truth: np.ndarray, piece: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -119,19 +131,20 @@ def _told_values(features: np.ndarray, truths: np.ndarray, piece: np.ndarray) ->
 
 
 def _ridges(seen: np.ndarray, truths: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    """What ridge regressions of each penalty tell: [penalties, segments, truths, values]."""
-    linear_model, _ = _sklearn()
-    seen, unseen = _standardised(seen, unseen)
+    """What ridge regressions of each penalty tell: [penalties, segments, truths, values].
+
+    As scikit-learn's `Ridge`, but for all penalties from one decomposition.
+    """
+    seen, unseen = _standardised(seen.astype(np.float64), unseen.astype(np.float64))
     flat = truths.reshape(len(truths), -1)
-    return np.stack(
-        [
-            linear_model.Ridge(penalty * len(seen))
-            .fit(seen, flat)
-            .predict(unseen)
-            .reshape(len(unseen), *truths.shape[1:])
-            for penalty in _RIDGE_PER_SEGMENT
-        ]
-    )
+    mean = flat.mean(axis=0)
+    powers, axes = np.linalg.eigh(seen.T @ seen)
+    along = axes.T @ (seen.T @ (flat - mean))
+    told = [
+        unseen @ (axes @ (along / (powers + penalty * len(seen))[:, None])) + mean
+        for penalty in _RIDGE_PER_SEGMENT
+    ]
+    return np.stack(told).reshape(len(told), len(unseen), *truths.shape[1:])
 
 
 def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,16 +160,17 @@ def _folds(piece: np.ndarray) -> int:
 
 
 def _scored(told: np.ndarray, truth: np.ndarray, piece: np.ndarray, measure: Measure) -> ProbeScore:
-    rng = np.random.default_rng(0)
-    rows = [np.flatnonzero(piece == name) for name in np.unique(piece)]
-    again = []
-    for _ in range(_RESAMPLED):
-        drawn = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
-        again.append(measure(truth[drawn], told[drawn]))
-    return ProbeScore(measure(truth, told), *_middle(again))
+    names, numbers = np.unique(piece, return_inverse=True)
+    drawn = np.random.default_rng(0).integers(len(names), size=(_RESAMPLED, len(names)))
+    times = np.stack([np.bincount(row, minlength=len(names)) for row in drawn])[:, numbers]
+    return ProbeScore(_once(measure, truth, told), *_middle(measure(truth, told, times)))
 
 
-def _middle(values: list[float]) -> tuple[float, float]:
+def _once(measure: Measure, truth: np.ndarray, told: np.ndarray) -> float:
+    return float(measure(truth, told, np.ones((1, len(truth)), dtype=np.int64))[0])
+
+
+def _middle(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
