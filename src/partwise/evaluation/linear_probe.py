@@ -20,8 +20,8 @@ from partwise.errors import PartwiseError
 _FOLDS = 5
 _RESAMPLED = 1000
 _INNER_FOLDS = 3
-# The logistic regression's inverse penalty, and the ridge's penalties for each segment trained on.
-_LOGISTIC_C = 0.003
+# Penalties for each segment trained on, of the logistic regression and the ridge's.
+_LOGISTIC_PER_SEGMENT = 0.5
 _RIDGE_PER_SEGMENT = np.array([0.3, 3.0, 30.0])
 
 # truth [n, ...], told [n, ...], times [draws, n] -> how well they agree [draws]
@@ -107,7 +107,8 @@ def _told_classes(features: np.ndarray, truth: np.ndarray, piece: np.ndarray) ->
     fold = selection.StratifiedGroupKFold(_folds(piece), shuffle=True, random_state=0)
     told = np.empty_like(truth)
     for train, test in fold.split(features, truth, piece):
-        model = linear_model.LogisticRegression(C=_LOGISTIC_C, class_weight="balanced")
+        inverse = 1.0 / (_LOGISTIC_PER_SEGMENT * len(train))
+        model = linear_model.LogisticRegression(C=inverse, class_weight="balanced")
         seen, unseen = _standardised(features[train], features[test])
         told[test] = model.fit(seen, truth[train]).predict(unseen)
     return told
