@@ -32,7 +32,9 @@ REGISTERS = ((2900, 5900), (55, 120), (290, 580), (690, 1400), (1480, 2880))
 ENCODERS = {"perfect": (1.0, 1e-3), "chance": (0.0, 1.0), "slight": (0.5, 0.8)}
 BELOW = {"paper", "strict", "all"}
 PROTOCOLS = {
-    "pseudo-knn": lambda t: protocols.pseudo_knn(t, labels=6, mixes=3, segment_s=1.0, leakage=True),
+    "pseudo-knn": lambda t: protocols.pseudo_knn(
+        t, labels=6, mixes=3, draws=8, segment_s=1.0, leakage=True
+    ),
     "presence": lambda t: protocols.presence(t, segment_s=1.0),
     "few-pieces": lambda t: protocols.few_pieces(t, mixes=8, segment_s=1.0),
     "halves": lambda t: protocols.halves(t, segment_s=3.0),
@@ -210,7 +212,7 @@ def test_what_may_not_vote_lowers_chance():
 def heard_facts(encoder, pieces=40, each=4, seed=2):
     """Segments in whose subspaces the facts of the own part are written plainly, or not at all.
 
-    Only the first two parts sound, which is enough.
+    Only the bass sounds, which is enough.
     """
     known, noise = ENCODERS[encoder]
     rng = np.random.default_rng(seed)
@@ -231,7 +233,7 @@ def heard_facts(encoder, pieces=40, each=4, seed=2):
     columns += [loudness_db[..., None], brightness[..., None]]
     truths = 2.0 * np.concatenate(columns, axis=-1)
     vectors = known * truths + noise * rng.standard_normal(truths.shape)
-    source[:, 2:] = -1
+    source[:, [part.index for part in PARTS if part is not Part.BASS]] = -1
     return Heard(vectors.astype(np.float32), source, loudness_db, brightness), told
 
 
@@ -261,9 +263,9 @@ def test_probes_of_a_drawn_encoder_are_at_chance(probed):
         e["chance_low"] <= e["score"] <= e["chance_high"] or e["low"] <= e["chance"] <= e["high"]
         for e in probed["chance"]["probes"]
     ]
-    assert len(inside) == 50
+    assert len(inside) == 30
     assert np.mean(inside) >= 0.8
-    said = " ".join(probed["chance"]["words"][:2])
+    said = probed["chance"]["words"][0]
     assert "clearly" not in said and "hardly" in said
 
 

@@ -59,7 +59,7 @@ def _elsewhere(part: Part, entries: list[dict[str, Any]]) -> str | None:
     found = [f"'{entry['subspace']}' ({entry['score']:.0%})" for entry in others]
     start = f"{name[0].upper()}{name[1:]} is"
     surely = "" if degree(own) in ("clearly", "somewhat") else "not surely "
-    where = f"at least somewhat in {_and(found)}" if found else "in no other subspace"
+    where = f"at least somewhat in {_and(found)} too" if found else "in no other subspace"
     return f"{start} {surely}read in '{part}' ({_number(own)}), and {where}."
 
 
