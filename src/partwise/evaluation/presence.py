@@ -95,13 +95,17 @@ def truth_known(pieces: Sequence[StemPiece], sources: Iterable[int]) -> np.ndarr
 
 
 def average_precision(told: np.ndarray, truth: np.ndarray) -> float:
-    """Area under the precision-recall steps of one part. told : float [n]; truth : bool [n]."""
+    """Area under the precision-recall steps of one part. told : float [n]; truth : bool [n].
+
+    What is told equally is one step, so that the order of the segments does not matter.
+    """
     order = np.argsort(-told, kind="stable")
-    hits = truth[order]
+    hits = np.cumsum(truth[order])
     if not hits.any():
         return float("nan")
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].mean())
+    steps = np.append(np.flatnonzero(np.diff(told[order])), len(hits) - 1)  # the last of equals
+    found = hits[steps]
+    return float(np.sum(np.diff(found, prepend=0) * found / (steps + 1)) / hits[-1])
 
 
 def best_threshold(told: np.ndarray, truth: np.ndarray) -> float:
