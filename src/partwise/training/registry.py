@@ -7,14 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from partwise.datasets.voice_bank import read_voice_bank
 from partwise.errors import PartwiseError
+from partwise.model.checkpoint import load_checkpoint
 from partwise.training import distributed
 from partwise.training.augment.voices import Voices
 from partwise.training.factorial import FactorialObjective
 from partwise.training.loop import Clock, Progress, train
 from partwise.training.paper.recipe import PAPER_RECIPES
 from partwise.training.paper.stages import tempos_of, train_paper
+from partwise.training.preference import NAME as PREFERENCE
+from partwise.training.preference import PreferenceRecipe, prepare
 from partwise.training.recipes import VARIANTS, Recipe
 from partwise.training.stem_bank import StemBank
 from partwise.training.wave_bank import WaveBank
@@ -31,6 +36,7 @@ class RunOptions:
     learning_rate : instead of the recipe's own, for instance lower when starting from a checkpoint.
     voices : voice bank of `partwise voices`, for our own recipes.
     teachers : finished teachers to use, for the recipe `paper`.
+    answers : of listeners, for the recipe `preference`.
     """
 
     minutes: float
@@ -42,13 +48,29 @@ class RunOptions:
     learning_rate: float | None = None
     voices: Path | None = None
     teachers: Path | None = None
+    answers: Path | None = None
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A finished run of the recipe `preference`.
+
+    triplets : of each split, and how many straddle. before, after : share of votes on XAB triplets
+        that the network agrees with, of training and of validation songs; None without any.
+    """
+
+    checkpoint: Path
+    triplets: dict[str, int]
+    before: dict[str, float | None]
+    after: dict[str, float | None]
 
 
 def recipes() -> dict[str, str]:
     """Name -> one line about it."""
     named = {"partwise": f"the one that ships: {SHIPPED}"}
     named |= {name: about for name, (about, _) in VARIANTS.items()}
-    return named | {name: about for name, (about, _) in PAPER_RECIPES.items()}
+    named |= {name: about for name, (about, _) in PAPER_RECIPES.items()}
+    return named | {PREFERENCE: "a trained network's projections, tuned on answers of listeners"}
 
 
 def check_options(name: str, options: RunOptions) -> None:
@@ -58,10 +80,16 @@ def check_options(name: str, options: RunOptions) -> None:
     ours = VARIANTS.get(SHIPPED if name == "partwise" else name)
     if options.voices and not ours:
         raise PartwiseError(f"--voices: the recipe {name} knows no voices")
-    if options.teachers and ours:
+    if options.teachers and name not in PAPER_RECIPES:
         raise PartwiseError(f"--teachers: the recipe {name} has none")
-    if options.start_from and not ours:
+    if options.start_from and name in PAPER_RECIPES:
         raise PartwiseError(f"--start-from: the recipe {name} begins anew")
+    if options.answers and name != PREFERENCE:
+        raise PartwiseError(f"--answers: only the recipe {PREFERENCE} learns from answers")
+    if name == PREFERENCE and not options.answers:
+        raise PartwiseError(f"--answers: the recipe {name} needs a folder of listeners' answers")
+    if name == PREFERENCE and not options.start_from:
+        raise PartwiseError(f"--start-from: the recipe {name} needs the checkpoint that it tunes")
 
 
 def run_recipe(
@@ -74,7 +102,7 @@ def run_recipe(
     preparing: Callable[[int, int], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """Train one recipe; returns the checkpoint's path.
+    """Train one recipe (not `preference`: `run_preference`); returns the checkpoint's path.
 
     data : the folders of stems that `bank` was made of.
     preparing(done, total) is called while the samples are gathered, if the recipe needs them.
@@ -109,6 +137,53 @@ def run_recipe(
         start_from=options.start_from,
         progress=progress,
     )
+
+
+def run_preference(
+    data: Sequence[Path],
+    out: Path,
+    options: RunOptions,
+    *,
+    on_skip: Callable[[str, str], None] | None = None,
+    preparing: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Tuned:
+    """Tune a checkpoint on answers of listeners to clips in `data`.
+
+    on_skip(what, why) is told what cannot be used, preparing(done, total) how many songs are heard.
+    Raises PartwiseError as `check_options`, `preference.prepare` and `loop.train` do.
+    """
+    check_options(PREFERENCE, options)
+    if len(data) > 1:
+        raise PartwiseError(f"the recipe {PREFERENCE} finds its clips in one folder, not several")
+    if options.answers is None or options.start_from is None:
+        raise ValueError("check_options lets neither be missing")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    chosen: dict[str, Any] = {"seed": options.seed}
+    if options.learning_rate:
+        chosen["learning_rate"] = options.learning_rate
+    objective = prepare(
+        data[0],
+        options.answers,
+        options.start_from,
+        replace(PreferenceRecipe(), **chosen),
+        options.device,
+        progress=preparing,
+        on_skip=on_skip,
+    )
+    path = train(
+        objective,
+        out,
+        minutes=options.minutes,
+        device=options.device,
+        threads=options.threads,
+        clock=options.clock,
+        progress=progress,
+    )
+    before = objective.agreement_before
+    objective.model.load_state_dict(load_checkpoint(path)[0].state_dict())
+    return Tuned(path, objective.counts, before, objective.agreement())
 
 
 def _objective(

@@ -5,9 +5,9 @@ Toda, arXiv 2502.02138; for research only, cite the paper; it comes without audi
 listening page exports. A CSV has a row for each answer:
 
     ex_name, subject_id               which experiment, who listened
-    reference, sample_a, sample_b     clips, as `set2/1/bass/X_2086-27.wav`: set, sample, part, role,
-                                      song and segment
-    answer_timbre, answer_rhythm, answer_melody, answer_total     A+, A-, B+ or B-; NA (N/A, empty)
+    reference, sample_a, sample_b     clips, as `set2/1/bass/X_2086-27.wav`: set, sample, part,
+                                      role, song and segment
+    answer_timbre, answer_rhythm, answer_melody, answer_total     A+, A-, B+, B- or NA (N/A, empty)
                                       where the listener would not say, which `total` must not be
 
 Roles tell the kind of question. XAB: three songs. XYC: Y is another moment of X's own song.
@@ -41,7 +41,9 @@ _COLUMNS = ("ex_name", "subject_id", *_CLIPS, *ASPECTS.values())
 _UNSAID = ("", "NA", "N/A")
 _CHOICES = ("A+", "A-", "B+", "B-")
 _NAMES = {"residuals": Part.OTHER, "mix": None}
-_CLIP = re.compile(r"(?:.*/)?(?P<part>[^/]+)/(?P<role>[A-Za-z]+)_(?P<song>.+)-(?P<segment>\d+)\.\w+")
+_CLIP = re.compile(
+    r"(?:.*/)?(?P<part>[^/]+)/(?P<role>[A-Za-z]+)_(?P<song>.+)-(?P<segment>\d+)\.\w+"
+)
 
 
 class Kind(StrEnum):
@@ -196,7 +198,9 @@ def _files(place: Path) -> list[Path]:
     whole = {path.stem for path in found}
     files = [p for p in found if p.stem not in {f"{w}_{kind}" for w in whole for kind in Kind}]
     if not files:
-        raise PartwiseError(f"no answers in {place}: there is no .csv file in it or its csvs folder")
+        raise PartwiseError(
+            f"no answers in {place}: there is no .csv file in it or its csvs folder"
+        )
     return files
 
 
