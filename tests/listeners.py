@@ -1,8 +1,8 @@
 """A tiny tree of Inst-Sim-ABX's shape: tracks as in Slakh2100, where the clips lie, and answers of
 simulated listeners, who judge by pitch alone or by brightness alone.
 
-A song has for each of its two parts a pitch and a brightness (how strong the overtones are); the
-parts of a song have nothing to do with each other.
+A song has for each of its parts one of two pitches and one of two degrees of brightness (how
+strong the overtones are); the parts of a song have nothing to do with each other.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ RATE_HZ = 22050
 SECONDS, CLIP_S = 6.0, 2.0
 _CLASSES = {"piano": "Piano", "guitar": "Guitar"}
 _BASE_HZ = {"piano": 300.0, "guitar": 420.0}
+_PITCHES, _BRIGHTNESSES = (0.0, 1.0), (0.1, 0.7)
 COLUMNS = [
     "ex_name",
     "subject_id",
@@ -63,7 +64,7 @@ class Song:
         place = folder / f"Track{self.number:05}"
         (place / "stems").mkdir(parents=True)
         lines = [f"UUID: song{self.number}", "stems:"]
-        for key, part in enumerate(_CLASSES):
+        for key, part in enumerate(self.pitch):
             soundfile.write(place / "stems" / f"S{key:02}.wav", self.stem(part), RATE_HZ)
             lines += [
                 f"  S{key:02}:",
@@ -74,17 +75,39 @@ class Song:
         (place / "metadata.yaml").write_text("\n".join(lines) + "\n")
 
 
-def make_songs(count: int, seed: int = 0) -> list[Song]:
-    """Songs whose numbers begin at 1877."""
+def make_songs(count: int, parts: tuple[str, ...] = tuple(_CLASSES), seed: int = 0) -> list[Song]:
+    """Songs of these parts, whose numbers begin at 1877."""
     rng = np.random.default_rng(seed)
     return [
         Song(
             1877 + number,
-            {part: float(rng.uniform(0.0, 2.0)) for part in _CLASSES},
-            {part: float(rng.uniform(0.1, 0.9)) for part in _CLASSES},
+            {part: float(rng.choice(_PITCHES) + rng.uniform(0.0, 0.1)) for part in parts},
+            {part: float(rng.choice(_BRIGHTNESSES) + rng.uniform(0.0, 0.05)) for part in parts},
         )
         for number in range(count)
     ]
+
+
+def between_two_stools(
+    songs: list[Song], part: str, count: int, seed: int = 0
+) -> list[tuple[Song, Song, Song]]:
+    """(X, A, B) such that one of A and B has X's pitch, the other one X's brightness."""
+    rng = np.random.default_rng(seed)
+
+    def near(one: dict[str, float], other: dict[str, float]) -> bool:
+        return abs(one[part] - other[part]) < 0.2
+
+    found = [
+        (x, a, b)
+        for x in songs
+        for a in songs
+        for b in songs
+        if len({x.number, a.number, b.number}) == 3
+        and near(x.pitch, a.pitch) == near(x.brightness, b.brightness)
+        and near(x.pitch, b.pitch) == near(x.brightness, a.brightness)
+        and near(x.pitch, a.pitch) != near(x.pitch, b.pitch)
+    ]
+    return [found[i] for i in rng.permutation(len(found))[:count]]
 
 
 def write_listening_test(
@@ -93,7 +116,6 @@ def write_listening_test(
     chosen: list[tuple[Song, Song, Song]],
     *,
     judges: Literal["pitch", "brightness"] = "pitch",
-    parts: tuple[str, ...] = ("piano", "guitar"),
     listeners: int = 4,
     mistakes: float = 0.1,
     seed: int = 0,
@@ -135,7 +157,7 @@ def write_listening_test(
 
     for number, (x, a, b) in enumerate(chosen):
         sample = str(number)
-        for part in parts:
+        for part in x.pitch:
             quality = {song.number: getattr(song, judges)[part] for song in (x, a, b)}
             far = tuple(abs(quality[s.number] - quality[x.number]) for s in (a, b))
             reference = clip(sample, "test2", part, "X", x, 0)

@@ -1,17 +1,20 @@
 """The recipe `preference`: a trained network, tuned on what listeners found alike.
 
 After "PAFT", perceptual-alignment fine-tuning on the XAB answers of Inst-Sim-ABX (arXiv
-2503.18486), as far as it can be guessed from its abstract, with one restraint: only the projections
-into the subspaces (`model.project`) are tuned, the last linear map of every part. A thousand
-opinions cannot teach a trunk to hear, but they can say which of the heard differences matter.
+2503.18486), as far as it can be guessed from its abstract, with one restraint: each subspace may
+only be stretched and turned within itself. A part's vector z becomes (1 + M) z, with a matrix M of
+its own that begins at zero, and the matrices are then multiplied into the network's last linear map
+(`model.project`), the only weights that change. The answers are few (about 25 XAB triplets of a
+part have all three songs in the training split), and this way they can say which of the heard
+differences matter, but not teach a subspace to hear another part.
 
 Loss: Bradley and Terry's model. With d = (cos(X, A) - cos(X, B)) / temperature in the part's
 subspace, listeners choose A with probability sigmoid(d); its cross-entropy against the share of
 votes for A counts as often as there are votes. Triplets of mixes are read with equal weights for
-all parts. A pull towards the weights it began with keeps what the answers do not speak of.
+all parts. A pull towards M = 0 keeps what the answers do not speak of.
 
-As nothing below the projections changes, their inputs are computed once, in evaluation mode (batch
-norm statistics stay as they are), and kept in memory; a step then costs milliseconds.
+As nothing below changes, every clip is heard once, in evaluation mode (batch norm statistics stay
+as they are), and its vectors are kept in memory; a step then costs milliseconds.
 
 Songs, not triplets, are split (`evaluation.abx.songs`); the names of all of them are kept in the
 checkpoint's settings, so that scoring can keep to those of the test.
@@ -30,13 +33,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from partwise.embedding.logmel import LogMel
 from partwise.errors import PartwiseError
 from partwise.evaluation.abx.answers import Kind, Triplet, read_answers, triplets
 from partwise.evaluation.abx.clips import Clips, find_clips
 from partwise.evaluation.abx.hearing import complete, hear
 from partwise.evaluation.abx.songs import SongSplit
-from partwise.evaluation.embed import EmbedSegments
+from partwise.evaluation.embed import checkpoint_embedder
 from partwise.model.checkpoint import load_checkpoint
 from partwise.parts import PARTS
 
@@ -49,7 +51,7 @@ class PreferenceRecipe:
 
     aspect : whose answers count: overall, timbre, rhythm or melody.
     temperature : of the difference of two cosines.
-    pull : weight of the squared distance to the first weights, as a share of their square.
+    pull : weight of the squared entries of M, summed over a subspace and divided by its dim.
     triplets : per step.
     learning_rate : the highest, of Adam.
     """
@@ -57,7 +59,7 @@ class PreferenceRecipe:
     name: str = NAME
     aspect: str = "overall"
     temperature: float = 0.1
-    pull: float = 10.0
+    pull: float = 1.0
     triplets: int = 128
     learning_rate: float = 1e-3
     warmup_steps: int = 20
@@ -101,6 +103,22 @@ class Opinions:
         )
 
 
+class Turns(nn.Module):
+    """1 + M for every part, M = `change`, float [parts=5, dim, dim], zeros to begin with."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.change = nn.Parameter(torch.zeros(len(PARTS), dim, dim))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """[clips, parts, dim], of any norm -> the same shape."""
+        return vectors + torch.einsum("pij,cpj->cpi", self.change, vectors)
+
+    def turn(self, rows: Tensor) -> Tensor:
+        """[parts, dim, features] of a linear map -> those of the map followed by this one."""
+        return rows + self.change @ rows
+
+
 def preference_loss(difference: Tensor, share: Tensor, votes: Tensor) -> Tensor:
     """Bradley and Terry's cross-entropy per vote.
 
@@ -136,6 +154,7 @@ class PreferenceObjective:
         self.choices, self.device, self.recipe = recipe, device, recipe.name
         self.model.to(device).eval().requires_grad_(False)
         self.project: nn.Module = self.model.project  # pyright: ignore
+        self.dim: int = self.model.settings.dim  # pyright: ignore
         split = SongSplit.of(song for t in answers for song in t.songs)
         placed = {
             name: [t for t in answers if split.place(t) == name] for name in ("train", "valid")
@@ -143,18 +162,19 @@ class PreferenceObjective:
         self.counts = split.count(answers)
         _check_counts(self.counts, split)
         used = [*placed["train"], *placed["valid"]]
-        embed = head_inputs(self.model, self.project, LogMel(self.mel), device)
-        heard = hear(clips, used, embed, progress=progress)
-        self.inputs = torch.from_numpy(heard.embeddings).to(device)  # [clips, features, ...]
+        heard = hear(
+            clips, used, checkpoint_embedder(self.model, self.mel, device), progress=progress
+        )
+        self.vectors = torch.from_numpy(heard.embeddings).to(device)  # [clips, parts, dim]
         self.opinions = {
             name: Opinions.of(
                 some, heard.rows(some) if some else np.zeros((0, 3)), recipe.aspect, device
             )
             for name, some in placed.items()
         }
-        self.first = [weight.detach().clone() for weight in self.project.parameters()]
-        self.project.requires_grad_(True)
-        self.learner = nn.ModuleDict({"project": self.project})
+        self.first = {name: w.detach().clone() for name, w in self.project.named_parameters()}
+        self.turns = Turns(self.dim).to(device)
+        self.learner = nn.ModuleDict({"turns": self.turns})
         self.settings: dict[str, Any] = {
             **asdict(recipe),
             "start": {key: about.get(key) for key in ("recipe", "data_digest", "steps")},
@@ -185,25 +205,33 @@ class PreferenceObjective:
 
     def loss(self, batch: Opinions, used: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the losses, and each of them."""
+        self._merge()
         difference = self.difference(batch)
         terms = {
             "preference": preference_loss(
                 difference / self.choices.temperature, batch.share, batch.votes
             ),
             "agreement": _agreement(difference, batch),
-            "pull": self._pull(),
+            "pull": self.turns.change.square().sum(dim=(1, 2)).mean() / self.dim,
         }
         return terms["preference"] + self.choices.pull * terms["pull"], terms
 
     def difference(self, of: Opinions) -> Tensor:
         """cos(X, first) - cos(X, second) in the part's subspace, [triplets]; mixes: the mean."""
         clips, row = torch.unique(of.clip, return_inverse=True)
-        flat = self.project(self.inputs[clips])  # [clips, parts * dim] or [clips, parts * dim, 1]
-        unit = F.normalize(flat.reshape(len(clips), len(PARTS), -1), dim=2, eps=1e-6)
+        unit = F.normalize(self.turns(self.vectors[clips]), dim=2, eps=1e-6)
         x, first, second = unit[row].unbind(1)  # [triplets, parts, dim] each
         each = (x * (first - second)).sum(dim=2)  # [triplets, parts]
         both = torch.cat([each, each.mean(dim=1, keepdim=True)], dim=1)
         return both.gather(1, of.part[:, None])[:, 0]
+
+    @torch.no_grad()
+    def _merge(self) -> None:
+        """Multiply the matrices, as they are, into the projections the network began with."""
+        for name, weight in self.project.named_parameters():
+            # weights [parts * dim, features(, 1)], biases [parts * dim]
+            rows = self.first[name].reshape(len(PARTS), self.dim, -1)
+            weight.copy_(self.turns.turn(rows).reshape(weight.shape))
 
     @torch.no_grad()
     def agreement(self) -> dict[str, float | None]:
@@ -212,34 +240,6 @@ class PreferenceObjective:
             name: float(_agreement(self.difference(of), of)) if of.votes.any() else None
             for name, of in self.opinions.items()
         }
-
-    def _pull(self) -> Tensor:
-        moved = torch.stack(
-            [
-                (w - f).square().sum()
-                for w, f in zip(self.project.parameters(), self.first, strict=True)
-            ]
-        )
-        return moved.sum() / torch.stack([f.square().sum() for f in self.first]).sum()
-
-
-def head_inputs(
-    model: nn.Module, project: nn.Module, transform: LogMel, device: str
-) -> EmbedSegments:
-    """What reaches the projections, as `hear` takes it: samples -> inputs [n, ...], presence."""
-
-    def embed(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_mel = torch.from_numpy(np.stack([transform(segment) for segment in samples]))
-        caught: list[Tensor] = []
-        hook = project.register_forward_pre_hook(lambda _, given: caught.append(given[0]))
-        try:
-            with torch.inference_mode():
-                presence = torch.sigmoid(model(log_mel.to(device)).presence_logits.float())
-        finally:
-            hook.remove()
-        return caught[0].float().cpu().numpy(), presence.cpu().numpy()
-
-    return embed
 
 
 def prepare(
