@@ -16,8 +16,10 @@ from typing import Literal
 import numpy as np
 import soundfile
 
+from partwise.evaluation.abx.songs import SongSplit
+
 RATE_HZ = 22050
-SECONDS, CLIP_S = 6.0, 2.0
+SECONDS, CLIP_S = 3.0, 1.0
 _CLASSES = {"piano": "Piano", "guitar": "Guitar"}
 _BASE_HZ = {"piano": 300.0, "guitar": 420.0}
 _PITCHES, _BRIGHTNESSES = (0.0, 1.0), (0.1, 0.7)
@@ -57,7 +59,7 @@ class Song:
             self.brightness[part] ** (k - 1) * np.sin(2 * np.pi * k * hz * time_s)
             for k in range(1, 9)
         )
-        pulse = 0.6 + 0.4 * np.sin(2 * np.pi * 2.0 * time_s)
+        pulse = 0.6 + 0.4 * np.sin(2 * np.pi * 4.0 * time_s)
         return (0.05 * pulse * overtones).astype(np.float32)
 
     def write(self, folder: Path) -> None:
@@ -186,9 +188,25 @@ def write_answers(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def answer(
-    paths: tuple[str, str, str], total: str, subject: str = "1", experiment: str = "ex1", **said: str
+    paths: tuple[str, str, str],
+    total: str,
+    subject: str = "1",
+    experiment: str = "ex1",
+    **said: str,
 ) -> dict[str, str]:
     """One row: reference, sample A and B; said : timbre, rhythm, melody, NA by default."""
     row = dict(zip(("reference", "sample_a", "sample_b"), paths, strict=True))
     row |= {f"answer_{aspect}": said.get(aspect, "NA") for aspect in ("timbre", "rhythm", "melody")}
     return {"ex_name": experiment, "subject_id": subject, "answer_total": total} | row
+
+
+def write_tuning_test(folder: Path) -> tuple[Path, Path]:
+    """Solo tracks whose listeners judge by brightness, with questions in every split of songs."""
+    songs = make_songs(40, ("piano",))
+    split = SongSplit.of(str(song.number) for song in songs)
+    chosen = []
+    for names in (split.train, split.valid, split.test):
+        group = [song for song in songs if str(song.number) in names]
+        chosen += between_two_stools(group, "piano", 60)
+    chosen += between_two_stools(songs, "piano", 20)  # most of them straddle
+    return write_listening_test(folder, songs, chosen, judges="brightness")

@@ -11,7 +11,6 @@ import torch
 
 from partwise.datasets.voice_bank import read_voice_bank
 from partwise.errors import PartwiseError
-from partwise.model.checkpoint import load_checkpoint
 from partwise.training import distributed
 from partwise.training.augment.voices import Voices
 from partwise.training.factorial import FactorialObjective
@@ -181,9 +180,7 @@ def run_preference(
         clock=options.clock,
         progress=progress,
     )
-    before = objective.agreement_before
-    objective.model.load_state_dict(load_checkpoint(path)[0].state_dict())
-    return Tuned(path, objective.counts, before, objective.agreement())
+    return Tuned(path, objective.counts, objective.agreement_before, objective.agreement())
 
 
 def _objective(
