@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 from partwise import PartwiseError
 from partwise.audio.mel import MelSettings
 from partwise.model.checkpoint import load_checkpoint
+from partwise.training.preference import NAME as PREFERENCE
 from partwise.training.registry import (
     SHIPPED,
     RunOptions,
@@ -29,7 +30,7 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(recipes()))
+@pytest.mark.parametrize("name", sorted(recipes().keys() - {PREFERENCE}))
 def test_every_recipe_can_begin_a_run(name, data, tmp_path):
     bank = StemBank.build(data, MelSettings(), jobs=1)
     path = run_recipe(
@@ -49,6 +50,14 @@ def test_every_recipe_can_begin_a_run(name, data, tmp_path):
         ("paper", {"voices": Path("v")}, "--voices: the recipe paper knows no voices"),
         ("partwise", {"teachers": Path("t")}, "--teachers: the recipe partwise has none"),
         ("paper", {"start_from": Path("c")}, "--start-from: the recipe paper begins anew"),
+        ("paper", {"answers": Path("a")}, "--answers: only the recipe preference learns from"),
+        (
+            "preference",
+            {"start_from": Path("c")},
+            "--answers: the recipe preference needs a folder",
+        ),
+        ("preference", {"answers": Path("a")}, "--start-from: the recipe preference needs the"),
+        ("preference", {"teachers": Path("t")}, "--teachers: the recipe preference has none"),
     ],
 )
 def test_options_that_a_recipe_has_no_use_for(name, options, sentence):

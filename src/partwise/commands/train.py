@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from partwise.commands.console import Ticker, tell_left_out
 
+if TYPE_CHECKING:
+    from partwise.training.loop import Progress
+    from partwise.training.registry import Tuned
+
 
 def train(
     data: Annotated[
-        list[Path], typer.Argument(help="Folders of stems, as `partwise render` makes them.")
+        list[Path],
+        typer.Argument(
+            help="Folders of stems, as `partwise render` makes them; for the recipe preference one "
+            "of Slakh2100, or of clips already cut."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; running again resumes.")],
     recipe: Annotated[
         str, typer.Option(help="Which recipe; an unknown name lists them.")
     ] = "partwise",
-    minutes: Annotated[float, typer.Option(min=0.0, help="Budget of training time.")] = 60.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Budget of training time; default: 60, of the recipe preference 2."
+        ),
+    ] = None,
     clock: Annotated[
         Literal["wall", "core"],
         typer.Option(help="What a minute is: of the clock, or of CPU time (for comparisons)."),
@@ -42,6 +56,10 @@ def train(
             "the recipe separator; default: the clean stems."
         ),
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="Answers of listeners (Inst-Sim-ABX), for the recipe preference."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights and the mixes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[
@@ -63,13 +81,15 @@ def train(
             "training needs PyTorch: pip install 'partwise[train]' -c constraints.txt"
         ) from None
     from partwise.training import distributed
-    from partwise.training.loop import Progress
-    from partwise.training.registry import RunOptions, check_options, run_recipe
+    from partwise.training.preference import NAME as PREFERENCE
+    from partwise.training.registry import RunOptions, check_options, run_preference, run_recipe
     from partwise.training.stem_bank import StemBank
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise PartwiseError(f"--device {device}: no CUDA device is there; leave it out to use cpu")
     device = distributed.start(device)
+    if minutes is None:
+        minutes = 2.0 if recipe == PREFERENCE else 60.0
     options = RunOptions(
         minutes=minutes,
         seed=seed,
@@ -81,9 +101,23 @@ def train(
         voices=voices,
         teachers=teachers,
         separator=separator,
+        answers=answers,
     )
     check_options(recipe, options)
     skipped: list[tuple[str, str]] = []
+
+    def skip(what: str, why: str) -> None:
+        skipped.append((what, why))
+
+    if recipe == PREFERENCE:
+        with Ticker("training", "minutes") as ticker, Ticker("hearing", "songs") as hearing:
+            tuned = run_preference(
+                data, out, options, on_skip=skip, preparing=hearing, progress=_telling(ticker)
+            )
+        distributed.stop()
+        tell_left_out(skipped)
+        typer.echo(_tuned_text(tuned))
+        return
     with Ticker("preparing stems", "pieces") as ticker:
         banks = distributed.first_alone(
             lambda: [
@@ -91,7 +125,7 @@ def train(
                     folder,
                     MelSettings(),
                     progress=ticker,
-                    on_skip=lambda stem, reason: skipped.append((stem, reason)),
+                    on_skip=skip,
                 )
                 for folder in data
             ]
@@ -100,13 +134,30 @@ def train(
     bank = StemBank.join(banks)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
     with Ticker("training", "minutes") as ticker, Ticker("gathering samples", "stems") as gathering:
-
-        def show(p: Progress) -> None:
-            note = f"step {p.step}, {p.segments_per_s:.0f} segments/s, loss {p.losses['loss']:.3f}"
-            ticker(p.minutes, p.budget_minutes, note)
-
         checkpoint = run_recipe(
-            recipe, data, bank, out, options, preparing=gathering, progress=show
+            recipe, data, bank, out, options, preparing=gathering, progress=_telling(ticker)
         )
     distributed.stop()
     typer.echo(f"trained for {duration_text(minutes * 60)}: {checkpoint}")
+
+
+def _telling(ticker: Ticker) -> Callable[[Progress], None]:
+    def show(p: Progress) -> None:
+        note = f"step {p.step}, {p.segments_per_s:.0f} segments/s, loss {p.losses['loss']:.3f}"
+        ticker(p.minutes, p.budget_minutes, note)
+
+    return show
+
+
+def _tuned_text(tuned: Tuned) -> str:
+    """What a run of the recipe `preference` has come to."""
+    counts = tuned.triplets
+    lines = [
+        f"XAB triplets by song: {counts['train']} train, {counts['valid']} valid, {counts['test']} "
+        f"test; {counts['straddling']} have songs of several splits and are not used"
+    ]
+    for name, before in tuned.before.items():
+        after = tuned.after[name]
+        if before is not None and after is not None:
+            lines.append(f"votes agreed with, {name} songs: {before:.1%} -> {after:.1%}")
+    return "\n".join([*lines, f"tuned: {tuned.checkpoint}"])

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from partwise.datasets.voice_bank import read_voice_bank
 from partwise.errors import PartwiseError
 from partwise.separation.separator import load_separator
@@ -18,6 +20,8 @@ from partwise.training.loop import Clock, Progress, train
 from partwise.training.objective import Objective
 from partwise.training.paper.recipe import PAPER_RECIPES
 from partwise.training.paper.stages import tempos_of, train_paper
+from partwise.training.preference import NAME as PREFERENCE
+from partwise.training.preference import PreferenceRecipe, prepare
 from partwise.training.recipes import INDIVIDUAL, VARIANTS, Recipe
 from partwise.training.separated_bank import separated_bank
 from partwise.training.separator import SeparatorObjective, SeparatorRecipe
@@ -37,6 +41,7 @@ class RunOptions:
     voices : voice bank of `partwise voices`, for our own recipes.
     teachers : finished teachers to use, for the recipe `paper`.
     separator : whose stems the recipe `individual` learns from; None for the clean ones.
+    answers : of listeners, for the recipe `preference`.
     """
 
     minutes: float
@@ -49,6 +54,21 @@ class RunOptions:
     voices: Path | None = None
     teachers: Path | None = None
     separator: str | None = None
+    answers: Path | None = None
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A finished run of the recipe `preference`.
+
+    triplets : of each split, and how many straddle. before, after : share of votes on XAB triplets
+        that the network agrees with, of training and of validation songs; None without any.
+    """
+
+    checkpoint: Path
+    triplets: dict[str, int]
+    before: dict[str, float | None]
+    after: dict[str, float | None]
 
 
 def recipes() -> dict[str, str]:
@@ -59,6 +79,7 @@ def recipes() -> dict[str, str]:
     return named | {
         "individual": "five networks, one per part, on clean stems or on those of --separator",
         "separator": "a mask U-Net that makes stems of mixes, to compare with",
+        PREFERENCE: "a trained network's projections, tuned on answers of listeners",
     }
 
 
@@ -69,14 +90,20 @@ def check_options(name: str, options: RunOptions) -> None:
     ours = VARIANTS.get(SHIPPED if name == "partwise" else name)
     if options.voices and not ours:
         raise PartwiseError(f"--voices: the recipe {name} knows no voices")
-    if options.teachers and ours:
+    if options.teachers and name not in PAPER_RECIPES:
         raise PartwiseError(f"--teachers: the recipe {name} has none")
-    if options.start_from and not ours:
+    if options.start_from and name in PAPER_RECIPES:
         raise PartwiseError(f"--start-from: the recipe {name} begins anew")
     if options.separator and name != "individual":
         raise PartwiseError(
             f"--separator: the recipe {name} hears mixes, only individual hears stems"
         )
+    if options.answers and name != PREFERENCE:
+        raise PartwiseError(f"--answers: only the recipe {PREFERENCE} learns from answers")
+    if name == PREFERENCE and not options.answers:
+        raise PartwiseError(f"--answers: the recipe {name} needs a folder of listeners' answers")
+    if name == PREFERENCE and not options.start_from:
+        raise PartwiseError(f"--start-from: the recipe {name} needs the checkpoint that it tunes")
 
 
 def run_recipe(
@@ -89,7 +116,7 @@ def run_recipe(
     preparing: Callable[[int, int], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """Train one recipe; returns the checkpoint's path.
+    """Train one recipe (not `preference`: `run_preference`); returns the checkpoint's path.
 
     data : the folders of stems that `bank` was made of.
     preparing(done, total) is called while the samples are gathered, if the recipe needs them.
@@ -149,6 +176,51 @@ def _individual(
         lambda: separated_bank(data[0], bank, separator, recipe.mix, progress=preparing)
     )
     return IndividualObjective(stems, recipe, options.device, separated=separator.digest)
+
+
+def run_preference(
+    data: Sequence[Path],
+    out: Path,
+    options: RunOptions,
+    *,
+    on_skip: Callable[[str, str], None] | None = None,
+    preparing: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Tuned:
+    """Tune a checkpoint on answers of listeners to clips in `data`.
+
+    on_skip(what, why) is told what cannot be used, preparing(done, total) how many songs are heard.
+    Raises PartwiseError as `check_options`, `preference.prepare` and `loop.train` do.
+    """
+    check_options(PREFERENCE, options)
+    if len(data) > 1:
+        raise PartwiseError(f"the recipe {PREFERENCE} finds its clips in one folder, not several")
+    if options.answers is None or options.start_from is None:
+        raise ValueError("check_options lets neither be missing")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    chosen: dict[str, Any] = {"seed": options.seed}
+    if options.learning_rate:
+        chosen["learning_rate"] = options.learning_rate
+    objective = prepare(
+        data[0],
+        options.answers,
+        options.start_from,
+        replace(PreferenceRecipe(), **chosen),
+        options.device,
+        progress=preparing,
+        on_skip=on_skip,
+    )
+    path = train(
+        objective,
+        out,
+        minutes=options.minutes,
+        device=options.device,
+        threads=options.threads,
+        clock=options.clock,
+        progress=progress,
+    )
+    return Tuned(path, objective.counts, objective.agreement_before, objective.agreement())
 
 
 def _factorial(

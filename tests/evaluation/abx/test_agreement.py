@@ -1,0 +1,97 @@
+"""Agreement and human ceilings, beside numbers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from partwise.evaluation.abx.agreement import agreement, ceilings
+from partwise.evaluation.abx.answers import Clip, Kind, Triplet, Vote
+from partwise.evaluation.abx.intervals import (
+    binomial_tail,
+    chance_p_value,
+    exact_interval,
+    over_songs,
+)
+from partwise.parts import Part
+
+
+def question(votes: str, song: int = 0, kind: Kind = Kind.XAB) -> Triplet:
+    """votes : `A` and `B` with a plus sign, `a` and `b` without."""
+    clips = [
+        Clip(f"{role}{song}{votes}", Part.BASS, role, f"{song}", 0) for role in ("X", "A", "B")
+    ]
+    said = tuple(Vote(v in "Aa", v.isupper()) for v in votes)
+    return Triplet("ex", kind, clips[0], clips[1], clips[2], {"overall": said})
+
+
+FOUR = [question("AAab"), question("ab", 1), question("Bbb", 2), question("A", 3)]
+
+
+def test_ceilings_by_hand():
+    found = ceilings(FOUR, "overall")
+    # AAab: each A has 2 of the other 3 with it, b has none; ab: each has the other against it;
+    # Bbb: all agree; a single vote has no others.
+    assert found["one_vs_rest"] == pytest.approx((3 + 0 + 3) / 9)
+    assert found["perfect_majority"] == pytest.approx((3 + 1 + 3 + 1) / 10)
+    assert found["perfect_sure"] == 1.0
+    assert "chose_same_song" not in found
+    # aab: each a has one with it and one against: half; b has two against.
+    assert ceilings([question("aab")], "overall")["one_vs_rest"] == pytest.approx((0.5 + 0.5) / 3)
+    same = ceilings([question("AAab", kind=Kind.XYC)], "overall")
+    assert same["chose_same_song"] == pytest.approx(3 / 4)
+    assert ceilings(FOUR, "timbre")["one_vs_rest"] is None
+
+
+def test_agreement_by_hand():
+    found = agreement(FOUR, np.array([1.0, 1.0, 1.0, 0.5]), "overall")
+    assert found is not None
+    assert found["votes"]["value"] == pytest.approx((3 + 1 + 0 + 0.5) / 10)
+    assert found["sure_votes"]["value"] == pytest.approx((2 + 0 + 0.5) / 4)
+    assert found["majority"]["value"] == pytest.approx((1 + 0 + 0.5) / 3)  # ab has no majority
+    assert found["majority"]["n"] == 3
+    assert found["consensus"]["value"] == pytest.approx(1 / 2)  # one vote is no consensus
+    assert found["consensus"]["n"] == 2
+    assert (found["triplets"], found["songs"]) == (4, 4)
+    assert found["votes"]["interval"] == "exact binomial over triplets"
+    assert found["votes"]["low"] < found["votes"]["value"] < found["votes"]["high"]
+    assert agreement(FOUR, np.ones(4), "melody") is None
+
+
+def test_nobody_sure_is_no_number():
+    found = agreement([question("ab"), question("aa")], np.ones(2), "overall")
+    assert found is not None
+    assert found["sure_votes"] is None
+    assert found["consensus"] is None
+
+
+def test_songs_are_what_is_drawn():
+    """A hundred triplets of one song say as little as one."""
+    rng = np.random.default_rng(0)
+    song = np.repeat(np.arange(20), 100)
+    right = np.repeat(rng.random(20) < 0.5, 100).astype(float)
+    low, high = over_songs(right, np.ones(2000), song)
+    assert high - low > 0.3
+    shuffled = rng.permutation(right)
+    narrow = over_songs(shuffled, np.ones(2000), song)
+    assert narrow[1] - narrow[0] < 0.1
+    many = [question("AAA", song) for song in range(12)]
+    found = agreement(many, np.ones(12), "overall")
+    assert found is not None
+    assert found["votes"]["interval"] == "bootstrap over songs"
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (3, 7), (60, 100), (250, 476)])
+def test_exact_binomial_agrees_with_scipy(right, n):
+    stats = pytest.importorskip("scipy.stats")
+    truth = stats.binomtest(right, n)
+    low, high = truth.proportion_ci()
+    assert exact_interval(right, n) == pytest.approx((low, high), abs=1e-6)
+    assert chance_p_value(right, n) == pytest.approx(truth.pvalue, rel=1e-6)
+    assert binomial_tail(right, n, 0.3) == pytest.approx(stats.binom.sf(right - 1, n, 0.3))
+
+
+def test_half_a_success_is_rounded_towards_chance():
+    assert chance_p_value(5.5, 7) == chance_p_value(5, 7)
+    assert chance_p_value(1.5, 7) == chance_p_value(2, 7)
+    assert chance_p_value(3.5, 7) == 1.0
