@@ -45,7 +45,7 @@ def tree(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tuned(tree, start, tmp_path_factory):
     data, answers = tree
-    options = RunOptions(minutes=0.05, clock="core", threads=1, answers=answers, start_from=start)
+    options = RunOptions(minutes=0.03, clock="core", threads=1, answers=answers, start_from=start)
     return run_preference([data], tmp_path_factory.mktemp("run"), options)
 
 
@@ -136,7 +136,8 @@ def test_loss_by_hand():
 
 
 def test_mixes_are_read_with_equal_weights(tree, start):
-    objective = prepare(*tree, start, PreferenceRecipe())
+    data, answers = tree
+    objective = prepare(data, answers, start, PreferenceRecipe())
     one = objective.opinions["train"].take(torch.arange(3))
     by_part = torch.stack(
         [objective.difference(replace(one, part=torch.full((3,), p))) for p in range(5)]
@@ -172,9 +173,11 @@ def test_bad_input_is_one_sentence(tuned, tree, start, tmp_path):
     with pytest.raises(PartwiseError, match="has no XAB answers"):
         prepare(data, only_xyc, start, PreferenceRecipe())
     songs = make_songs(3, ("piano",))
-    few = write_listening_test(tmp_path / "few", songs, [(songs[0], songs[1], songs[2])])
+    few_data, few_answers = write_listening_test(
+        tmp_path / "few", songs, [(songs[0], songs[1], songs[2])]
+    )
     with pytest.raises(PartwiseError, match=r"too few songs .* no triplet lies wholly in"):
-        prepare(*few, start, PreferenceRecipe())
+        prepare(few_data, few_answers, start, PreferenceRecipe())
     options = RunOptions(minutes=0.0, answers=answers, start_from=start)
     with pytest.raises(PartwiseError, match="one folder, not several"):
         run_preference([data, data], tmp_path / "run", options)
