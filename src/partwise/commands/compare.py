@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from partwise.commands.console import Ticker, tell_left_out
+from partwise.commands.console import Ticker, command_line, tell_left_out
 
 if TYPE_CHECKING:
     from partwise.evaluation.contenders import Contender
@@ -18,6 +18,7 @@ _RIVALS = ("mfcc", "musicnn", "audiomuse", "musly", "bliss")
 
 
 def compare(
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder of stems that nothing was trained on.")],
     row: Annotated[
         list[str] | None,
@@ -115,6 +116,7 @@ def compare(
         "schema": protocols.SCHEMA,
         "partwise": __version__,
         "protocol": "compare",
+        "command": command_line(context, "compare"),
         "model": numbers["rows"][0]["about"].get("digest", ""),
         "data": [data.resolve().name],
         "data_digest": data_digest(pieces),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +27,25 @@ def tell_left_out(left_out: Sequence[tuple[str, str]], more: str = "") -> None:
         typer.echo(f"  {what}: {why}", err=True)
     if len(left_out) > _SHOWN:
         typer.echo(f"  and {len(left_out) - _SHOWN} more{more}", err=True)
+
+
+def command_line(context: typer.Context, verb: str) -> str:
+    """The command as it was given, whoever called it: options by their values, no defaults."""
+    words = ["partwise", verb]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        value = context.params.get(name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        if parameter.param_type_name == "argument":
+            words.insert(2, str(value))
+        elif value is True:
+            words.append(parameter.opts[0])
+        else:
+            for item in value if isinstance(value, (list, tuple)) else [value]:
+                words += [parameter.opts[0], str(item)]
+    return shlex.join(words)
 
 
 class Ticker:

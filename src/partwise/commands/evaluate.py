@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from partwise.commands.console import Ticker, tell_left_out
+from partwise.commands.console import Ticker, command_line, tell_left_out
 
 if TYPE_CHECKING:
-    from partwise.audio.mel import MelSettings
+    from partwise.commands.measured_model import MeasuredModel
     from partwise.datasets.stems import StemPiece
-    from partwise.evaluation.embed import EmbedSegments
+    from partwise.evaluation.protocols import Trial
 
-_PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves", "unmixed")
 _LABELS = 10
 
 
@@ -40,8 +37,8 @@ def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="pseudo-knn, leakage, presence, few-pieces, halves or unmixed; default: "
-            "pseudo-knn, or few-pieces where a part has fewer than 10 pieces."
+            help="pseudo-knn, leakage, presence, few-pieces, halves, unmixed, same-part, probes or "
+            "abx; default: pseudo-knn, or few-pieces where a part has fewer than 10 pieces."
         ),
     ] = None,
     labels: Annotated[
@@ -61,6 +58,18 @@ def evaluate(
         typer.Option(min=1.0, help="Seconds of a segment; default: 10, few-pieces and halves 5."),
     ] = None,
     oracle: Annotated[bool, typer.Option(help="Clean stems instead of mixes.")] = False,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="For abx: folder of Inst-Sim-ABX, or a CSV of its columns."),
+    ] = None,
+    hears: Annotated[
+        Literal["mix", "stem"],
+        typer.Option(help="For abx: the mix, or the part alone as the listeners heard it."),
+    ] = "mix",
+    songs_of: Annotated[
+        Path | None,
+        typer.Option(help="For abx: only the test songs of this model of the recipe preference."),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(help="JSON or CSV: which file is which part, where names do not tell."),
@@ -78,6 +87,7 @@ def evaluate(
 ) -> None:
     """Measure a model: pseudo-mix kNN, leakage, presence; few pieces; halves and whole songs."""
     from partwise import __version__
+    from partwise.commands.measured_model import load_measured
     from partwise.datasets.stems import data_digest
     from partwise.errors import PartwiseError
     from partwise.evaluation import protocols
@@ -87,8 +97,14 @@ def evaluate(
     from partwise.library.reports import duration_text
     from partwise.parts import PARTS
 
-    if protocol not in (None, *_PROTOCOLS):
-        raise PartwiseError(f"unknown --protocol {protocol!r}: choose {', '.join(_PROTOCOLS)}")
+    if protocol not in (None, *protocols.PROTOCOLS):
+        raise PartwiseError(
+            f"unknown --protocol {protocol!r}: choose {', '.join(protocols.PROTOCOLS)}"
+        )
+    if protocol == "abx" and (answers is None or len(data) > 1):
+        raise PartwiseError("--protocol abx needs --answers, and the clips in one folder of --data")
+    if protocol != "abx" and (answers or songs_of):
+        raise PartwiseError("--answers and --songs-of are for --protocol abx alone")
     where = destinations(out) if out else {}
     details = "html" in where
     if details:
@@ -97,52 +113,48 @@ def evaluate(
         require_packages()
     began = time.monotonic()
     threads = threads or os.cpu_count() or 1
-    embed, mel, about = _load(model, device, threads)
-    skipped: list[dict[str, str]] = []
-    pieces = _pieces(data, manifest, skipped)
-    stems = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
-    if protocol is None:
-        few = labels is None and any(0 < count < _LABELS for count in stems.values())
-        protocol = "few-pieces" if few else "pseudo-knn"
-    reader = StemReader(pieces, mel.sample_rate_hz)
-    options: dict[str, Any] = {
-        "segment_s": segment or (5.0 if protocol in ("few-pieces", "halves") else 10.0)
-    }
-    with Ticker("embedding", "mixes") as ticker:
-        trial = protocols.Trial(pieces, reader, embed, seed, threads, ticker)
-        if protocol == "presence":
-            numbers = protocols.presence(trial, **options)
-        elif protocol == "few-pieces":
-            options |= {"labels": labels, "mixes": mixes or 24, "draws": draws, "oracle": oracle}
-            numbers = protocols.few_pieces(trial, **options)
-        elif protocol == "halves":
-            options |= {"labels": labels, "draws": draws}
-            numbers = protocols.halves(trial, **options)
-        elif protocol == "unmixed":
-            options |= {"labels": labels, "draws": draws}
-            numbers = protocols.unmixed(trial, **options, details=details)
-        else:
-            options |= {"labels": labels or _LABELS, "pool": pool, "mixes": mixes or 4}
-            options |= {"draws": draws, "oracle": oracle, "leakage": protocol == "leakage"}
-            numbers = protocols.pseudo_knn(trial, **options, details=details)
-    skipped += [{"name": name, "reason": reason} for name, reason in reader.faults.items()]
-    report = {
+    measured = load_measured(model, device, threads)
+    report: dict[str, Any] = {
         "schema": protocols.SCHEMA,
         "partwise": __version__,
         "protocol": protocol,
-        "command": _command_line(context),
-        **about,
+        "command": command_line(context, "evaluate"),
+        **measured.about,
         "data": [folder.resolve().name for folder in data],
-        "data_digest": data_digest(pieces),
-        "pieces": len(pieces),
-        "stems": {str(part): count for part, count in stems.items()},
         "seed": seed,
-        "options": options,
-        "oracle": oracle,
-        **numbers,
-        "skipped": skipped,
-        "seconds": round(time.monotonic() - began, 1),
     }
+    skipped: list[dict[str, str]] = []
+    reader = None
+    if answers is not None:
+        report |= _listeners(measured, data[0], answers, hears, songs_of, seed, threads, skipped)
+    else:
+        pieces = _pieces(data, manifest, skipped)
+        stems = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
+        if protocol is None:
+            few = labels is None and any(0 < count < _LABELS for count in stems.values())
+            report["protocol"] = protocol = "few-pieces" if few else "pseudo-knn"
+        reader = StemReader(pieces, measured.mel.sample_rate_hz)
+        asked = {
+            "segment_s": segment or (5.0 if protocol in ("few-pieces", "halves") else 10.0),
+            "labels": labels,
+            "pool": pool,
+            "mixes": mixes,
+            "draws": draws,
+            "oracle": oracle,
+        }
+        with Ticker("embedding", "mixes") as ticker:
+            trial = protocols.Trial(pieces, reader, measured.embed, seed, threads, ticker)
+            options, numbers = _numbers(protocol, trial, asked, details)
+        report |= {
+            "data_digest": data_digest(pieces),
+            "pieces": len(pieces),
+            "stems": {str(part): count for part, count in stems.items()},
+            "options": options,
+            "oracle": bool(options.get("oracle")),
+            **numbers,
+        }
+        skipped += [{"name": name, "reason": reason} for name, reason in reader.faults.items()]
+    report |= {"skipped": skipped, "seconds": round(time.monotonic() - began, 1)}
     reasons = [(item["name"], item["reason"]) for item in skipped]
     tell_left_out(reasons, " (--out has all of them)")
     if as_json:
@@ -150,7 +162,7 @@ def evaluate(
     else:
         typer.echo(report_text(report))
         took = duration_text(report["seconds"])
-        typer.echo(f"\n{len(pieces)} pieces, {protocol}, model {about['model']}, {took}")
+        typer.echo(f"\n{report['pieces']} pieces, {protocol}, model {report['model']}, {took}")
 
     def html(raw: dict[str, Any]) -> str:
         from partwise.evaluation.html.page import html_page
@@ -160,68 +172,82 @@ def evaluate(
     write_report(report, where, html)
 
 
-def _command_line(context: typer.Context) -> str:
-    """The command as it was given, whoever called it: options by their values, no defaults."""
-    words = ["partwise", "evaluate"]
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        source = context.get_parameter_source(name)
-        value = context.params.get(name)
-        if source is None or source.name != "COMMANDLINE":
-            continue
-        if parameter.param_type_name == "argument":
-            words.insert(2, str(value))
-        elif value is True:
-            words.append(parameter.opts[0])
-        else:
-            for item in value if isinstance(value, (list, tuple)) else [value]:
-                words += [parameter.opts[0], str(item)]
-    return shlex.join(words)
+def _numbers(
+    protocol: str, trial: Trial, asked: dict[str, Any], details: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a protocol used of what was asked for, and what it found."""
+    from partwise.evaluation import protocols
+    from partwise.evaluation.probes import probes
+    from partwise.evaluation.same_part import same_part
+
+    def options(*names: str, **defaults: int) -> dict[str, Any]:
+        used = {name: asked[name] for name in ("segment_s", *names)}
+        return used | {name: asked[name] or value for name, value in defaults.items()}
+
+    if protocol == "presence":
+        used = options()
+        return used, protocols.presence(trial, **used)
+    if protocol == "few-pieces":
+        used = options("labels", "draws", "oracle", mixes=24)
+        return used, protocols.few_pieces(trial, **used)
+    if protocol == "halves":
+        used = options("labels", "draws")
+        return used, protocols.halves(trial, **used)
+    if protocol == "unmixed":
+        used = options("labels", "draws")
+        return used, protocols.unmixed(trial, **used, details=details)
+    if protocol == "same-part":
+        used = options()
+        return used, same_part(trial, **used)
+    if protocol == "probes":
+        used = options("pool", mixes=1)
+        return used, probes(trial, **used)
+    used = options("pool", "draws", "oracle", labels=_LABELS, mixes=4)
+    used["leakage"] = protocol == "leakage"
+    return used, protocols.pseudo_knn(trial, **used, details=details)
 
 
-def _load(
-    model: Path | None, device: str, threads: int
-) -> tuple[EmbedSegments, MelSettings, dict[str, Any]]:
-    """The network as a callable, its front end, and what the report says of it."""
-    from partwise.errors import PartwiseError
-    from partwise.evaluation.embed import checkpoint_embedder, segment_embedder
+def _listeners(
+    measured: MeasuredModel,
+    data: Path,
+    place: Path,
+    hears: Literal["mix", "stem"],
+    songs_of: Path | None,
+    seed: int,
+    threads: int,
+    skipped: list[dict[str, str]],
+) -> dict[str, Any]:
+    """Experiment 3: agreement with listeners' answers to clips that are found in `data`."""
+    import numpy as np
 
-    suffix = model.suffix.lower() if model else ""
-    if model is None or suffix == ".onnx" or model.is_dir():
-        from partwise.embedding.encoder import load_encoder
+    from partwise.evaluation.abx.answers import digest_of, read_answers, triplets
+    from partwise.evaluation.abx.clips import find_clips
+    from partwise.evaluation.abx.scoring import abx
+    from partwise.evaluation.abx.songs import read_split
 
-        encoder = load_encoder(model)
-        about = {
-            "model": encoder.digest,
-            "model_recipe": encoder.config.recipe,
-            "model_data_digest": encoder.config.data_digest,
-        }
-        return segment_embedder(encoder), encoder.settings, about
-    if suffix != ".safetensors":
-        raise PartwiseError(
-            f"{model} is no model: name an exported one (.onnx) or a checkpoint (.safetensors)"
+    answers = read_answers(place)
+    asked = triplets(answers.answers)
+    wanted = [clip for triplet in asked for clip in triplet.clips]
+    clips = find_clips(data, place, wanted, measured.mel.sample_rate_hz, hears)
+    with Ticker("embedding", "songs") as ticker:
+        numbers = abx(
+            answers,
+            clips,
+            measured.embed,
+            tuned_on=measured.tuned_on,
+            songs_of=read_split(songs_of) if songs_of else None,
+            presence_threshold=np.array(measured.presence_threshold),
+            seed=seed,
+            threads=threads,
+            progress=ticker,
         )
-    try:
-        import torch
-    except ImportError:
-        raise PartwiseError(
-            f"the checkpoint {model} needs PyTorch: "
-            "pip install 'partwise[train]' -c constraints.txt"
-        ) from None
-    from partwise.model.checkpoint import load_checkpoint
-
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise PartwiseError("--device cuda: no CUDA device is available here")
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
-    network, mel, description = load_checkpoint(model)
-    digest = hashlib.sha256(model.read_bytes())
-    digest.update(model.with_suffix(".json").read_bytes())
-    about = {
-        "model": digest.hexdigest()[:16],
-        "model_recipe": description.get("recipe", ""),
-        "model_data_digest": description.get("data_digest", ""),
+    skipped += [{"name": name, "reason": reason} for name, reason in clips.told]
+    return {
+        "data_digest": digest_of(asked),
+        "pieces": numbers["triplets"]["songs"],
+        "options": {"hears": hears},
+        **numbers,
     }
-    return checkpoint_embedder(network, mel, device), mel, about
 
 
 def _pieces(

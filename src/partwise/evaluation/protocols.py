@@ -39,12 +39,17 @@ from partwise.evaluation.pseudo_knn import (
     draw_pseudo_mixes,
     embed_pseudo_mixes,
     knn_score,
+    parts_to_test,
 )
 from partwise.evaluation.stem_reader import StemReader
 from partwise.evaluation.unmixed import findable, unmixed_score, unmixed_segments
 from partwise.parts import PARTS, Part
 
 SCHEMA = 2
+PROTOCOLS = (
+    *("pseudo-knn", "leakage", "presence", "few-pieces", "halves", "unmixed"),
+    *("same-part", "probes", "abx"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,23 +94,16 @@ def pseudo_knn(
     Raises PartwiseError where a part has some, but fewer pieces than labels.
     details : the maps and examples for a report, too.
     """
-    there = {part: count for part in PARTS if (count := trial.having(part))}
-    for part, count in there.items():
-        if min(count, pool) < labels:
-            raise PartwiseError(
-                f"{labels} labels were asked for, but the data has {count} pieces with {part} "
-                f"and --pool is {pool}: ask for --labels {max(2, min(count, pool))} or fewer, or "
-                "choose --protocol few-pieces"
-            )
+    there = parts_to_test(trial.pieces, labels, pool)
     entries: list[dict] = []
     behind: dict[str, Any] = {}
     missing: dict[str, str] = {}
     table: list[list[float | None]] = [[None] * len(PARTS) for _ in PARTS]
-    total = mixes * sum(min(pool, count) for count in there.values())
+    total = mixes * sum(there.values())
     begun = 0
     for part, count in there.items():
         rng = np.random.default_rng([trial.seed, part.index])
-        drawn = draw_pseudo_mixes(trial.pieces, part, min(pool, count), mixes, rng)
+        drawn = draw_pseudo_mixes(trial.pieces, part, count, mixes, rng)
         begun_before, begun = begun, begun + len(drawn)
         try:
             segments = embed_pseudo_mixes(

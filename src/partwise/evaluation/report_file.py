@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from partwise.errors import PartwiseError
+from partwise.evaluation.protocols import PROTOCOLS
 from partwise.parts import PARTS
 
 _READINGS = ("paper", "strict", "all")
-_PROTOCOLS = ("pseudo-knn", "leakage", "presence", "few-pieces", "halves", "unmixed")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def read_reports(path: Path, kind: str = "evaluations") -> list[Report]:
 def report_of(raw: dict[str, Any], path: Path) -> Report:
     """A report from its JSON. Raises PartwiseError, naming `path`, where it is something else."""
     missing = {"protocol", "model", "data_digest", "pieces"} - set(raw)
-    if missing or raw["protocol"] not in _PROTOCOLS:
+    if missing or raw["protocol"] not in PROTOCOLS:
         what = f"{', '.join(sorted(missing))} is missing" if missing else "unknown protocol"
         raise PartwiseError(f"{path} is not a report of `partwise evaluate --out`: {what}")
     scores = raw.get("scores", [])

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from partwise.errors import PartwiseError
-from partwise.evaluation.abx.answers import Kind, Triplet, read_answers, triplets
+from partwise.evaluation.abx.answers import Kind, Triplet, digest_of, read_answers, triplets
 from partwise.evaluation.abx.clips import Clips, find_clips
 from partwise.evaluation.abx.hearing import complete, hear
 from partwise.evaluation.abx.songs import SongSplit
@@ -185,7 +185,7 @@ class PreferenceObjective:
             "songs": split.as_json(),
             "triplet_counts": self.counts,
         }
-        self.data_digest = _digest_of(used)
+        self.data_digest = digest_of(used)
         self.pieces = len(split.train)
         self.segments = recipe.triplets
         self.learning_rate, self.warmup_steps = recipe.learning_rate, recipe.warmup_steps
@@ -302,12 +302,3 @@ def _agreement(difference: Tensor, of: Opinions) -> Tensor:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def _digest_of(used: Sequence[Triplet]) -> str:
-    """12 hex digits that name the triplets and the votes on them."""
-    digest = hashlib.blake2b(digest_size=6)
-    for t in sorted(used, key=lambda t: [clip.path for clip in t.clips]):
-        counts = {aspect: t.counts(aspect) for aspect in sorted(t.votes)}
-        digest.update(f"{[clip.path for clip in t.clips]}{counts}\n".encode())
-    return digest.hexdigest()

@@ -19,6 +19,7 @@ unless they are pooled.
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -296,3 +297,12 @@ def _votes(asked: Sequence[Answer], aspect: str, first: str) -> Iterable[Vote]:
         vote = answer.votes.get(aspect)
         if vote:
             yield Vote(vote.first == (answer.a.path == first), vote.sure)
+
+
+def digest_of(used: Iterable[Triplet]) -> str:
+    """12 hex digits that name the triplets and the votes on them."""
+    digest = hashlib.blake2b(digest_size=6)
+    for t in sorted(used, key=lambda t: [clip.path for clip in t.clips]):
+        counts = {aspect: t.counts(aspect) for aspect in sorted(t.votes)}
+        digest.update(f"{[clip.path for clip in t.clips]}{counts}\n".encode())
+    return digest.hexdigest()
