@@ -53,14 +53,14 @@ def test_report_of_pieces_without_metadata(trial, monkeypatch):
     score = scales["bass", "drums"]["score"]
     assert report["tables"]["scale"][Part.BASS.index][Part.DRUMS.index] == score
     assert report["words"][0].startswith("'Similar drums' answers ")
-    again = probes.probes(replace(trial, threads=2), segment_s=1.0, shuffles=2)
-    assert again == report
 
 
 def test_every_part_of_a_mix_is_measured(trial):
     mix = PseudoMix(Part.BASS, 0, {Part.BASS: 3, Part.DRUMS: 5})
     heard = probes.hear(trial, [mix], 1.0)
     assert heard.source.tolist() == [[5, 3, -1, -1, -1]] * 2
+    more = probes.hear(replace(trial, threads=2), [mix] * 5, 1.0)
+    np.testing.assert_array_equal(more.embeddings, np.tile(heard.embeddings, (5, 1, 1)))
     assert (heard.brightness[:, 0] > heard.brightness[:, 1]).all()
     assert (heard.loudness_db[:, :2] < 0).all() and (heard.loudness_db[:, 2:] == 0).all()
 
