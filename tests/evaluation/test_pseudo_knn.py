@@ -11,6 +11,7 @@ from partwise.evaluation.pseudo_knn import (
     embed_pseudo_mixes,
     knn_correct,
     knn_score,
+    vote_correct,
 )
 from partwise.evaluation.stem_reader import StemReader
 from stem_folder import RATE_HZ, write_stem_folder
@@ -127,3 +128,16 @@ def test_strict_forbids_the_same_passage():
     assert knn_score(known, Part.PIANO, 10).accuracy > 0.9
     assert knn_score(known, Part.PIANO, 10, strict=True).accuracy < 0.35
     assert knn_score(segments, Part.PIANO, 10, strict=True).accuracy == 1.0
+
+
+def test_who_may_not_vote_does_not_even_where_there_are_few_voters():
+    label = np.array([0, 0, 1, 2])
+    distance = np.abs(np.arange(4)[:, None] - np.arange(4)[None, :]).astype(float)
+    own = np.eye(4, dtype=bool)
+    # The first may ask only the last two, one vote each: the smallest of these labels wins.
+    own[0, 1] = True
+    assert not vote_correct(distance, label, own, neighbours=3)[0]
+    own[0, 1], own[0, 2:] = False, True  # only its like is left
+    assert vote_correct(distance, label, own, neighbours=3)[0]
+    own[0] = True  # nobody is: not right by default
+    assert not vote_correct(distance, label, own, neighbours=3)[0]

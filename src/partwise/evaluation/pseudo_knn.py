@@ -237,10 +237,12 @@ def vote_correct(
     """
     distance = np.where(own, np.inf, distance)
     nearest = np.argpartition(distance, min(neighbours, len(label) - 1) - 1, axis=1)
-    votes_for = label[nearest[:, :neighbours]]  # [segments, neighbours]
+    nearest = nearest[:, :neighbours]  # [segments, neighbours]
+    # With fewer voters than neighbours, those that may not vote are among the nearest.
+    counts = np.isfinite(np.take_along_axis(distance, nearest, axis=1)).astype(np.int64)
     votes = np.zeros((len(label), int(label.max()) + 1), dtype=np.int64)
-    np.add.at(votes, (np.arange(len(label))[:, None], votes_for), 1)
-    return votes.argmax(axis=1) == label
+    np.add.at(votes, (np.arange(len(label))[:, None], label[nearest]), counts)
+    return (votes.argmax(axis=1) == label) & counts.any(axis=1)
 
 
 def knn_tally(
