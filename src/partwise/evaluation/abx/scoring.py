@@ -18,8 +18,8 @@ Its report, in dictionaries that JSON can hold:
     mean           kind -> aspect -> measure -> mean over the five parts (not the mix), if measured
 
 What the measures and the human ceilings mean is told in `agreement`. p_value takes triplets for
-independent, which those that several experiments asked are only when pooled. The model has one opinion of a
-triplet, so the aspects tell which of them its subspace listens to.
+independent, which those that several experiments asked are only when pooled. The model has one
+opinion of a triplet, so the aspects tell which of them its subspace listens to.
 """
 
 from __future__ import annotations

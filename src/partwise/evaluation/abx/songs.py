@@ -5,8 +5,8 @@ same songs on both sides. Here a song's split is its hash, and a triplet belongs
 all of its songs do. The others straddle and are used by neither; with three songs to a triplet they
 are most of them, which is why the shares are not the usual 80, 10 and 10: those would leave two
 triplets for the test. Of Inst-Sim-ABX's 1440 XAB questions 120 are of training songs, 108 of test
-songs (and 276 XYC questions), and none happens to lie wholly among the 14 validation songs: settings
-are better chosen with other listeners than these.
+songs (and 276 XYC questions), and none happens to lie wholly among the 14 validation songs:
+settings are better chosen with other listeners than these.
 """
 
 from __future__ import annotations
