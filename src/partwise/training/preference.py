@@ -4,8 +4,8 @@ After "PAFT", perceptual-alignment fine-tuning on the XAB answers of Inst-Sim-AB
 2503.18486), as far as it can be guessed from its abstract, with one restraint: each subspace may
 only be stretched and turned within itself. A part's vector z becomes (1 + M) z, with a matrix M of
 its own that begins at zero, and the matrices are then multiplied into the network's last linear map
-(`model.project`), the only weights that change. The answers are few (about 25 XAB triplets of a
-part have all three songs in the training split), and this way they can say which of the heard
+(`model.project`), the only weights that change. The answers are few (of 20 XAB questions a part
+all three songs are in the training split), and this way they can say which of the heard
 differences matter, but not teach a subspace to hear another part.
 
 Loss: Bradley and Terry's model. With d = (cos(X, A) - cos(X, B)) / temperature in the part's

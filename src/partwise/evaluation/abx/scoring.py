@@ -17,8 +17,9 @@ Its report, in dictionaries that JSON can hold:
         human      one_vs_rest, perfect_majority, perfect_sure; of XYC chose_same_song
     mean           kind -> aspect -> measure -> mean over the five parts (not the mix), if measured
 
-What the measures and the human ceilings mean is told in `agreement`. The model has one opinion of a
-triplet, so the aspects tell which of them its subspace listens to.
+What the measures and the human ceilings mean is told in `agreement`. p_value takes triplets for
+independent, which those that several experiments asked are only when pooled. The model has one
+opinion of a triplet, so the aspects tell which of them its subspace listens to.
 """
 
 from __future__ import annotations
