@@ -5,6 +5,7 @@ import json
 import pytest
 
 from html_page import Page
+from listeners import make_songs, write_listening_test
 from partwise.cli import main
 from stem_folder import write_stem_folder
 from stem_trees import write_tone
@@ -165,3 +166,50 @@ def test_html_without_its_packages_is_one_sentence_before_any_work(
     assert "an HTML report needs Jinja2: pip install 'partwise[bench]'" in err
     assert run(capsys, tiny_model, "--data", songs, "--out", tmp_path / "r.pdf")[0] == 2
     assert not list(tmp_path.glob("r.*"))
+
+
+def test_what_each_subspace_holds(tmp_path, tiny_model, capsys):
+    pytest.importorskip("librosa")
+    folder = write_stem_folder(tmp_path / "stems", pieces=6, seconds=4.0)
+    for protocol, key in (("same-part", "auc"), ("probes", "facts")):
+        arguments = [tiny_model, "--data", folder, "--protocol", protocol, "--segment", 1]
+        code, out, err = run(capsys, *arguments, "--json")
+        assert code == 0, err
+        report = json.loads(out)
+        assert report["protocol"] == protocol
+        assert report[key]
+        assert report["options"]["segment_s"] == 1.0
+
+
+def test_agreement_with_listeners(tmp_path, tiny_model, capsys):
+    pytest.importorskip("yaml")
+    songs = make_songs(6)
+    trios = [tuple(songs[i : i + 3]) for i in range(4)]
+    data, place = write_listening_test(tmp_path, songs, trios, mistakes=0.0)
+    arguments = [tiny_model, "--data", data, "--protocol", "abx"]
+    code, out, err = run(capsys, *arguments, "--answers", place, "--json")
+    assert code == 0, err
+    report = json.loads(out)
+    assert report["triplets"]["heard"] > 0
+    assert report["hears"] == "mix"
+    assert report["pieces"] == report["triplets"]["songs"]
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert "--protocol abx needs --answers" in err
+    code, _, err = run(capsys, tiny_model, "--data", data, "--answers", place)
+    assert code == 2
+    assert "for --protocol abx alone" in err
+
+
+def test_networks_that_hear_stems_are_for_compare(tmp_path, capsys):
+    pytest.importorskip("torch")
+    from partwise.audio.mel import MelSettings
+    from partwise.model.checkpoint import save_checkpoint
+    from partwise.model.mask_unet import MaskUNet, MaskUNetSettings
+
+    path = tmp_path / "u.safetensors"
+    network = MaskUNet(MaskUNetSettings(widths=(4, 8)))
+    save_checkpoint(path, network, MelSettings(), {"recipe": "separator"})
+    code, _, err = run(capsys, path, "--data", tmp_path)
+    assert code == 2
+    assert "does not hear mixes" in err and "partwise compare" in err
