@@ -1,5 +1,6 @@
 import csv
 import io
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ def test_every_score_is_a_row():
     report = leakage_report() | {"mean": 0.7}
     found = rows_of(report, quantity="accuracy")
     assert len(found) == 16
-    for row, score in zip(found, report["scores"], strict=False):
+    scores: list[dict[str, Any]] = leakage_report()["scores"]
+    for row, score in zip(found, scores, strict=False):
         assert (row["part"], row["subspace"], row["reading"]) == (
             score["part"],
             score["part"],
