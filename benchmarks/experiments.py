@@ -156,6 +156,11 @@ def _train(size: Size, data: Path, runs: Path) -> dict[str, Path]:
         budget = ["--minutes", str(size.minutes), "--clock", "core", "--threads", "1"]
         return ["train", data, "--recipe", recipe, "--out", runs / name, *budget, *more]
 
+    from partwise.audio.mel import MelSettings
+    from partwise.training.stem_bank import StemBank
+
+    _say("preparing the stems that all runs share")
+    StemBank.build(data, MelSettings())
     weights = {
         name: runs / name / "last.safetensors"
         for name in ("one", "separator", "clean", "hpss", "unet")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from partwise import Part
-from partwise.evaluation.details import flat_map, nearest_of, part_details, voted, wrong_votes
-from partwise.evaluation.pseudo_knn import Segments, knn_correct
+from partwise.evaluation.details import flat_map, nearest_of, part_details, wrong_votes
+from partwise.evaluation.pseudo_knn import Segments, squared_distances
 
 NAMES = {label: f"piece {label}" for label in range(6)}
 
@@ -54,14 +54,6 @@ def test_ten_of_many_labels_are_shown():
         assert len(found["labels"]) == len(found["confusion"]) == shown
 
 
-def test_votes_are_those_of_the_score(segments):
-    vectors, own = segments.embeddings[:, 1], segments.own(np.arange(24), strict=False)
-    distance, said = voted(vectors, segments.label, own)
-    np.testing.assert_array_equal(said == segments.label, knn_correct(vectors, segments.label, own))
-    assert np.isinf(distance[own]).all()
-    assert distance[0, 5] == pytest.approx(np.linalg.norm(vectors[0] - vectors[5]), rel=1e-4)
-
-
 def test_confusion_and_examples_agree(segments):
     found = details_of(segments, labels=6)
     confusion = np.array(found["confusion"])
@@ -102,5 +94,5 @@ def test_more_points_get_t_sne_and_groups_stay_together():
     assert method == "t-SNE"
     assert points.shape == (20, 2)
     np.testing.assert_array_equal(points, flat_map(vectors, seed=1)[1])
-    distance, _ = voted(points, label, np.eye(20, dtype=bool))
+    distance = squared_distances(points) + np.diag(np.full(20, np.inf))
     assert (label[distance.argmin(axis=1)] == label).all()

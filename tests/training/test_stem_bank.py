@@ -6,6 +6,7 @@ torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.datasets.stems import data_digest, find_pieces  # noqa: E402
 from partwise.training import stem_bank  # noqa: E402
 from partwise.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
@@ -62,7 +63,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(stem_bank, "_compute", full)
+    monkeypatch.setattr(stem_bank, "_write", full)
     with pytest.raises(PartwiseError, match=r"cannot be kept in .*No space left on device"):
         StemBank.build(folder, MelSettings(), jobs=1)
 
@@ -107,3 +108,20 @@ def test_bad_stems_are_left_out_and_told(tmp_path):
     again = {}
     StemBank.build(folder, MelSettings(), jobs=1, on_skip=again.__setitem__)
     assert again == told  # also when the bank is there already
+
+
+def test_two_processes_that_make_it_at_once_do_not_harm_each_other(tmp_path):
+    folder = write_stem_folder(tmp_path / "stems", pieces=3, seconds=2.0)
+    banks = []
+
+    def heard():
+        banks.append(StemBank.build(folder, MelSettings(), jobs=1))  # the other one, quicker
+        yield [(0, Part.DRUMS, *stem)], []
+
+    log_mel = np.zeros((4, 96), np.float16)
+    stem = (log_mel, np.ones(4, np.uint8), 0.0)
+    names = ["piece00", "piece01", "piece02"]
+    digest = data_digest(find_pieces(folder))
+    made = StemBank.kept(folder, MelSettings(), digest, names, heard)
+    assert made.stems == banks[0].stems
+    assert len(list((folder / ".mel").iterdir())) == 1

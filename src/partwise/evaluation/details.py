@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise.evaluation.pseudo_knn import Segments
+from partwise.evaluation.pseudo_knn import Segments, squared_distances, voted
 from partwise.parts import Part
 
-_NEIGHBOURS = 5
 _EXAMPLES = 3
 # As many as there are colours and shapes; of more, these are drawn.
 _MOST_LABELS = 12
@@ -58,9 +57,12 @@ def part_details(
     start_s = [float(moment * segment_s) for moment in segments.moment[rows]]
 
     vectors = segments.embeddings[rows, part.index]
-    distance, said = voted(vectors, label, segments.own(rows, strict=False))
+    distance = np.sqrt(np.maximum(squared_distances(vectors), 0.0))
+    distance[segments.own(rows, strict=False)] = np.inf
+    said = voted(distance, label)
     confusion = np.zeros((labels, labels), np.int64)
-    np.add.at(confusion, (label, said), 1)
+    some = said >= 0
+    np.add.at(confusion, (label[some], said[some]), 1)
     method, points = flat_map(vectors, seed)
 
     def pick(row: int, query: int) -> dict[str, Any]:
@@ -96,23 +98,6 @@ def part_details(
     }
 
 
-def voted(
-    vectors: np.ndarray, label: np.ndarray, own: np.ndarray, neighbours: int = _NEIGHBOURS
-) -> tuple[np.ndarray, np.ndarray]:
-    """Euclidean distances [n, n], infinite where `own`, and the label voted for, int [n].
-
-    The vote is that of `knn_correct`: equal weights, a tie goes to the smallest label.
-    """
-    squares = np.sum(vectors * vectors, axis=1)
-    squared = squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
-    distance = np.sqrt(np.maximum(squared, 0.0))
-    distance[own] = np.inf
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, :neighbours]
-    votes = np.zeros((len(label), int(label.max()) + 1), np.int64)
-    np.add.at(votes, (np.arange(len(label))[:, None], label[nearest]), 1)
-    return distance, votes.argmax(axis=1)
-
-
 def wrong_votes(
     distance: np.ndarray, label: np.ndarray, said: np.ndarray, most: int = _EXAMPLES
 ) -> list[int]:
@@ -121,7 +106,7 @@ def wrong_votes(
     The surest are those to which the wrong piece is much nearer than the right one.
     """
     found = []
-    for row in np.flatnonzero(label != said):
+    for row in np.flatnonzero((label != said) & (said >= 0)):
         to_wrong = distance[row, label == said[row]].min()
         to_right = distance[row, label == label[row]].min()
         if np.isfinite(to_wrong):  # else nobody could vote

@@ -215,7 +215,8 @@ def knn_correct(
 ) -> np.ndarray:
     """Which segments their neighbours in Euclidean distance classify correctly: bool [segments].
 
-    vectors : [segments, dim]; see `vote_correct` for the rest.
+    vectors : [segments, dim]; own : bool [segments, segments], True where the column may not vote
+    for the row; see `voted` for the rest.
     """
     return vote_correct(squared_distances(vectors), label, own, neighbours)
 
@@ -229,20 +230,24 @@ def squared_distances(vectors: np.ndarray) -> np.ndarray:
 def vote_correct(
     distance: np.ndarray, label: np.ndarray, own: np.ndarray, neighbours: int = 5
 ) -> np.ndarray:
-    """Which segments their neighbours classify correctly: bool [segments].
+    """Which segments their neighbours classify correctly: bool [segments]; see `voted`."""
+    return voted(np.where(own, np.inf, distance), label, neighbours) == label
 
-    distance : [segments, segments], of any kind; the `neighbours` nearest vote with equal weight,
-    a tie goes to the smallest label (as scikit-learn does it).
-    own : bool [segments, segments], True where the column may not vote for the row.
+
+def voted(distance: np.ndarray, label: np.ndarray, neighbours: int = 5) -> np.ndarray:
+    """The label that each segment's neighbours vote for, int [segments]; -1 where none may vote.
+
+    distance : [segments, segments], of any kind, infinite where the column may not vote for the
+    row; the `neighbours` nearest vote with equal weight, a tie goes to the smallest label (as
+    scikit-learn does it).
     """
-    distance = np.where(own, np.inf, distance)
     nearest = np.argpartition(distance, min(neighbours, len(label) - 1) - 1, axis=1)
     nearest = nearest[:, :neighbours]  # [segments, neighbours]
     # With fewer voters than neighbours, those that may not vote are among the nearest.
     counts = np.isfinite(np.take_along_axis(distance, nearest, axis=1)).astype(np.int64)
     votes = np.zeros((len(label), int(label.max()) + 1), dtype=np.int64)
     np.add.at(votes, (np.arange(len(label))[:, None], label[nearest]), counts)
-    return (votes.argmax(axis=1) == label) & counts.any(axis=1)
+    return np.where(counts.any(axis=1), votes.argmax(axis=1), -1)
 
 
 def knn_tally(

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -222,7 +225,20 @@ class StemBank:
 def _write(
     place: Path, mel: MelSettings, digest: str, pieces: list[str], heard: Iterable[HeardPiece]
 ) -> None:
+    """Written beside its place and moved there whole: another process may be writing it too."""
+    final, place = place, place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
     place.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_into(place, mel, digest, pieces, heard)
+        with suppress(OSError):  # not empty: the other one was first, with the same content
+            os.replace(place, final)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _write_into(
+    place: Path, mel: MelSettings, digest: str, pieces: list[str], heard: Iterable[HeardPiece]
+) -> None:
     stems: dict[str, list] = {part: [] for part in PARTS}
     active: list[np.ndarray] = []
     skipped: list[tuple[str, str]] = []
