@@ -83,7 +83,7 @@ def _facts(report: dict[str, Any]) -> dict[str, str]:
             f"{triplets['trained_on']} of the triplets heard; {triplets['trained_songs']} have a "
             "song that the model was tuned on"
         ),
-        "The model hears": _HEARD.get(report["hears"], report["hears"]),
+        "The model hears": _HEARD[report["hears"]],
     }
 
 
