@@ -1,5 +1,6 @@
 import csv
 import io
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def rows_of(report, **wanted):
 
 
 def test_every_score_is_a_row():
-    report = leakage_report() | {"mean": 0.7}
+    report: dict[str, Any] = leakage_report() | {"mean": 0.7}
     found = rows_of(report, quantity="accuracy")
     assert len(found) == 16
     for row, score in zip(found, report["scores"], strict=False):
