@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from experiment_reports import abx_of, probes_of, same_part_of
 from made_up_reports import (
     MODEL,
     comparison_report,
@@ -23,7 +24,7 @@ def rows_of(report, **wanted):
 
 
 def test_every_score_is_a_row():
-    report = leakage_report() | {"mean": 0.7}
+    report: dict[str, Any] = leakage_report() | {"mean": 0.7}
     found = rows_of(report, quantity="accuracy")
     assert len(found) == 16
     scores: list[dict[str, Any]] = leakage_report()["scores"]
@@ -77,3 +78,60 @@ def test_a_comparison_names_its_rows_apart():
 def test_other_protocols_have_rows_too(make):
     report = make()
     assert len(rows_of(report, quantity="accuracy", part="drums")) == 1
+
+
+def numbers(row):
+    return [float(row[key]) if row[key] else None for key in ("value", "low", "high", "chance")]
+
+
+def test_same_part_has_a_row_for_each_auc_and_similarity():
+    report = same_part_of()
+    assert len(rows_of(report, quantity="auc")) == 10
+    assert len(rows_of(report, quantity="similarity")) == 30
+    entry = report["same_part"][1]
+    assert (entry["part"], entry["subspace"]) == ("drums", "bass")
+    (row,) = rows_of(report, quantity="auc", part="drums", subspace="bass")
+    assert numbers(row) == [entry["auc"], entry["low"], entry["high"], 0.5]
+    assert row["segments"] == "12"
+    (row,) = rows_of(report, reading="same_rest", part="drums", subspace="bass")
+    found = entry["similarity"]["same_rest"]
+    assert numbers(row) == [found["mean"], found["low"], found["high"], None]
+
+
+def test_probes_have_a_row_for_each_score_and_one_for_chance():
+    pytest.importorskip("sklearn")
+    report = probes_of()
+    entry = next(e for e in report["probes"] if e["fact"] == "instrument")
+    (row,) = rows_of(report, quantity="balanced_accuracy", part="drums", subspace="drums")
+    assert numbers(row) == [entry["score"], entry["low"], entry["high"], 0.5]
+    assert (row["reading"], row["labels"], row["segments"]) == ("instrument", "2", "48")
+    (row,) = rows_of(report, quantity="probe_chance", reading="instrument")
+    assert numbers(row) == [0.5, entry["chance_low"], entry["chance_high"], None]
+    values = rows_of(report, quantity="r2")
+    assert len(values) == 5 * 2 * 3  # subspaces; drums and bass; tempo, loudness, brightness
+    assert {row["labels"] for row in values} == {""}
+
+
+def test_listeners_have_a_row_for_each_share_ceiling_mean_and_count():
+    pytest.importorskip("scipy")
+    pytest.importorskip("yaml")
+    report = abx_of(tuned=True)
+    for entry in report["agreement"]:
+        where = {"part": entry["part"], "reading": f"{entry['kind']} {entry['aspect']}"}
+        for measure in ("votes", "sure_votes", "majority", "consensus"):
+            (row,) = rows_of(report, quantity=measure, **where)
+            share = entry[measure]
+            assert numbers(row) == [share["value"], share["low"], share["high"], 0.5]
+            assert int(row["segments"]) == share["n"]
+        (row,) = rows_of(report, quantity="p_value_majority", **where)
+        assert float(row["value"]) == entry["majority"]["p_value"]
+        for name, value in entry["human"].items():
+            (row,) = rows_of(report, quantity=name, **where)
+            assert float(row["value"]) == value
+    (row,) = rows_of(report, quantity="votes", part="mean", reading="XYC overall")
+    assert float(row["value"]) == report["mean"]["XYC"]["overall"]["votes"]
+    for name in ("heard", "songs", "trained_on", "trained_songs"):
+        (row,) = rows_of(report, quantity=name)
+        assert int(row["value"]) == report["triplets"][name]
+    assert [row["value"] for row in rows_of(report, quantity="asked")] == ["40", "40"]
+    assert [row["value"] for row in rows_of(report, quantity="malformed")] == ["3"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from partwise.evaluation.abx.text import abx_text
+from partwise.evaluation.same_part import KINDS
 from partwise.parts import PARTS
 
 
 def report_text(report: dict[str, Any]) -> str:
     """The tables of one report (see `protocols`), a line each, without a line end."""
     lines: list[str] = []
-    blocks = (_scores, _nearest, _unmixed, _leakage, _presence)
+    blocks = (_scores, _nearest, _unmixed, _leakage, _presence, _same_part, _probes, _listeners)
     for block in (make(report) for make in blocks):
         part = list(block)
         if part:
@@ -111,3 +113,60 @@ def _presence(report: dict[str, Any]) -> Iterator[str]:
             f"{part:8} average precision {value:.3f} ({low:.3f} - {high:.3f})   "
             f"(there in {share:.0%})"
         )
+
+
+def _same_part(report: dict[str, Any]) -> Iterator[str]:
+    entries = report.get("same_part")
+    if not entries:
+        return
+    yield "AUC of the part of the row in the subspace of the column (target: 1 in its own, else 0):"
+    yield " " * 8 + "".join(f"{part:>7}" for part in PARTS)
+    for part, row in zip(PARTS, report["auc"], strict=True):
+        if any(cell is not None for cell in row):
+            yield f"{part:8}" + "".join(f"{cell:7.2f}" for cell in row)
+    own = [entry for entry in entries if entry["part"] == entry["subspace"]]
+    others = [entry["auc"] for entry in entries if entry["part"] != entry["subspace"]]
+    inside = sum(entry["auc"] for entry in own) / len(own)
+    yield f"mean in its own {inside:.2f}, in others {sum(others) / len(others):.2f}"
+    yield ""
+    yield "mean cosine in the part's own subspace (95 % over pieces):"
+    yield " " * 8 + "".join(f"{kind.replace('_', ' '):>24}" for kind in KINDS)
+    for entry in own:
+        cells = (
+            f"{found['mean']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+            for found in (entry["similarity"][kind] for kind in KINDS)
+        )
+        yield f"{entry['part']:8}" + "".join(f"{cell:>24}" for cell in cells)
+
+
+def _probes(report: dict[str, Any]) -> Iterator[str]:
+    """The words, then each fact in the part's own subspace and in the best of the others."""
+    entries = report.get("probes")
+    if not entries:
+        return
+    yield from report["words"]
+    yield ""
+    yield "read in the part's own subspace | in the best of the others (per cent right, or R2):"
+    measured = {entry["fact"] for entry in entries}
+    facts = [fact for fact in report["facts"] if fact in measured]
+    yield " " * 8 + "".join(f"{fact:>16}" for fact in facts)
+    for part in dict.fromkeys(entry["part"] for entry in entries):
+        cells = []
+        for fact in facts:
+            asked = [e for e in entries if (e["part"], e["fact"]) == (part, fact)]
+            if not asked:
+                cells.append("-")
+                continue
+            own = next(e for e in asked if e["subspace"] == part)
+            best = max((e for e in asked if e["subspace"] != part), key=lambda e: e["score"])
+            cells.append(f"{_probed(own)} | {_probed(best)}")
+        yield f"{part:8}" + "".join(f"{cell:>16}" for cell in cells)
+
+
+def _probed(entry: dict[str, Any]) -> str:
+    return f"{entry['score']:.2f}" if entry["measure"] == "R2" else f"{entry['score']:.0%}"
+
+
+def _listeners(report: dict[str, Any]) -> Iterator[str]:
+    if "agreement" in report:
+        yield abx_text(report)

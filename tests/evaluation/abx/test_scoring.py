@@ -14,6 +14,8 @@ from partwise.evaluation.abx.songs import SongSplit
 from partwise.evaluation.abx.text import abx_text
 from partwise.parts import Part
 
+pytest.importorskip("scipy")
+
 
 def hears_pitch(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Every subspace is the pitch of the loudest tone, as an angle: a perfect listener of stems."""

@@ -63,3 +63,27 @@ def test_cells_without_a_number_are_empty():
 def test_a_map_of_one_dot():
     svg = str(dot_map([0.0], [0.0], [0], ["only one"], "k", "map"))
     assert svg.count("<title>only one</title>") == 1
+
+
+def test_bars_of_r2_may_be_below_nothing():
+    bar = Bar("a", -0.25, -0.5, 0.125, chance_low=-0.1, chance_high=0.05, percent=False)
+    assert bar.text == "-0.25 (-0.50 to 0.12)"
+    assert bar.spoken == "a -0.25 (-0.50 to 0.12), chance -0.10 to 0.05"
+    svg = str(bar_chart([bar], "k", "Bars"))
+    text = Page(svg).text.split()
+    assert {"-0.25", "0.5"} <= set(text) and "%" not in text
+
+
+def test_a_ceiling_is_said_and_drawn():
+    plain, marked = Bar("a", 0.5), Bar("a", 0.5, ceiling=0.625)
+    assert marked.spoken == "a 50.0 per cent, ceiling 62.5"
+    drawn = [str(bar_chart([bar], "k", "Bars")).count("<use ") for bar in (plain, marked)]
+    assert drawn[1] == drawn[0] + 1
+
+
+def test_shape_and_colour_may_tell_two_things():
+    svg = str(dot_map([0, 1, 2], [0, 1, 2], [0, 1, 2], "abc", "k", "map", shape=[0, 0, 1]))
+    shapes = [path["d"] for path in Page(svg).all("path") if "-m" in path.get("id", "")]
+    assert len(set(shapes)) == 2
+    for number in range(3):
+        assert f"var(--label-{number})" in svg

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from experiment_reports import abx_of, probes_of, same_part_of
 from html_page import Page
 from made_up_reports import (
     MODEL,
@@ -159,3 +160,19 @@ def test_sections_leave_out_what_the_report_does_not_have(page):
     assert not any(key.startswith("r1-leakage") for key in page.ids)
     assert "r0-maps" in page.ids and "r1-maps" not in page.ids
     assert "r4-comparison" in page.ids and "r0-comparison" not in page.ids
+
+
+def test_the_experiments_have_pages_too():
+    for package in ("scipy", "sklearn", "yaml"):
+        pytest.importorskip(package)
+    html = html_page([same_part_of(), probes_of(), abx_of(tuned=True)])
+    found = Page(html)
+    assert len(found.ids) == len(set(found.ids))
+    assert {"r0-same-part", "r1-probes", "r2-listeners"} <= set(found.ids)
+    assert {address for address in found.addresses if address[1:] not in found.ids} == set()
+    assert set(re.findall(r"https?://[^\"]*", html)) <= {"http://www.w3.org/1999/xlink"}
+    for svg in found.all("svg"):
+        assert svg["role"] == "img" and len(svg["aria-label"]) > 20
+    for title in ("other accompaniment", "What each subspace holds", "Agreement with listeners"):
+        assert title in found.text
+    assert "drums have no key" in found.text

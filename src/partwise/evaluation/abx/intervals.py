@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+from partwise.errors import PartwiseError
 
 _DRAWS = 2000
 FEW_SONGS = 10  # below this many a bootstrap over songs says too little
@@ -28,31 +30,10 @@ def over_songs(
     return float(low), float(high)
 
 
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-def binomial_tail(right: int, n: int, p: float) -> float:
-    """The probability of at least `right` successes of `n`, each with probability 0 < p < 1."""
-    logs = (
-        _log_choose(n, k) + k * math.log(p) + (n - k) * math.log1p(-p) for k in range(right, n + 1)
-    )
-    return min(1.0, math.fsum(math.exp(log) for log in logs))
-
-
 def exact_interval(right: int, n: int) -> tuple[float, float]:
     """Clopper and Pearson's 95 % interval of right / n, n > 0."""
-    low = 0.0 if right == 0 else _root(lambda p: binomial_tail(right, n, p) - 0.025)
-    high = 1.0 if right == n else _root(lambda p: binomial_tail(right + 1, n, p) - 0.975)
-    return low, high
-
-
-def _root(rising: Callable[[float], float]) -> float:
-    low, high = 1e-12, 1.0 - 1e-12
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if rising(middle) < 0.0 else (low, middle)
-    return 0.5 * (low + high)
+    low, high = _binomial_test(right, n).proportion_ci(0.95, method="exact")
+    return float(low), float(high)
 
 
 def chance_p_value(right: float, n: int) -> float:
@@ -60,5 +41,16 @@ def chance_p_value(right: float, n: int) -> float:
 
     right : may be a half, where something was neither right nor wrong; then rounded towards chance.
     """
-    distance = math.floor(abs(right - n / 2.0) + n / 2.0 + 1e-9)  # successes on the farther side
-    return min(1.0, 2.0 * binomial_tail(distance, n, 0.5)) if 2 * distance > n else 1.0
+    whole = math.floor(right) if right > n / 2.0 else math.ceil(right)
+    return float(_binomial_test(whole, n).pvalue)
+
+
+def _binomial_test(right: int, n: int) -> Any:
+    try:
+        from scipy.stats import binomtest
+    except ImportError:
+        raise PartwiseError(
+            "scoring listeners' answers needs SciPy, which comes with scikit-learn: "
+            "pip install 'partwise[bench]' -c constraints.txt"
+        ) from None
+    return binomtest(right, n, 0.5)

@@ -21,6 +21,7 @@ from partwise.evaluation.html.drawing import (
     label_colour,
     style,
 )
+from partwise.parts import PARTS
 
 _LONGEST = 20  # letters of a name in a figure
 # A shape for each label, so that colour is not the only sign, and the same as text for legends.
@@ -30,29 +31,51 @@ GLYPHS = tuple("●■▲◆▼✚✖⬟★⬢◀▶")
 
 @dataclass(frozen=True)
 class Bar:
-    """A share 0..1, with its 95 % interval and what guessing gets, where they are known."""
+    """A share 0..1 or an R2, with its 95 % interval and what guessing gets, where they are known.
+
+    chance_low, chance_high : where guessing gets to, 95 % of the time
+    ceiling : what can be reached at best; drawn as a diamond
+    percent : of a share, told in per cent; an R2 is told as it is, and drawn from 0 on
+    """
 
     name: str
     value: float
     low: float | None = None
     high: float | None = None
     chance: float | None = None
+    chance_low: float | None = None
+    chance_high: float | None = None
+    ceiling: float | None = None
+    percent: bool = True
 
     @property
     def text(self) -> str:
-        """`76.1 (70.2 to 81.5)`, in per cent."""
+        """`76.1 (70.2 to 81.5)`, in per cent; `0.76 (0.70 to 0.82)` of an R2."""
         if self.low is None or self.high is None:
-            return f"{100 * self.value:.1f}"
-        return f"{100 * self.value:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f})"
+            return self._said(self.value)
+        return f"{self._said(self.value)} ({self._said(self.low)} to {self._said(self.high)})"
+
+    @property
+    def spoken(self) -> str:
+        """All of it in words."""
+        said = f"{self.name} {self.text}{' per cent' if self.percent else ''}"
+        if self.ceiling is not None:
+            said += f", ceiling {self._said(self.ceiling)}"
+        if self.chance_low is not None and self.chance_high is not None:
+            said += f", chance {self._said(self.chance_low)} to {self._said(self.chance_high)}"
+        return said
+
+    def _said(self, value: float) -> str:
+        return f"{100 * value:.1f}" if self.percent else f"{value:.2f}"
 
 
 def described(bars: Sequence[Bar]) -> str:
     """The bars in words."""
-    return "; ".join(f"{bar.name} {bar.text} per cent" for bar in bars)
+    return "; ".join(bar.spoken for bar in bars)
 
 
 def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
-    """Horizontal bars, the number beside each, a dashed line where chance is."""
+    """Horizontal bars, the number beside each, a dashed line or a band where chance is."""
     with style():
         figure, axes = blank(360, 36 + 24 * len(bars))
         for place, bar in enumerate(bars):
@@ -68,7 +91,7 @@ def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
                 annotation_clip=False,
             )
         axes.set_yticks(range(len(bars)), [shortened(bar.name) for bar in bars])
-        _percent_axis(axes, len(bars))
+        _share_axis(axes, len(bars), percent=all(bar.percent for bar in bars))
         return inline_svg(figure, key, f"{description}: {described(bars)}")
 
 
@@ -87,7 +110,7 @@ def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
                 axes.text(at, place - 0.22, text, ha=side, va="bottom")
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        _percent_axis(axes, len(bars))
+        _share_axis(axes, len(bars))
         return inline_svg(figure, key, f"{description}: {described(bars)}")
 
 
@@ -97,10 +120,16 @@ def _interval_and_chance(axes: Axes, place: int, bar: Bar, above: float = 0.5) -
     if bar.chance is not None:
         edges = [place - above, place + min(0.5, 2 * above)]
         axes.plot([bar.chance] * 2, edges, color=INK, linestyle="--", linewidth=1, zorder=3)
+    if bar.chance_low is not None and bar.chance_high is not None:
+        corner, width = (bar.chance_low, place - 0.46), bar.chance_high - bar.chance_low
+        axes.add_patch(Rectangle(corner, width, 0.92, facecolor=FAINT, zorder=1))
+    if bar.ceiling is not None:
+        axes.plot([bar.ceiling], [place], "D", color=INK, markersize=6, zorder=5)
 
 
-def _percent_axis(axes: Axes, rows: int) -> None:
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "", "50", "", "100 %"])
+def _share_axis(axes: Axes, rows: int, *, percent: bool = True) -> None:
+    named = ["0", "", "50", "", "100 %"] if percent else ["0", "", "0.5", "", "1"]
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], named)
     axes.set_xlim(0, 1)
     axes.set_ylim(rows - 0.4, -0.7)
     axes.grid(axis="x", linewidth=0.6, zorder=0)
@@ -117,7 +146,7 @@ def heat_map(
     texts: Sequence[Sequence[str]],
     axis_labels: tuple[str, str],
 ) -> Markup:
-    """Cells of 0..1 as shades, the diagonal framed.
+    """Cells of 0..1 as shades, what is outside of that clipped; the diagonal framed.
 
     texts : what stands in each cell; axis_labels : of the rows and of the columns.
     """
@@ -147,6 +176,25 @@ def heat_map(
         return inline_svg(figure, key, description)
 
 
+def part_heat_map(
+    table: Sequence[Sequence[float | None]],
+    texts: Sequence[Sequence[str]],
+    key: str,
+    description: str,
+    *,
+    axis_labels: tuple[str, str],
+) -> Markup:
+    """A heat map of [parts][parts], all of its cells told in words after the description."""
+    names = [str(part) for part in PARTS]
+    said = "; ".join(
+        f"{row}: {', '.join(f'{column} {text}' for column, text in zip(names, cells, strict=True))}"
+        for row, cells in zip(names, texts, strict=True)
+    )
+    return heat_map(
+        table, names, names, key, f"{description} {said}", texts=texts, axis_labels=axis_labels
+    )
+
+
 def _square(corner: tuple[float, float], **looks: Any) -> Rectangle:
     return Rectangle(corner, 1, 1, **looks)
 
@@ -158,15 +206,20 @@ def dot_map(
     titles: Sequence[str],
     key: str,
     description: str,
+    shape: Sequence[int] | None = None,
 ) -> Markup:
-    """A dot for each segment, in the colour and shape of its label, with a tooltip."""
+    """A dot for each segment, in the colour and shape of its label, with a tooltip.
+
+    shape : another label for the shapes.
+    """
     with style():
         figure, axes = blank(330, 290)
-        for number, (at_x, at_y, of) in enumerate(zip(x, y, label, strict=True)):
+        dots = zip(x, y, label, label if shape is None else shape, strict=True)
+        for number, (at_x, at_y, of, formed) in enumerate(dots):
             axes.plot(
                 [at_x],
                 [at_y],
-                MARKERS[of % len(MARKERS)],
+                MARKERS[formed % len(MARKERS)],
                 color=label_colour(of),
                 markersize=6,
                 markeredgewidth=0,
@@ -176,6 +229,7 @@ def dot_map(
         axes.set_xticks([])
         axes.set_yticks([])
         axes.margins(0.05)
+        axes.set_aspect("equal", adjustable="datalim")  # what is near is near in both directions
         axes.spines[:].set_visible(True)
         axes.spines[:].set_color(FAINT)
         tooltips = {f"dot{number}": title for number, title in enumerate(titles)}

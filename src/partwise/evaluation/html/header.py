@@ -40,6 +40,21 @@ _PROTOCOLS = {
         "disentanglement: all parts of a piece sound together, so any subspace can win from cues "
         "of the song.",
     ),
+    "same-part": (
+        "Same part, other accompaniment",
+        "The same stem under other music, and other stems under the same music: is what shares the "
+        "part near in the part's own subspace, and what shares the rest in the others?",
+    ),
+    "probes": (
+        "What each subspace holds",
+        "The instrument, key, tempo, loudness and brightness of each part: in which subspaces can "
+        "a linear model read them, of pieces that it has not seen?",
+    ),
+    "abx": (
+        "Agreement with listeners",
+        "Listeners said which of two clips is more like a third, part by part; does the model "
+        "find alike what they find alike?",
+    ),
     "compare": (
         "Comparison",
         "Several ways to hear a part, on the same pseudo-mixes with the same drawn labels.",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from partwise.evaluation.html.charts import heat_map
+from partwise.evaluation.html.charts import part_heat_map
 from partwise.evaluation.html.fragment import Context, Fragment
-from partwise.parts import PARTS
 
 
 def leakage(report: dict[str, Any], context: Context) -> Fragment | None:
@@ -15,18 +14,11 @@ def leakage(report: dict[str, Any], context: Context) -> Fragment | None:
     if not table:
         return None
     texts = [["–" if cell is None else f"{100 * cell:.1f}" for cell in row] for row in table]
-    names = [str(part) for part in PARTS]
-    said = "; ".join(
-        f"{row}: {', '.join(f'{column} {text}' for column, text in zip(names, cells, strict=True))}"
-        for row, cells in zip(names, texts, strict=True)
-    )
-    drawing = heat_map(
+    drawing = part_heat_map(
         table,
-        names,
-        names,
+        texts,
         f"{context.prefix}-leakage",
-        f"Accuracy in per cent, for labels of each part the subspace it was read in. {said}",
-        texts=texts,
+        "Accuracy in per cent, for labels of each part the subspace it was read in.",
         axis_labels=("labels of", "read in the subspace of"),
     )
     chances = {score["chance"] for score in report.get("scores", ()) if score["reading"] == "paper"}

@@ -18,14 +18,28 @@ from partwise.evaluation.html.confusions import confusions
 from partwise.evaluation.html.fragment import Context, Fragment
 from partwise.evaluation.html.header import header, protocol_title
 from partwise.evaluation.html.leakage import leakage
+from partwise.evaluation.html.listeners import listeners
 from partwise.evaluation.html.maps import maps
 from partwise.evaluation.html.presence import presence
+from partwise.evaluation.html.probes import probes
+from partwise.evaluation.html.same_part import same_part
 from partwise.evaluation.html.scores import scores
 from partwise.evaluation.stem_reader import StemReader
 
 Section = Callable[[dict[str, Any], Context], Fragment | None]
 
-SECTIONS: list[Section] = [header, comparison, scores, leakage, presence, maps, confusions]
+SECTIONS: list[Section] = [
+    header,
+    comparison,
+    scores,
+    leakage,
+    presence,
+    same_part,
+    probes,
+    listeners,
+    maps,
+    confusions,
+]
 
 
 def html_page(reports: Sequence[dict[str, Any]], reader: StemReader | None = None) -> str:
