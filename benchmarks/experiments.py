@@ -53,11 +53,11 @@ class Size:
 
 
 SMALL = Size(
-    songs=400,
-    train=80,
-    test=30,
+    songs=300,
+    train=60,
+    test=28,
     seconds=20.0,
-    minutes=1.5,
+    minutes=1.0,
     pool=12,
     recipe="masked-pooling-small-batches",
     fonts=("TimGM6mb.sf2",),

@@ -184,7 +184,7 @@ def test_what_each_subspace_holds(tmp_path, tiny_model, capsys):
 def test_agreement_with_listeners(tmp_path, tiny_model, capsys):
     pytest.importorskip("yaml")
     songs = make_songs(6)
-    trios = [tuple(songs[i : i + 3]) for i in range(4)]
+    trios = [(songs[i], songs[i + 1], songs[i + 2]) for i in range(4)]
     data, place = write_listening_test(tmp_path, songs, trios, mistakes=0.0)
     arguments = [tiny_model, "--data", data, "--protocol", "abx"]
     code, out, err = run(capsys, *arguments, "--answers", place, "--json")
