@@ -5,6 +5,8 @@
     python scripts/make_tables.py add NAME --run runs/1 --evaluation report.json \\
         [--evaluation presence.json] [--real real.json] --command "partwise train ..."
 
+    python scripts/make_tables.py compared NAME --report comparison/report.json
+
 `add` puts what is known of a run into docs/results/NAME.json: the checkpoint's facts, the reports
 of `partwise evaluate --out` without what is long, the command and the commit. A file that
 `benchmarks/indexing.py --json` wrote may lie there too, as speed-NAME.json.
@@ -17,6 +19,8 @@ The text between `<!-- table: KIND [NAME] -->` and `<!-- end -->` is replaced. O
     line [READING]                    one line for all parts; inside a line of text too
                                       (`line NAME READING`; paper, strict, all or presence)
 
+Of a comparison, that `compared` put into docs/results/compared-NAME.json: `compared NAME`.
+
 Of all runs: `ladder [GROUP]`, one row for each run of a group in the order of the file names,
 and `speed`. What there is no result for is left as it is, with a warning.
 """
@@ -26,8 +30,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ladder_picture import ladder_picture, picture_is_of
@@ -35,6 +40,7 @@ from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.evaluation.markdown import (
     NONE,
+    comparison_table,
     leakage_table,
     number,
     parts_table,
@@ -46,7 +52,7 @@ from partwise.evaluation.markdown import (
 )
 from partwise.evaluation.report_file import Report
 from partwise.parts import PARTS
-from result_files import RESULTS, Run, add, read_results
+from result_files import RESULTS, Run, add, add_compared, read_compared, read_results
 
 DOCUMENTS = ("README.md", "docs/experiments.md")
 PICTURE = "docs/ladder.svg"
@@ -62,9 +68,18 @@ class Missing(Exception):
 # --- the tables
 
 
-def render(words: Sequence[str], runs: dict[str, Run], speeds: Sequence[dict]) -> str:
+def render(
+    words: Sequence[str],
+    runs: dict[str, Run],
+    speeds: Sequence[dict],
+    compared: Mapping[str, dict] = MappingProxyType({}),
+) -> str:
     """The text of one marker. Raises Missing where there is no result for it."""
     kind, *names = words
+    if kind == "compared":
+        if not names or names[0] not in compared:
+            raise Missing(f"no compared-{names[0] if names else 'NAME'}.json")
+        return comparison_table(compared[names[0]])
     if kind == "ladder":
         return _ladder(runs, names[0] if names else "ladder")
     if kind == "speed":
@@ -215,14 +230,18 @@ def _rungs(runs: dict[str, Run], group: str) -> list[tuple[Run, Report]]:
 
 
 def updated(
-    text: str, runs: dict[str, Run], speeds: Sequence[dict], warn: Callable[[str], None]
+    text: str,
+    runs: dict[str, Run],
+    speeds: Sequence[dict],
+    warn: Callable[[str], None],
+    compared: Mapping[str, dict] = MappingProxyType({}),
 ) -> str:
     """A document with its tables made anew; one inside a line of text stays in its line."""
 
     def replaced(found: re.Match[str]) -> str:
         words = found["words"].split()
         try:
-            new = render(words, runs, speeds)
+            new = render(words, runs, speeds, compared)
         except Missing as missing:
             warn(f"table {found['words']}: {missing}; left as it is")
             return found[0]
@@ -239,6 +258,7 @@ def make(root: Path, check: bool, warn: Callable[[str], None]) -> list[str]:
     check : change nothing.
     """
     runs, speeds = read_results(root / RESULTS)
+    compared = read_compared(root / RESULTS)
     stale = []
     for name in DOCUMENTS:
         path = root / name
@@ -247,7 +267,8 @@ def make(root: Path, check: bool, warn: Callable[[str], None]) -> list[str]:
         old = path.read_text(encoding="utf-8")
         if old.count("<!-- table:") != len(_MARKED.findall(old)):
             raise PartwiseError(f"{name} has a <!-- table: --> without its <!-- end -->")
-        new = updated(old, runs, speeds, lambda text, name=name: warn(f"{name}: {text}"))
+        said = lambda text, name=name: warn(f"{name}: {text}")  # noqa: E731
+        new = updated(old, runs, speeds, said, compared)
         if new != old:
             stale.append(name)
             if not check:
@@ -265,7 +286,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
     parser.add_argument("--check", action="store_true", help="exit 1 if a file is out of date")
-    adding = parser.add_subparsers(dest="step").add_parser("add", help="add a run's results")
+    steps = parser.add_subparsers(dest="step")
+    comparing = steps.add_parser("compared", help="add a report of `partwise compare`")
+    comparing.add_argument("name", help="file name")
+    comparing.add_argument("--report", type=Path, action="append", required=True)
+    comparing.add_argument("--commit", default="", help="default: the current one")
+    adding = steps.add_parser("add", help="add a run's results")
     adding.add_argument("name", help="file name; the ladder is in the order of the names")
     adding.add_argument("--run", type=Path, required=True, help="run folder, or checkpoint JSON")
     adding.add_argument("--evaluation", type=Path, action="append", required=True)
@@ -288,6 +314,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.step == "add":
             print(add(options.root, options))
+            return 0
+        if options.step == "compared":
+            print(add_compared(options.root, options))
             return 0
         stale = make(options.root, options.check, warn)
     except PartwiseError as error:

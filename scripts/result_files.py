@@ -17,6 +17,7 @@ from partwise.model.run_facts import RUN_FACTS
 
 RESULTS = "docs/results"
 _LARGEST_BYTES = 20_000
+_COMPARED = "compared-"
 # Of a report, what is long and in no table, and the paths of a machine.
 _LEFT_OUT = ("labels_of", "skipped", "seconds", "details", "command")
 
@@ -58,6 +59,8 @@ def read_results(folder: Path) -> tuple[dict[str, Run], list[dict]]:
     """The runs by name, in the order of the names, and the benchmarks."""
     runs, speeds = {}, []
     for path in sorted(folder.glob("*.json")):
+        if path.name.startswith(_COMPARED):
+            continue
         raw = read_json(path)
         if "speeds" in raw:
             speeds.append(raw)
@@ -103,6 +106,46 @@ def add(root: Path, options: argparse.Namespace) -> Path:
     path = root / RESULTS / f"{options.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text)
+    return path
+
+
+def read_compared(folder: Path) -> dict[str, dict[str, Any]]:
+    """name -> what `partwise compare` reported, of every compared-NAME.json."""
+    found = sorted(folder.glob(f"{_COMPARED}*.json"))
+    return {path.stem.removeprefix(_COMPARED): read_json(path) for path in found}
+
+
+def add_compared(root: Path, options: argparse.Namespace) -> Path:
+    """Write docs/results/compared-NAME.json: what the tables need of a comparison.
+
+    Of several reports, the rows of the later ones follow those of the first; they must be of the
+    same mixes, and what both have is taken from the first.
+    """
+    reports = [read_json(path) for path in options.report]
+    same = ("protocol", "data_digest", "seed", "options", "first")
+    for path, report in zip(options.report, reports, strict=True):
+        differs = [key for key in same if report.get(key) != reports[0].get(key)]
+        if report.get("protocol") != "compare" or differs:
+            what = ", ".join(differs) or "protocol"
+            raise PartwiseError(f"{path} is no comparison on the same mixes: another {what}")
+    rows, known = [], set()
+    for report in reports:
+        for row in report["rows"]:
+            if (name := (row["name"], row["hears"])) not in known:
+                known.add(name)
+                scores = [s for s in row["scores"] if s["reading"] == "paper"]
+                rows.append({**row, "scores": scores})
+    kept = {key: reports[0][key] for key in (*same, "partwise", "data", "pieces")}
+    raw = {
+        **kept,
+        "commit": options.commit or _commit(root),
+        "commands": [report.get("command", "") for report in reports],
+        "rows": rows,
+        "refused": [item for report in reports for item in report.get("refused", ())],
+    }
+    path = root / RESULTS / f"{_COMPARED}{options.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(_rounded(raw), indent=1) + "\n")
     return path
 
 

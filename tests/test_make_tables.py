@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from made_up_reports import leakage_report, old_report, presence_report, real_report
+from made_up_reports import (
+    comparison_report,
+    leakage_report,
+    old_report,
+    presence_report,
+    real_report,
+)
 
 pytest.importorskip("matplotlib")
 
@@ -177,3 +183,38 @@ def test_what_does_not_belong_to_the_run_is_not_added(root, capsys):
     assert add(root, "01-first", "leakage", begun_with="00-none") == 0
     assert make(root) == 2
     assert "began with 00-none, which has no result" in capsys.readouterr().err
+
+
+def compared(root, **more):
+    """A comparison as `partwise compare` reports it, and another with one more row."""
+    options = {"labels": 10, "pool": 15, "mixes": 4, "draws": 20, "segment_s": 10.0}
+    facts = {"data_digest": "d1d1", "seed": 0, "options": options, "partwise": "0", "data": ["x"]}
+    report = comparison_report() | facts | {"pieces": 50, "command": "partwise compare"}
+    report["refused"] = [{"row": "bliss@mix", "reason": "not here"}]
+    oracle = {**report["rows"][1], "name": "clean", "hears": "oracle"}
+    oracle["scores"] = [{**score, "accuracy": 0.99} for score in oracle["scores"]]
+    second = {**report, "rows": [report["rows"][0], oracle], "refused": []} | more
+    for name, raw in {"first": report, "second": second}.items():
+        (root / f"{name}.json").write_text(json.dumps(raw))
+    reports = [item for name in ("first", "second") for item in ("--report", root / f"{name}.json")]
+    return make(root, "compared", "small", *map(str, reports), "--commit", "abc1234")
+
+
+def test_comparisons_of_the_same_mixes_become_one_table(root):
+    assert compared(root) == 0
+    kept = json.loads((root / "docs/results/compared-small.json").read_text())
+    assert [row["name"] for row in kept["rows"]] == ["ours", "rival", "rival", "clean"]
+    assert kept["commands"] == ["partwise compare"] * 2
+    (text,) = document(root, "compared small")
+    lines = text.splitlines()
+    assert lines[2].startswith("| ours | mixes | **90 %** | **89 %** |")
+    # A row behind the first, surely; clean stems are better and not called the best.
+    assert "| +10.0* |" in lines[3] and "**" not in lines[3]
+    assert lines[5].startswith("| clean | oracle | 99 % |")
+    assert "chance 10 %" in text and "Could not run: bliss@mix." in text
+    assert make(root, "--check") == 0
+
+
+def test_comparisons_of_other_mixes_are_refused(root, capsys):
+    assert compared(root, seed=1) == 2
+    assert "second.json is no comparison on the same mixes: another seed" in capsys.readouterr().err
