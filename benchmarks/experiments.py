@@ -165,16 +165,18 @@ def _train(size: Size, data: Path, runs: Path) -> dict[str, Path]:
         name: runs / name / "last.safetensors"
         for name in ("one", "separator", "clean", "hpss", "unet")
     }
-    _side_by_side(
-        {"one network": run("one", size.recipe), "separator": run("separator", "separator")}
-    )
+    separator = str(weights["separator"])
     _side_by_side(
         {
+            "one network": run("one", size.recipe),
             "clean stems": run("clean", "individual"),
-            "U-Net stems": run("unet", "individual", "--separator", weights["separator"]),
-        }
+            "hpss stems": run("hpss", "individual", "--separator", "hpss"),
+        },
+        {
+            "separator": run("separator", "separator"),
+            "U-Net stems": run("unet", "individual", "--separator", separator),
+        },
     )
-    _side_by_side({"hpss stems": run("hpss", "individual", "--separator", "hpss")})
     return weights
 
 
@@ -235,36 +237,39 @@ def _run(command: Sequence[object]) -> None:
         sys.exit(done.returncode)
 
 
-def _side_by_side(commands: dict[str, Sequence[object]]) -> None:
-    """Run all at once, every line of theirs under its name; ends when the last one does."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    running = {}
-    for name, command in commands.items():
-        words = _words(command)
-        _say(shlex.join(["partwise", *words]))
-        running[name] = subprocess.Popen(
-            [sys.executable, "-m", "partwise", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-        )
-    followers = [
-        threading.Thread(target=_follow, args=(name, process)) for name, process in running.items()
-    ]
-    for follower in followers:
-        follower.start()
-    for follower in followers:
-        follower.join()
-    for process in running.values():
-        if process.wait():
-            sys.exit(process.returncode)
+def _side_by_side(*queues: dict[str, Sequence[object]]) -> None:
+    """The commands of each queue one after the other, the queues beside each other.
 
+    Every line of theirs is printed under its name. Ends the run where one of them fails.
+    """
+    failed: list[int] = []
 
-def _follow(name: str, process: subprocess.Popen[str]) -> None:
-    for line in process.stdout or ():
-        if line.strip():
-            print(f"  {name}: {line.strip()}", flush=True)
+    def work(queue: dict[str, Sequence[object]]) -> None:
+        for name, command in queue.items():
+            if failed:
+                return
+            words = _words(command)
+            _say(shlex.join(["partwise", *words]))
+            with subprocess.Popen(
+                [sys.executable, "-m", "partwise", *words],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            ) as process:
+                for line in process.stdout or ():
+                    if line.strip():
+                        print(f"  {name}: {line.strip()}", flush=True)
+            if process.returncode:
+                failed.append(process.returncode)
+
+    workers = [threading.Thread(target=work, args=(queue,)) for queue in queues]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if failed:
+        sys.exit(failed[0])
 
 
 def _words(command: Sequence[object]) -> list[str]:

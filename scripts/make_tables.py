@@ -54,7 +54,7 @@ from partwise.evaluation.report_file import Report
 from partwise.parts import PARTS
 from result_files import RESULTS, Run, add, add_compared, read_compared, read_results
 
-DOCUMENTS = ("README.md", "docs/experiments.md")
+DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md")
 PICTURE = "docs/ladder.svg"
 _MARKED = re.compile(
     r"(?P<open><!-- table: (?P<words>[^>]+?) -->)(?P<old>.*?)(?P<close><!-- end -->)", re.DOTALL
