@@ -63,8 +63,7 @@ SMALL = Size(
     fonts=("TimGM6mb.sf2",),
     rivals=(
         *(f"{name}@{hears}" for name in ("mfcc", "musly") for hears in ("mix", "hpss", "oracle")),
-        "audiomuse@mix",
-        "audiomuse@hpss",
+        "audiomuse",
         "musicnn",
         "bliss",
     ),

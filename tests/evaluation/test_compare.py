@@ -29,6 +29,7 @@ class Ear:
     def __init__(self, hear=lambda samples, part: spectrum(samples)):
         self.hear = hear
         self.about = {"digest": "d", "parameters": 7, "note": "an ear"}
+        self.about |= {"minutes": 2.0, "clock": "core"}
 
     def distances(self, features):
         return squared_distances(features)
@@ -122,6 +123,7 @@ def test_costs_count_all_parts(folder):
     assert 2.0 < once / each < 12.0  # five, but for the noise of a clock
     assert report["rows"][0]["bytes_per_track"] == 47 * 800
     assert report["rows"][0]["parameters"] == 7
+    assert report["rows"][0]["budget"] == "2 core min"
 
 
 def test_threads_change_no_accuracy(folder):

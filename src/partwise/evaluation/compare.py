@@ -7,7 +7,7 @@ differences are paired: the same pieces in both rows.
 
 The report (see `protocols` for what all reports have):
 
-    rows           name, hears, about (digest, recipe, budget...), parameters
+    rows           name, hears, about (digest, recipe, steps...), parameters, budget, note
                    scores     as in pseudo-knn: part, reading, labels, accuracy, low, high, chance,
                               segments
                    mean, mean_low, mean_high, mean_strict, mean_all    over the parts measured
@@ -99,6 +99,7 @@ def compare(
     sums: list[dict[Part, dict[str, Tally]]] = [{} for _ in contenders]
     scores: list[list[dict]] = [[] for _ in contenders]
     costs = _Costs()
+    one_thread()  # or a core's work would be counted as less than it is
     total, begun = mixes * sum(there.values()), 0
     for part, count in there.items():
         rng = np.random.default_rng([seed, part.index])
@@ -127,6 +128,21 @@ def compare(
         for number, row in enumerate(contenders)
     ]
     return {"rows": rows, "first": contenders[0].name}
+
+
+def one_thread() -> None:
+    """From here on, one mix is worked on by one thread: no library starts others of its own.
+
+    Raises PartwiseError where the package that sees to it is missing.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise PartwiseError(
+            "a comparison needs the package threadpoolctl: "
+            "pip install 'partwise[bench]' -c constraints.txt"
+        ) from None
+    threadpool_limits(1)
 
 
 def _hear(
@@ -269,9 +285,17 @@ def _row(
             row.hearer.bytes_per_segment * (1 + (_TRACK_S - SEGMENT_S) // HOP_S)
         ),
         "parameters": about.pop("parameters", None),
+        "budget": _budget(about),
         "note": about.pop("note", ""),
         "about": about,
     }
+
+
+def _budget(about: Mapping[str, Any]) -> str | None:
+    """`12 core min`; None where nothing is known of a training."""
+    if "minutes" not in about:
+        return None
+    return f"{about['minutes']:g} {'core ' if about.get('clock') == 'core' else ''}min"
 
 
 def _resampled(tally: Tally, part: Part, seed: int) -> np.ndarray:
