@@ -105,7 +105,7 @@ def main() -> None:
     reports = [out / "comparison"]
     for protocol in ("leakage", "same-part", "probes"):
         reports.append(out / protocol)
-        pool = ["--pool", size.pool] if protocol == "leakage" else []
+        pool = ["--pool", size.pool] if protocol != "same-part" else []
         _once(reports[-1], ["evaluate", "--data", test, "--protocol", protocol, *pool])
     if options.answers:
         reports.append(out / "abx")
