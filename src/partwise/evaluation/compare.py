@@ -11,7 +11,7 @@ The report (see `protocols` for what all reports have):
                    scores     as in pseudo-knn: part, reading, labels, accuracy, low, high, chance,
                               segments
                    mean, mean_low, mean_high, mean_strict, mean_all    over the parts measured
-                   differences    part or "mean" -> [first row minus this one, low, high]
+                   differences    part or "mean" -> [this row minus the first one, low, high]
                    speed      separate, embed, together: seconds of audio for a second of one core,
                               all five parts; null where there is nothing to do
                    bytes_per_segment, bytes_per_track (four minutes, a segment every 5 s)
@@ -255,11 +255,11 @@ def _row(
     differences = {}
     both = {part: _resampled(first[part]["paper"], part, seed) for part in tallies if part in first}
     for part, theirs in both.items():
-        known = first[part]["paper"].accuracy - tallies[part]["paper"].accuracy
-        differences[str(part)] = [known, *_interval(theirs - drawn[part])]
+        known = tallies[part]["paper"].accuracy - first[part]["paper"].accuracy
+        differences[str(part)] = [known, *_interval(drawn[part] - theirs)]
     if both:
         mean = float(np.mean([value[0] for value in differences.values()]))
-        apart = np.mean([theirs - drawn[part] for part, theirs in both.items()], axis=0)
+        apart = np.mean([drawn[part] - theirs for part, theirs in both.items()], axis=0)
         differences["mean"] = [mean, *_interval(apart)]
     hearing = costs.of(number) * (len(PARTS) if row.hearer.part_at_a_time else 1)
     separating = costs.of(row.hears)

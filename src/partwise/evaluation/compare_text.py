@@ -8,7 +8,7 @@ from partwise.parts import PARTS
 
 
 def comparison_text(report: dict[str, Any]) -> str:
-    """One line a row: accuracy by part, mean with its interval, how far the first is ahead, cost.
+    """One line a row: accuracy by part, mean with its interval, its difference from the first, cost.
 
     A star marks a difference from the first row whose 95 % interval leaves out zero.
     """
@@ -19,7 +19,7 @@ def comparison_text(report: dict[str, Any]) -> str:
     lines = [
         f"{'row':{width}}{'hears':{hears}}"
         + "".join(f"{part:>8}" for part in PARTS)
-        + f"{f'mean at {labels}':>12} {'(95 %)':16}{'behind':>9}{'strict':>8}{'all':>7}"
+        + f"{f'mean at {labels}':>12} {'(95 %)':16}{'to first':>9}{'strict':>8}{'all':>7}"
         f"{'x real time':>13}{'bytes':>7}"
     ]
     for row in rows:
@@ -27,20 +27,20 @@ def comparison_text(report: dict[str, Any]) -> str:
         cells = "".join(
             f"{found[part]:8.1%}" if part in found else f"{'-':>8}" for part in map(str, PARTS)
         )
-        behind = ""
+        difference = ""
         if row is not rows[0] and "mean" in row["differences"]:
             known, low, high = row["differences"]["mean"]
-            behind = f"{known:+.1%}{'*' if low > 0 or high < 0 else ' '}"
+            difference = f"{known:+.1%}{'*' if low > 0 or high < 0 else ' '}"
         speed = row["speed"]["together"]
         interval = f"({row['mean_low']:.1%}-{row['mean_high']:.1%})"
         lines.append(
             f"{row['name']:{width}}{row['hears']:{hears}}{cells}{row['mean']:12.1%} {interval:16}"
-            f"{behind:>9}{row['mean_strict']:8.1%}{row['mean_all']:7.1%}"
+            f"{difference:>9}{row['mean_strict']:8.1%}{row['mean_all']:7.1%}"
             f"{f'{speed:,.0f}' if speed else '-':>13}{row['bytes_per_segment']:7,}"
         )
     lines += [
         "",
-        f"chance {1 / labels:.0%}; behind: the first row minus this one, * where the paired 95 % "
+        f"chance {1 / labels:.0%}; to first: points more than the first row, * where the paired 95 % "
         "interval leaves out zero",
         "x real time: one core, separation and all five parts; bytes: per segment, all parts",
     ]

@@ -85,13 +85,13 @@ def comparison_table(report: dict[str, Any]) -> str:
                 row["hears"],
                 *cells,
                 f"{percent(row['mean'])} ({_edges(row['mean_low'], row['mean_high'])})",
-                "" if row is rows[0] else _behind(row),
+                "" if row is rows[0] else _to_first(row),
                 percent(row["mean_strict"], 0),
                 f"{speed:,.0f}" if speed else NONE,
                 number(row["bytes_per_track"]),
             ]
         )
-    last = ["mean (95 %)", "behind", "strict", "x real time", "bytes a track"]
+    last = ["mean (95 %)", "to first", "strict", "x real time", "bytes a track"]
     return f"{table(['row', 'hears', *PARTS, *last], lines)}\n\n{_comparison_notes(report)}"
 
 
@@ -103,8 +103,8 @@ def _edges(low: float, high: float) -> str:
     return f"{100 * low:.0f} to {100 * high:.0f}"
 
 
-def _behind(row: dict[str, Any]) -> str:
-    """Points behind the first row, with a star where zero is outside the interval."""
+def _to_first(row: dict[str, Any]) -> str:
+    """Points more than the first row, with a star where zero is outside the interval."""
     if "mean" not in row["differences"]:
         return NONE
     known, low, high = row["differences"]["mean"]
@@ -117,8 +117,8 @@ def _comparison_notes(report: dict[str, Any]) -> str:
     return (
         f"{options['labels']} labels (chance {100 / options['labels']:.0f} %), drawn "
         f"{options['draws']} times from {options['pool']} pieces a part of {report['pieces']}, "
-        f"{options['mixes']} pseudo-mixes each; data digest {report['data_digest']}. Behind: how "
-        "many points the first row is ahead, * where the paired 95 % interval leaves out zero. "
+        f"{options['mixes']} pseudo-mixes each; data digest {report['data_digest']}. To first: "
+        "points more than the first row, * where the paired 95 % interval leaves out zero. "
         "Times real time: one core, separation and all five parts. Bytes: a track of four minutes "
         "with a segment every 5 s." + (f" Could not run: {', '.join(refused)}." * bool(refused))
     )
