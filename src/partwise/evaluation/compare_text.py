@@ -8,7 +8,7 @@ from partwise.parts import PARTS
 
 
 def comparison_text(report: dict[str, Any]) -> str:
-    """One line a row: accuracy by part, mean with its interval, its difference from the first, cost.
+    """One line a row: accuracy by part, mean, how far that is from the first row's, and cost.
 
     A star marks a difference from the first row whose 95 % interval leaves out zero.
     """
@@ -40,8 +40,8 @@ def comparison_text(report: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        f"chance {1 / labels:.0%}; to first: points more than the first row, * where the paired 95 % "
-        "interval leaves out zero",
+        f"chance {1 / labels:.0%}; to first: points more than the first row, * where the paired "
+        "95 % interval leaves out zero",
         "x real time: one core, separation and all five parts; bytes: per segment, all parts",
     ]
     return "\n".join(lines)
