@@ -27,6 +27,8 @@ def problems(wheel: Path) -> list[str]:
         need("partwise/cli.py")
         need("partwise/embedding/weights/partwise.onnx")
         need("partwise/embedding/weights/partwise.json")
+        need("partwise/evaluation/html/templates/page.html")
+        need("partwise/evaluation/html/templates/style.css")
         if need("partwise/demo/groups.json"):
             groups = json.loads(archive.read("partwise/demo/groups.json"))
             for piece in groups["pieces"]:

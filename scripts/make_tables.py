@@ -19,7 +19,8 @@ The text between `<!-- table: KIND [NAME] -->` and `<!-- end -->` is replaced. O
     line [READING]                    one line for all parts; inside a line of text too
                                       (`line NAME READING`; paper, strict, all or presence)
 
-Of a comparison, that `compared` put into docs/results/compared-NAME.json: `compared NAME`.
+Of a comparison, that `compared` put into docs/results/compared-NAME.json: `compared NAME`, or
+`compared NAME line` for the first row, the best of the others and the oracle in one line.
 
 Of all runs: `ladder [GROUP]`, one row for each run of a group in the order of the file names,
 and `speed`. What there is no result for is left as it is, with a warning.
@@ -40,6 +41,7 @@ from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.evaluation.markdown import (
     NONE,
+    comparison_line,
     comparison_table,
     leakage_table,
     number,
@@ -79,7 +81,8 @@ def render(
     if kind == "compared":
         if not names or names[0] not in compared:
             raise Missing(f"no compared-{names[0] if names else 'NAME'}.json")
-        return comparison_table(compared[names[0]])
+        report = compared[names[0]]
+        return comparison_line(report) if names[1:] == ["line"] else comparison_table(report)
     if kind == "ladder":
         return _ladder(runs, names[0] if names else "ladder")
     if kind == "speed":
@@ -245,7 +248,7 @@ def updated(
         except Missing as missing:
             warn(f"table {found['words']}: {missing}; left as it is")
             return found[0]
-        if words[0] != "line":
+        if "line" not in words:
             new = f"\n{new}\n"
         return f"{found['open']}{new}{found['close']}"
 

@@ -213,6 +213,10 @@ def test_comparisons_of_the_same_mixes_become_one_table(root):
     assert lines[5].startswith("| clean | oracle | 99 % |")
     assert "chance 10 %" in text and "Could not run: bliss@mix." in text
     assert make(root, "--check") == 0
+    (root / "README.md").write_text("ours <!-- table: compared small line -->x<!-- end --> end\n")
+    assert make(root) == 0
+    line = "**88 %**, rival on separated stems 53 %; on clean stems 38 %"
+    assert line in (root / "README.md").read_text()
 
 
 def test_comparisons_of_other_mixes_are_refused(root, capsys):

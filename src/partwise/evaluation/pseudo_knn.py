@@ -126,7 +126,7 @@ def parts_to_test(pieces: Sequence[StemPiece], labels: int, pool: int) -> dict[P
             raise PartwiseError(
                 f"{labels} labels were asked for, but the data has {count} pieces with {part} "
                 f"and --pool is {pool}: ask for --labels {max(2, min(count, pool))} or fewer, or "
-                "choose --protocol few-pieces"
+                "measure with `partwise evaluate --protocol few-pieces`"
             )
     return {part: min(count, pool) for part, count in counts.items() if count}
 
