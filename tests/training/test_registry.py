@@ -58,11 +58,28 @@ def test_every_recipe_can_begin_a_run(name, data, tmp_path):
         ),
         ("preference", {"answers": Path("a")}, "--start-from: the recipe preference needs the"),
         ("preference", {"teachers": Path("t")}, "--teachers: the recipe preference has none"),
+        ("partwise", {"separator": "hpss"}, "--separator: the recipe partwise hears mixes"),
     ],
 )
 def test_options_that_a_recipe_has_no_use_for(name, options, sentence):
     with pytest.raises(PartwiseError, match=sentence):
         check_options(name, RunOptions(minutes=1.0, **options))
+
+
+def test_individual_networks_learn_from_the_stems_of_a_separator(data, tmp_path):
+    pytest.importorskip("librosa")
+    bank = StemBank.build(data, MelSettings(), jobs=1)
+    options = RunOptions(minutes=0.0, separator="hpss")
+    seen = []
+    path = run_recipe(
+        "individual", [data], bank, tmp_path, options, preparing=lambda *at: seen.append(at)
+    )
+    about = load_checkpoint(path)[2]
+    assert seen[-1] == (12, 12)  # two mixes for each of six pieces
+    assert about["recipe_settings"]["hears"] == "hpss 250"
+    assert about["data_digest"] != bank.digest
+    with pytest.raises(PartwiseError, match="one folder"):
+        run_recipe("individual", [data, data], bank, tmp_path, options)
 
 
 def test_voices_are_stems_of_other(data, tmp_path):
