@@ -152,3 +152,11 @@ def test_too_few_pieces_for_the_labels_get_a_sentence(tmp_path):
         write_tone(tmp_path / f"s{number}" / "drums.wav", 3000.0 + number, 3.0)
     with pytest.raises(PartwiseError, match=r"4 labels.*3 pieces with drums.*--labels 3"):
         run(tmp_path, [Contender("ear", "mix", Ear())], labels=4)
+
+
+def test_too_few_pieces_in_which_a_part_sounds_get_a_sentence(tmp_path):
+    for number in range(4):
+        seconds = 3.0 if number < 2 else 0.5  # half of them are shorter than a segment
+        write_tone(tmp_path / f"s{number}" / "drums.wav", 3000.0 + number, seconds)
+    with pytest.raises(PartwiseError, match=r"drums sounds for 1 s in only 2 .*--labels 2"):
+        run(tmp_path, [Contender("ear", "mix", Ear())])

@@ -115,6 +115,12 @@ def compare(
             lambda done, begun=begun: progress(begun + done, total),
         )
         begun += len(drawn)
+        if (sounding := len(np.unique(whose.label))) < labels:
+            raise PartwiseError(
+                f"{labels} labels were asked for, but {part} sounds for {segment_s:g} s in only "
+                f"{sounding} of the pieces drawn: ask for --labels {max(2, sounding)} or fewer, or "
+                "for a shorter --segment"
+            )
         for number, row in enumerate(contenders):
             heard = features[number]
             if heard is None:
@@ -225,15 +231,15 @@ def _tallies(
 def _entries(tallies: Mapping[str, Tally], part: Part, segments: int, seed: int) -> list[dict]:
     entries = []
     for reading, tally in tallies.items():
-        low, high = np.percentile(tally.resampled(np.random.default_rng(seed)), [2.5, 97.5])
+        low, high = _interval(tally.resampled(np.random.default_rng(seed)))
         entries.append(
             {
                 "part": str(part),
                 "reading": reading,
                 "labels": tally.labels,
                 "accuracy": tally.accuracy,
-                "low": float(low),
-                "high": float(high),
+                "low": low,
+                "high": high,
                 "chance": 1.0 / tally.labels,
                 "segments": segments,
             }
@@ -251,7 +257,7 @@ def _row(
     seed: int,
 ) -> dict[str, Any]:
     drawn = {part: _resampled(tallies[part]["paper"], part, seed) for part in tallies}
-    low, high = np.percentile(np.mean(list(drawn.values()), axis=0), [2.5, 97.5])
+    low, high = _interval(np.mean(list(drawn.values()), axis=0))
     differences = {}
     both = {part: _resampled(first[part]["paper"], part, seed) for part in tallies if part in first}
     for part, theirs in both.items():
@@ -272,8 +278,8 @@ def _row(
             name: float(np.mean([s["accuracy"] for s in scores if s["reading"] == reading]))
             for name, reading in zip(("mean", "mean_strict", "mean_all"), READINGS, strict=True)
         },
-        "mean_low": float(low),
-        "mean_high": float(high),
+        "mean_low": low,
+        "mean_high": high,
         "differences": differences,
         "speed": {
             "separate": 1.0 / separating if separating else None,
