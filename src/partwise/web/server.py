@@ -15,7 +15,7 @@ from partwise.errors import PartwiseError
 from partwise.library.ledger import State
 from partwise.library.library import Library
 from partwise.library.paths import shown
-from partwise.library.search import catalogue_of
+from partwise.library.search import catalogue_of, searcher_of
 from partwise.library.store import in_list
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Server:
         """What was heard in a song. Raises NotHere."""
         if song_id.startswith(UPLOAD_PREFIX):
             return self._upload(song_id)[1]
-        found = self.library.store.segments_of([song_id]).get(song_id)
+        found = searcher_of(self.library).segments_of([song_id]).get(song_id)
         if found is None:
             raise NotHere("there is no such song in the library")
         return found
