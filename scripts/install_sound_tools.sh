@@ -31,7 +31,7 @@ fi
 
 how="install them yourself (Debian, Ubuntu: apt-get install ${missing[*]})"
 if ! command -v apt-get >/dev/null; then
-  echo "${missing[*]} missing and there is no apt-get here: $how"
+  echo "${missing[*]} not found, and there is no apt-get here: $how"
   exit 0
 fi
 if [ "$(id -u)" = 0 ]; then
@@ -39,7 +39,7 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
   as_root=(sudo -n)
 else
-  echo "${missing[*]} missing and installing needs root: $how"
+  echo "${missing[*]} not found, and installing needs root: $how"
   exit 0
 fi
 log=$(mktemp)
