@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
+from chromium import NOT_FOUND, chromium, find_chromium
 from demo_music import demo_music
 from page_guard import PageGuard
 from served import served
 
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--autoplay-policy=no-user-gesture-required",
-    "--mute-audio",
-)
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _DESKTOP = ViewportSize(width=1280, height=800)
 _PATIENCE_MS = 15_000  # an upper limit for what usually takes a moment: machines can be busy
 _PICTURES = Path(__file__).parents[2] / "docs" / "pages"
@@ -39,14 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium; what needs it is skipped where there is none."""
-    named = os.environ.get("PARTWISE_CHROMIUM")
-    program = named or next((found for name in _NAMES if (found := shutil.which(name))), None)
+    program = find_chromium()
     if program is None:
-        pytest.skip(f"needs a browser: none of {', '.join(_NAMES)}, no PARTWISE_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        pytest.skip(NOT_FOUND)
+    with chromium(program) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")
