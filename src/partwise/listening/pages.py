@@ -54,6 +54,14 @@ def add_pages(app: FastAPI, test: TestFile, consent: str) -> None:
     app.include_router(router_of(test, consent))
 
 
+def create_app(test: TestFile, consent: str) -> FastAPI:
+    """An application that serves one test and nothing else; who may ask is for others to say."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_pages(app, test, consent)
+    app.add_api_route("/", lambda: _to(""), response_class=RedirectResponse)
+    return app
+
+
 def router_of(test: TestFile, consent: str) -> APIRouter:
     """The routes of one test."""
     router = APIRouter(prefix="/listen", include_in_schema=False)

@@ -86,16 +86,17 @@ if (clips.length) {
   );
 }
 
-// 1 to 4 answer the group that has the focus, else the first one without an answer.
+// 1 to 4 answer the first group without an answer; once all have one, the group with the focus.
 function choose(number) {
   const groups = [...form.querySelectorAll("[data-choices]:not(:disabled)")];
   const group =
-    groups.find((each) => each.contains(document.activeElement)) ??
     groups.find((each) => !each.querySelector(":checked")) ??
-    (groups.length === 1 ? groups[0] : undefined);
+    groups.find((each) => each.contains(document.activeElement)) ??
+    groups[0];
   const choice = group?.querySelectorAll("input")[number];
   if (!choice) return;
   choice.checked = true;
+  choice.focus(); // so that Enter goes on, and does not play again what was played last
   ready();
 }
 
