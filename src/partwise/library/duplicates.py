@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from partwise.library.exact_index import pattern_of
+
 # Two encodings of one recording differ by the error of the codec; other takes by far more. A copy
 # at half the sample rate kept 0.95 or more in its drums (cymbals are lost) and 0.999 in the rest.
 ALIKE_SIMILARITY = 0.98  # mean over the parts
@@ -65,12 +67,16 @@ class Duplicates:
         self._ids = track_ids
         self._vectors = vectors
         self._groups: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        patterns = _pattern(vectors)
+        patterns = pattern_of(vectors)
         for pattern in np.unique(patterns):
             rows = np.flatnonzero(patterns == pattern)
             rows = rows[np.argsort(durations_s[rows], kind="stable")]
             self._groups[int(pattern)] = rows, durations_s[rows]
         self._known: dict[str, list[str]] = {}
+
+    def known(self, track_id: str) -> list[str] | None:
+        """The remembered answer of ``of`` for a track; None if it was not asked yet."""
+        return self._known.get(track_id)
 
     def of(self, vector: np.ndarray, duration_s: float, track_id: str | None = None) -> list[str]:
         """Ids of the near-duplicates, the track itself included where it is one of them.
@@ -79,7 +85,7 @@ class Duplicates:
         """
         if track_id is not None and track_id in self._known:
             return self._known[track_id]
-        rows, durations_s = self._groups.get(int(_pattern(vector[None])[0]), (None, None))
+        rows, durations_s = self._groups.get(int(pattern_of(vector[None])[0]), (None, None))
         found: list[str] = []
         if rows is not None and durations_s is not None:
             shortest_s, longest_s = duration_window_s(duration_s)
@@ -91,8 +97,3 @@ class Duplicates:
         if track_id is not None:
             self._known[track_id] = found
         return found
-
-
-def _pattern(vectors: np.ndarray) -> np.ndarray:
-    """int [n]: which of the parts are present, one bit each."""
-    return vectors.any(axis=-1) @ (1 << np.arange(vectors.shape[1]))

@@ -68,7 +68,7 @@ class ExactIndex:
         self.presence = presence
         self.start_s = np.zeros(self.rows) if start_s is None else start_s
         self.end_s = np.zeros(self.rows) if end_s is None else end_s
-        self.has_part = np.any(vectors, axis=-1)  # [n, parts]
+        self._pattern = pattern_of(vectors)
         self._ids: list[str] = []
         self._code_of: dict[str, int] = {}
         for track_id in track_ids:
@@ -162,7 +162,8 @@ class ExactIndex:
         allowed: Collection[str] | None = None,
     ) -> Candidates:
         wanted = np.flatnonzero(weights > 0)
-        eligible = self.has_part[:, wanted].all(axis=1)
+        bits = np.uint8(np.sum(1 << wanted))
+        eligible = (self._pattern & bits) == bits
         if not complete:
             eligible = ~eligible
         if allowed is not None:
@@ -199,6 +200,11 @@ class ExactIndex:
                 for part in wanted:
                     out += block[:, part] @ scaled[part]
         return scores
+
+
+def pattern_of(vectors: np.ndarray) -> np.ndarray:
+    """uint8 [n]: which parts float32 [n, parts=5, dim] holds, one bit each."""
+    return (vectors.any(axis=-1) @ (1 << np.arange(len(PARTS)))).astype(np.uint8)
 
 
 def columns(timed: bool) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -206,34 +207,34 @@ class Searcher:
             artist = (track.tags.artist or "").strip().casefold()
             if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
                 continue
-            paths = existing(track.paths if chosen is None else chosen[track_id])
+            there = existing(track.paths)
+            paths = there if chosen is None else [p for p in chosen[track_id] if p in there]
             if not paths:
                 continue
             done.add(track_id)
             per_artist[artist] = per_artist.get(artist, 0) + 1
             folded: list[Path] = []
             if not include_duplicates:
-                whole = self._vector_of(track_id) if query.passage else scored.vector
-                for other in self._alike(whole, track.duration_s, track_id):
+                for other in self._alike_track(track_id, track.duration_s):
                     if other in done or other not in catalogue:
                         continue
                     if chosen is None or other in chosen:
                         folded += [Path(path) for path in existing(catalogue[other].paths)[:1]]
                     done.add(other)
-            others = [path for path in existing(track.paths) if path not in paths]
+            files = [Path(path) for path in (*paths, *(p for p in there if p not in paths))]
             hits.append(
                 Hit(
                     rank=len(hits) + 1,
                     track_id=track_id,
-                    path=Path(paths[0]),
+                    path=files[0],
                     score=scored.score,
-                    similarities=_similarities(query, scored.vector),
-                    presence=tuple(scored.presence.tolist()),
-                    parts=tuple(part for part in PARTS if scored.vector[part.index].any()),
+                    similarities=scored.similarities,
+                    presence=scored.presence,
+                    parts=scored.parts,
                     moments=(),
                     tags=track.tags,
                     duration_s=track.duration_s,
-                    paths=tuple(map(Path, (*paths, *others))),
+                    paths=tuple(files),
                     alike=tuple(folded),
                 )
             )
@@ -260,25 +261,46 @@ class Searcher:
                 found = index.nearest(
                     query.vector, weights.as_array(), k, complete=complete, allowed=allowed
                 )
+                # Similarities are 0 where the part is absent on either side.
+                similarities = np.einsum("pd,npd->np", query.vector, found.vectors)
+                present = found.vectors.any(axis=-1)
                 for at, track_id in enumerate(found.track_ids):
                     if track_id not in seen:
                         seen.add(track_id)
                         yield (
                             track_id,
-                            _Scored(float(found.scores[at]), found.vectors[at], found.presence[at]),
+                            _Scored(
+                                float(found.scores[at]),
+                                tuple(similarities[at].tolist()),
+                                tuple(found.presence[at].tolist()),
+                                tuple(compress(PARTS, present[at].tolist())),
+                            ),
                         )
                 if found.exhausted:
                     break
                 k *= 4
 
-    def _alike(self, vector: np.ndarray, duration_s: float, name: str | None = None) -> list[str]:
+    def _alike_track(self, track_id: str, duration_s: float) -> list[str]:
+        """Ids of the near-duplicates of a track of the library, itself included."""
+        index = self.index("tracks")
+        if not isinstance(index, ExactIndex):
+            return self._alike(self._vector_of(track_id), duration_s)
+        duplicates = self._duplicates(index)
+        known = duplicates.known(track_id)
+        if known is None:
+            rows = index.rows_of_track(track_id)
+            vector = index.vectors[rows[0]] if len(rows) else self._vector_of(track_id)
+            known = duplicates.of(vector, duration_s, track_id)
+        return known
+
+    def _alike(self, vector: np.ndarray, duration_s: float) -> list[str]:
         """Ids of near-duplicates that have a file, itself included when it is in the library."""
         present = np.any(vector, axis=-1)  # [parts]
         if not present.any():
             return []
         index, k = self.index("tracks"), 32
         if isinstance(index, ExactIndex):
-            return self._duplicates(index).of(vector, duration_s, name)
+            return self._duplicates(index).of(vector, duration_s)
         while True:
             # These scores are the means over the parts: below the mean asked for, nobody passes.
             found = index.nearest(vector, present.astype(np.float32), k)
@@ -308,9 +330,6 @@ class Searcher:
 
     def _vector_of(self, track_id: str) -> np.ndarray:
         """float32 [parts=5, dim]: the vector of a whole track."""
-        index = self.index("tracks")
-        if isinstance(index, ExactIndex):
-            return index.vectors[index.rows_of_track(track_id)[0]]
         rows = self._store.tracks_table.search().where(in_list("track_id", [track_id]))
         return vectors_of(rows.select(["vector"]).to_arrow())[0]
 
@@ -331,15 +350,11 @@ class _Scored:
     """What was compared with the query: a track, or its best segment."""
 
     score: float
-    vector: np.ndarray
-    presence: np.ndarray
+    similarities: tuple[float, ...]
+    presence: tuple[float, ...]
+    parts: tuple[Part, ...]
 
 
 def catalogue_of(library: Library) -> dict[str, Track]:
     """The tracks of a library that have a file, by id; kept in memory until they change."""
     return searcher_of(library).catalogue
-
-
-def _similarities(query: Query, vector: np.ndarray) -> tuple[float, ...]:
-    """Five similarities; 0 where the part is absent on either side."""
-    return tuple(float(value) for value in np.einsum("pd,pd->p", query.vector, vector))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -58,6 +59,19 @@ class Server:
         self.model = model
         self.find_upload: Callable[[str], tuple[Song, PartEmbeddings] | None] = lambda _: None
         self._reading = threading.Lock()
+
+    def warm(self) -> None:
+        """Read into memory what the first search would have to wait for, if there is a library."""
+        try:
+            searcher = searcher_of(self.library)
+            for name in ("tracks", "segments"):
+                searcher.index(name)
+            _ = searcher.catalogue
+        except PartwiseError:  # none yet: the page makes one
+            return
+        # What was just read stays: without this, every full collection walks through all of it.
+        gc.collect()
+        gc.freeze()
 
     def song(self, song_id: str) -> Song:
         """The song with this id. Raises NotHere when there is none, or its file has changed.
