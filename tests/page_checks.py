@@ -48,7 +48,8 @@ _FAINT = """() => {
     }
     if (picture || element.closest("[inert]")) continue;
     const ground = over(grounds);
-    const ink = over([...grounds, style.color]).map((c, i) => opacity * c + (1 - opacity) * ground[i]);
+    const full = over([...grounds, style.color]);
+    const ink = full.map((c, i) => opacity * c + (1 - opacity) * ground[i]);
     const [low, high] = [light(ink), light(ground)].sort((a, b) => a - b);
     const ratio = (high + 0.05) / (low + 0.05);
     const size = parseFloat(style.fontSize);
