@@ -44,7 +44,7 @@ class FindPage:
         with self.page.expect_response(lambda answer: SEARCH.search(answer.url) is not None) as got:
             yield asked
         request: Request = got.value.request
-        asked.append(request.post_data_json)
+        asked.append(request.post_data_json or {})
 
     def order(self) -> list[str]:
         """The titles of the hits as they are shown now."""

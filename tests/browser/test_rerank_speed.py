@@ -11,7 +11,10 @@ from page_guard import PageGuard
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from fader import answer_with_made_up_hits, drag_and_time
+from fader import (  # pyright: ignore[reportMissingImports]
+    answer_with_made_up_hits,
+    drag_and_time,
+)
 
 
 def test_500_hits_follow(page: Page, guard: PageGuard) -> None:
