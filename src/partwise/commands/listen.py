@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
 from partwise.errors import PartwiseError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from partwise.listening.testfile import TestFile
+
+PORT = 8322
 
 listen = typer.Typer(
     help="A listening test: people say which of two songs sounds more like a third in one part.",
@@ -45,11 +54,19 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="Plain text that listeners agree to, for the default."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Where to listen for browsers.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8330,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen. 0.0.0.0: to everyone.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")
+    ] = PORT,
     token: Annotated[
         str | None,
-        typer.Option(help="What the link must hold when --host is not this computer only."),
+        typer.Option(
+            metavar="TEXT",
+            envvar="PARTWISE_TOKEN",
+            help="What the link must hold. Default: nothing on this machine, else a random one.",
+        ),
     ] = None,
 ) -> None:
     """Serve a test; make it first if its file does not exist.
@@ -57,16 +74,63 @@ def serve(
     A test is fixed when it is made: then --library, --parts, --trials, --aspects and --seed have
     no effect, and answers that it holds are kept.
     """
+    require_packages()
+    from partwise.commands.serve import is_loopback
     from partwise.listening.pages import read_consent
+    from partwise.web.running import bind, make_runner
+    from partwise.web.security import LOOPBACK_NAMES
 
+    loopback = is_loopback(host)
+    if token is not None and not token.strip():
+        raise PartwiseError("--token is empty: name one, or leave the option out")
+    if token is None and not loopback:
+        token = secrets.token_urlsafe(12)
     text = read_consent(consent)
     test = _existing_or_new(out, library, parts, trials, aspects, seed)
-    _serve(test, text, host, port, token)
+    name = f"[{host}]" if ":" in host else host
+    app = application(test, text, token, LOOPBACK_NAMES | {name.lower()} if loopback else None)
+    listening = bind(host, port)
+    address = f"http://{name}:{listening.getsockname()[1]}/listen"
+    print(f"open {address}{'' if token is None else '?token=' + quote(token)}", flush=True)
+    make_runner(app).run(sockets=[listening])
+
+
+def application(
+    test: TestFile, consent: str, token: str | None = None, hosts: frozenset[str] | None = None
+) -> FastAPI:
+    """The test's pages behind the same checks as the page of a library.
+
+    token, hosts : as in ``partwise.web.security.Security``.
+    """
+    from partwise.listening.pages import create_app
+    from partwise.web.errors import add_error_handlers
+    from partwise.web.limits import BodyLimits
+    from partwise.web.security import Security
+
+    app = create_app(test, consent)
+    add_error_handlers(app)
+    app.add_middleware(BodyLimits)
+    app.add_middleware(Security, token=token, hosts=hosts, open_paths=())
+    return app
+
+
+def require_packages() -> None:
+    """Raise PartwiseError, saying what to install, where the page cannot be served."""
+    try:
+        import fastapi  # noqa: F401
+        import jinja2  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise PartwiseError(
+            f"`partwise listen serve` needs {error.name}: "
+            "pip install 'partwise[web]' -c constraints.txt"
+        ) from None
 
 
 def _existing_or_new(
     out: Path, library: Path | None, parts: str | None, trials: int, aspects: str, seed: int
-):
+) -> TestFile:
     from partwise.commands.console import Ticker
     from partwise.library.library import Library
     from partwise.listening.testfile import TestFile, make_test

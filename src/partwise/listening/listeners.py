@@ -84,12 +84,16 @@ def come_back(test: TestFile, code: str) -> Listener | None:
 
 
 def _hash(code: str) -> str:
-    plain = "".join(c for c in code.upper() if c in _LETTERS)
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return hashlib.sha256(plain_code(code).encode()).hexdigest()
+
+
+def plain_code(code: str) -> str:
+    """A code as it was made, however it was typed."""
+    return "".join(c for c in code.upper() if c in _LETTERS)
 
 
 def shown_code(code: str) -> str:
-    """In groups of four, to be written down."""
+    """A plain code in groups of four, to be written down."""
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
@@ -103,9 +107,12 @@ def set_level(test: TestFile, listener: Listener) -> None:
 
 
 def withdraw(test: TestFile, listener: Listener) -> None:
-    """Delete a listener and all answers."""
-    with test.connect() as connection, transaction(connection):
-        connection.execute("DELETE FROM listeners WHERE listener = ?", (listener.listener,))
+    """Delete a listener and all answers, also from what lies on the disk."""
+    with test.connect() as connection:
+        with transaction(connection):
+            connection.execute("DELETE FROM listeners WHERE listener = ?", (listener.listener,))
+        # The write-ahead log still holds them until it is folded into the file.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def questions(test: TestFile, listener: Listener) -> list[Question]:

@@ -24,7 +24,7 @@ from partwise.parts import Part
 
 COOKIE = "partwise_listener"
 _KEPT_S = 180 * 24 * 3600
-# How a part is called in a sentence, and whether it "sounds" or they "sound".
+# How a part is called in a sentence.
 PART_WORDS = {
     Part.DRUMS: "drums",
     Part.BASS: "bass",
@@ -32,7 +32,7 @@ PART_WORDS = {
     Part.GUITAR: "guitar",
     Part.OTHER: "other instruments",
 }
-_MANY = (Part.DRUMS, Part.OTHER)
+_MANY = (Part.DRUMS, Part.OTHER)  # they "sound", and do not "sounds"
 _HERE = files("partwise.listening")
 
 Code = Annotated[str, Cookie(alias=COOKIE)]
@@ -69,8 +69,9 @@ def router_of(test: TestFile, consent: str) -> APIRouter:
         templates = Jinja2Templates(directory=folder)
     paragraphs = [" ".join(p.split()) for p in consent.split("\n\n") if p.strip()]
 
-    def page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
-        response = templates.TemplateResponse(request, f"{name}.html", values, status_code=status)
+    def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        file = f"{template}.html"
+        response = templates.TemplateResponse(request, file, values, status_code=status)
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -85,7 +86,7 @@ def router_of(test: TestFile, consent: str) -> APIRouter:
         response = _to("question")
         response.set_cookie(
             COOKIE,
-            code,
+            listeners.plain_code(code),
             max_age=_KEPT_S,
             path="/listen",
             secure=request.url.scheme == "https",
