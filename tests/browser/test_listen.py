@@ -1,5 +1,6 @@
 """The listening test, from consent to report."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -65,13 +66,14 @@ def test_consent_to_report(
     shot(page, "listen-done")
 
     said = subprocess.run(
-        [sys.executable, "-m", "partwise", "listen", "report", str(answers)],
+        [sys.executable, "-m", "partwise", "listen", "report", str(answers), "--catch", "0"],
         capture_output=True,
         text=True,
     )
     assert said.returncode == 0, said.stderr
-    assert "drums" in said.stdout
-    assert "1 listener" in said.stdout
+    assert "questions: 2, catch trials: 1" in said.stdout
+    assert "listeners who agreed: 1" in said.stdout
+    assert re.search(r"^ *drums +2\b", said.stdout, re.MULTILINE), said.stdout
 
 
 def _by_mouse(page: Page) -> None:
