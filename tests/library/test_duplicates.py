@@ -4,6 +4,7 @@ import pytest
 from partwise.library.duplicates import (
     ALIKE_LOWEST,
     ALIKE_SIMILARITY,
+    Duplicates,
     alike,
     duration_window_s,
 )
@@ -80,3 +81,29 @@ def test_nothing_heard_is_alike_to_nothing(rng):
     assert found.tolist() == [False, False]
     none = alike(unit(rng, 5, 16), 60.0, np.zeros((0, 5, 16), np.float32), np.zeros(0))
     assert none.shape == (0,)
+
+
+def test_the_finder_agrees_with_comparing_everything(rng):
+    songs = unit(rng, 40, 5, 16)
+    songs[rng.random((40, 5)) < 0.3] = 0
+    copies = np.stack([turned(song, similarity, rng) for song in songs for similarity in (0.995,)])
+    vectors = np.concatenate([songs, copies])
+    durations_s = np.tile(rng.uniform(100, 130, 40), 2) + rng.uniform(-1.5, 1.5, 80)
+    durations_s[5] = np.inf  # its file is gone
+    ids = [f"track{n}" for n in range(80)]
+    finder = Duplicates(ids, vectors, durations_s)
+    found = 0
+    for vector, duration_s in zip(vectors, durations_s, strict=True):
+        expected = {ids[n] for n in np.flatnonzero(alike(vector, duration_s, vectors, durations_s))}
+        if np.isfinite(duration_s):
+            assert set(finder.of(vector, duration_s)) == expected
+            found += len(expected)
+    assert found > 100  # most have their copy, not only themselves
+
+
+def test_an_answer_is_remembered_by_name(rng):
+    song = unit(rng, 1, 5, 8)
+    finder = Duplicates(["a"], song, np.array([60.0]))
+    assert finder.of(song[0], 60.0, "a") == ["a"]
+    assert finder.of(-song[0], 60.0, "a") == ["a"]
+    assert finder.of(-song[0], 60.0) == []

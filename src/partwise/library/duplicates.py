@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from partwise.library.exact_index import pattern_of
+
 # Two encodings of one recording differ by the error of the codec; other takes by far more. A copy
 # at half the sample rate kept 0.95 or more in its drums (cymbals are lost) and 0.999 in the rest.
 ALIKE_SIMILARITY = 0.98  # mean over the parts
@@ -51,3 +53,47 @@ def alike(
     close = similarities.mean(axis=-1) >= ALIKE_SIMILARITY
     result[rows] = same_parts & close & (similarities >= ALIKE_LOWEST).all(axis=-1)
     return result
+
+
+class Duplicates:
+    """Finds the near-duplicates of one track among many that are held in memory.
+
+    Tracks are sorted by which parts they have and then by duration, so that a question compares
+    the vectors of those few alone that agree in both.
+    """
+
+    def __init__(self, track_ids: list[str], vectors: np.ndarray, durations_s: np.ndarray) -> None:
+        """track_ids [n], vectors float32 [n, parts=5, dim], durations_s [n]."""
+        self._ids = track_ids
+        self._vectors = vectors
+        self._groups: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        patterns = pattern_of(vectors)
+        for pattern in np.unique(patterns):
+            rows = np.flatnonzero(patterns == pattern)
+            rows = rows[np.argsort(durations_s[rows], kind="stable")]
+            self._groups[int(pattern)] = rows, durations_s[rows]
+        self._known: dict[str, list[str]] = {}
+
+    def known(self, track_id: str) -> list[str] | None:
+        """The remembered answer of ``of`` for a track; None if it was not asked yet."""
+        return self._known.get(track_id)
+
+    def of(self, vector: np.ndarray, duration_s: float, track_id: str | None = None) -> list[str]:
+        """Ids of the near-duplicates, the track itself included where it is one of them.
+
+        vector : float32 [parts=5, dim]. track_id : under which the answer is remembered.
+        """
+        if track_id is not None and track_id in self._known:
+            return self._known[track_id]
+        rows, durations_s = self._groups.get(int(pattern_of(vector[None])[0]), (None, None))
+        found: list[str] = []
+        if rows is not None and durations_s is not None:
+            shortest_s, longest_s = duration_window_s(duration_s)
+            first = np.searchsorted(durations_s, shortest_s, side="left")
+            last = np.searchsorted(durations_s, longest_s, side="right")
+            near = rows[first:last]
+            same = alike(vector, duration_s, self._vectors[near], durations_s[first:last])
+            found = [self._ids[row] for row in near[same]]
+        if track_id is not None:
+            self._known[track_id] = found
+        return found

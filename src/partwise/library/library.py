@@ -25,13 +25,18 @@ class Library:
     """A folder of what was heard in recordings, and the questions that can be asked of it.
 
     path : the library's folder; None means ``PARTWISE_LIBRARY``, else the platform's data folder.
+    resident : for a program that answers many questions, such as a server: vectors stay in memory,
+    and what an indexing run adds is read beside the answers (see ``search.Searcher``).
 
     Nothing is opened before it is needed, so ``Library(path).index(...)`` also makes a new one.
     Use ``Library.open`` to be told at once that there is none.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, resident: bool = False
+    ) -> None:
         self.path: Path = library_folder(path)
+        self.resident = resident
         self._store: Store | None = None
         self._tracks: tuple[tuple[str, int], TrackTable] | None = None
 

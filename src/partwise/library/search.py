@@ -7,28 +7,36 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.catalogue import Track, existing, read_catalogue, select
-from partwise.library.duplicates import ALIKE_SIMILARITY, alike
+from partwise.library.duplicates import ALIKE_SIMILARITY, Duplicates, alike
 from partwise.library.moments import Moment, best_moments
 from partwise.library.query import Query
+from partwise.library.resident import Kept, Key
 from partwise.library.songs import Song, Songs, build_query
 from partwise.library.store import in_list, vectors_of
 from partwise.library.tags import Tags
-from partwise.library.vector_index import Method, VectorIndex, open_index
+from partwise.library.vector_index import ExactIndex, Method, VectorIndex, open_index
 from partwise.parts import PARTS, Part, PartWeights
 
 if TYPE_CHECKING:
     from partwise.library.library import Library
     from partwise.library.store import Store
+
+
+# Up to here a server holds vectors in memory (384 MB at 5 x 64 floats): exact, and faster than
+# LanceDB's index. A command, which would have to load them for one answer, stops earlier.
+RESIDENT_MAX_ROWS = 300_000
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ _SEARCHERS: WeakKeyDictionary[Library, Searcher] = WeakKeyDictionary()
 def searcher_of(library: Library) -> Searcher:
     """The searcher of a library, kept as long as the library object."""
     if library not in _SEARCHERS:
-        _SEARCHERS[library] = Searcher(library.store)
+        _SEARCHERS[library] = Searcher(library.store, resident=library.resident)
     return _SEARCHERS[library]
 
 
@@ -113,41 +121,57 @@ class Searcher:
     """Answers over one store; keeps in memory what it read until the tables change.
 
     method : how to search both tables; None chooses by their size (``vector_index.open_index``).
+    resident : for a server. More is held in memory, and what has changed on disk is read beside
+    the answers: a track that was just indexed comes up some seconds later.
     """
 
-    def __init__(self, store: Store, method: Method | None = None) -> None:
+    def __init__(self, store: Store, method: Method | None = None, resident: bool = False) -> None:
         self._store = store
         self._method = method
-        self._kept: dict[str, tuple[object, Any]] = {}
+        self._kept = Kept(resident)
+        self._max_rows = RESIDENT_MAX_ROWS if resident else None
 
     # --- what is kept
 
     @property
     def catalogue(self) -> dict[str, Track]:
         """The tracks that have a file, by id."""
-        key = (
-            self._store.digest,
-            self._store.tracks_table.version,
-            self._store.ledger_table.version,
-        )
-        return self._keep("catalogue", key, lambda: read_catalogue(self._store))
+
+        def key() -> Key:
+            store = self._store
+            return (store.digest, store.tracks_table.version, store.ledger_table.version)
+
+        return self._kept.get("catalogue", key, lambda _: read_catalogue(self._store))
 
     def index(self, table_name: str) -> VectorIndex:
         """The vector index of ``"tracks"`` or ``"segments"``."""
-        tracks = table_name == "tracks"
-        table = self._store.tracks_table if tracks else self._store.segments_table
-        thresholds = self._store.active.presence_threshold
-        return self._keep(
-            table_name,
-            (self._store.digest, table.version),
-            lambda: open_index(table, thresholds, self._method),
-        )
+        table = self._store.tracks_table if table_name == "tracks" else self._store.segments_table
 
-    def _keep(self, name: str, key: object, make: Any) -> Any:
-        if name not in self._kept or self._kept[name][0] != key:
-            self._kept.pop(name, None)  # frees the old arrays before the new ones are read
-            self._kept[name] = (key, make())
-        return self._kept[name][1]
+        def make(former: VectorIndex | None) -> VectorIndex:
+            thresholds = self._store.active.presence_threshold
+            return open_index(table, thresholds, self._method, self._max_rows, former)
+
+        return self._kept.get(table_name, lambda: (self._store.digest, table.version), make)
+
+    def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:
+        """Segments of some tracks, in order of time: from memory where they are held there."""
+        index = self.index("segments") if self._kept.resident else None
+        if not isinstance(index, ExactIndex):
+            return self._store.segments_of(track_ids)
+        threshold = np.asarray(self._store.active.presence_threshold, np.float32)
+        found: dict[str, PartEmbeddings] = {}
+        for track_id in track_ids:
+            track, rows = self.catalogue.get(track_id), index.rows_of_track(track_id)
+            if track is not None and len(rows):
+                found[track_id] = PartEmbeddings(
+                    embeddings=index.vectors[rows],
+                    presence=index.presence[rows],
+                    start_s=index.start_s[rows],
+                    end_s=index.end_s[rows],
+                    seconds=track.duration_s,
+                    presence_threshold=threshold,
+                )
+        return found
 
     # --- answers
 
@@ -157,11 +181,15 @@ class Searcher:
         weights: PartWeights,
         *,
         top: int,
+        moments: int | None = None,
         max_per_artist: int | None = None,
         include_duplicates: bool = False,
         where: str | None = None,
     ) -> list[Hit]:
-        """See ``search``; here ``weights`` must be parts of the query."""
+        """See ``search``; here ``weights`` must be parts of the query.
+
+        moments : how many of the first hits are searched for moments; None for all.
+        """
         catalogue = self.catalogue
         chosen = None if where is None else select(catalogue, where)
         ranking = self._ranking(query, weights, first=4 * top + 16, allowed=chosen)
@@ -179,40 +207,47 @@ class Searcher:
             artist = (track.tags.artist or "").strip().casefold()
             if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
                 continue
-            paths = existing(track.paths if chosen is None else chosen[track_id])
+            there = existing(track.paths)
+            paths = there if chosen is None else [p for p in chosen[track_id] if p in there]
             if not paths:
                 continue
             done.add(track_id)
             per_artist[artist] = per_artist.get(artist, 0) + 1
             folded: list[Path] = []
             if not include_duplicates:
-                whole = self._vector_of(track_id) if query.passage else scored.vector
-                for other in self._alike(whole, track.duration_s):
+                for other in self._alike_track(track_id, track.duration_s):
                     if other in done or other not in catalogue:
                         continue
                     if chosen is None or other in chosen:
                         folded += [Path(path) for path in existing(catalogue[other].paths)[:1]]
                     done.add(other)
-            others = [path for path in existing(track.paths) if path not in paths]
+            files = [Path(path) for path in (*paths, *(p for p in there if p not in paths))]
             hits.append(
                 Hit(
                     rank=len(hits) + 1,
                     track_id=track_id,
-                    path=Path(paths[0]),
+                    path=files[0],
                     score=scored.score,
-                    similarities=_similarities(query, scored.vector),
-                    presence=tuple(float(value) for value in scored.presence),
-                    parts=tuple(part for part in PARTS if scored.vector[part.index].any()),
+                    similarities=scored.similarities,
+                    presence=scored.presence,
+                    parts=scored.parts,
                     moments=(),
                     tags=track.tags,
                     duration_s=track.duration_s,
-                    paths=tuple(map(Path, (*paths, *others))),
+                    paths=tuple(files),
                     alike=tuple(folded),
                 )
             )
             if len(hits) == top:
                 break
-        return self._with_moments(query, weights, hits)
+        return self._with_moments(query, weights, hits, len(hits) if moments is None else moments)
+
+    def moments(
+        self, query: Query, weights: PartWeights, track_id: str, count: int = 3
+    ) -> tuple[Moment, ...]:
+        """Where one track sounds most like the query; none when it is not in the library."""
+        segments = self.segments_of([track_id]).get(track_id)
+        return () if segments is None else best_moments(query, weights, segments, count)
 
     def _ranking(
         self, query: Query, weights: PartWeights, first: int, allowed: Mapping[str, Any] | None
@@ -226,16 +261,37 @@ class Searcher:
                 found = index.nearest(
                     query.vector, weights.as_array(), k, complete=complete, allowed=allowed
                 )
+                # Similarities are 0 where the part is absent on either side.
+                similarities = np.einsum("pd,npd->np", query.vector, found.vectors)
+                present = np.asarray(found.vectors.any(axis=-1))
                 for at, track_id in enumerate(found.track_ids):
                     if track_id not in seen:
                         seen.add(track_id)
                         yield (
                             track_id,
-                            _Scored(float(found.scores[at]), found.vectors[at], found.presence[at]),
+                            _Scored(
+                                float(found.scores[at]),
+                                tuple(similarities[at].tolist()),
+                                tuple(found.presence[at].tolist()),
+                                tuple(compress(PARTS, present[at].tolist())),
+                            ),
                         )
                 if found.exhausted:
                     break
                 k *= 4
+
+    def _alike_track(self, track_id: str, duration_s: float) -> list[str]:
+        """Ids of the near-duplicates of a track of the library, itself included."""
+        index = self.index("tracks")
+        if not isinstance(index, ExactIndex):
+            return self._alike(self._vector_of(track_id), duration_s)
+        duplicates = self._duplicates(index)
+        known = duplicates.known(track_id)
+        if known is None:
+            rows = index.rows_of_track(track_id)
+            vector = index.vectors[rows[0]] if len(rows) else self._vector_of(track_id)
+            known = duplicates.of(vector, duration_s, track_id)
+        return known
 
     def _alike(self, vector: np.ndarray, duration_s: float) -> list[str]:
         """Ids of near-duplicates that have a file, itself included when it is in the library."""
@@ -243,24 +299,44 @@ class Searcher:
         if not present.any():
             return []
         index, k = self.index("tracks"), 32
+        if isinstance(index, ExactIndex):
+            return self._duplicates(index).of(vector, duration_s)
         while True:
             # These scores are the means over the parts: below the mean asked for, nobody passes.
             found = index.nearest(vector, present.astype(np.float32), k)
             if found.exhausted or found.scores[-1] < ALIKE_SIMILARITY - 1e-4:
                 break
             k *= 4
-        known = [self.catalogue.get(track_id) for track_id in found.track_ids]
-        durations_s = np.array([np.inf if track is None else track.duration_s for track in known])
+        durations_s = self._durations_s(found.track_ids)
         same = alike(vector, duration_s, found.vectors, durations_s)
         return [found.track_ids[at] for at in np.flatnonzero(same)]
+
+    def _duplicates(self, index: ExactIndex) -> Duplicates:
+        catalogue = self.catalogue
+
+        def make(_: object) -> Duplicates:
+            ids = index.track_ids_at(np.arange(index.rows))
+            return Duplicates(ids, index.vectors, self._durations_s(ids))
+
+        # Both are replaced as a whole when they change: which ones they are is their version.
+        return self._kept.get(
+            "duplicates", lambda: (self._store.digest, id(index), id(catalogue)), make
+        )
+
+    def _durations_s(self, track_ids: Sequence[str]) -> np.ndarray:
+        """float64 [n]; infinite for a track without a file, which is like no other then."""
+        known = [self.catalogue.get(track_id) for track_id in track_ids]
+        return np.array([np.inf if track is None else track.duration_s for track in known])
 
     def _vector_of(self, track_id: str) -> np.ndarray:
         """float32 [parts=5, dim]: the vector of a whole track."""
         rows = self._store.tracks_table.search().where(in_list("track_id", [track_id]))
         return vectors_of(rows.select(["vector"]).to_arrow())[0]
 
-    def _with_moments(self, query: Query, weights: PartWeights, hits: list[Hit]) -> list[Hit]:
-        segments = self._store.segments_of([hit.track_id for hit in hits])
+    def _with_moments(
+        self, query: Query, weights: PartWeights, hits: list[Hit], count: int
+    ) -> list[Hit]:
+        segments = self.segments_of([hit.track_id for hit in hits[:count]]) if count else {}
         return [
             replace(hit, moments=best_moments(query, weights, segments[hit.track_id]))
             if hit.track_id in segments
@@ -274,15 +350,11 @@ class _Scored:
     """What was compared with the query: a track, or its best segment."""
 
     score: float
-    vector: np.ndarray
-    presence: np.ndarray
+    similarities: tuple[float, ...]
+    presence: tuple[float, ...]
+    parts: tuple[Part, ...]
 
 
 def catalogue_of(library: Library) -> dict[str, Track]:
     """The tracks of a library that have a file, by id; kept in memory until they change."""
     return searcher_of(library).catalogue
-
-
-def _similarities(query: Query, vector: np.ndarray) -> tuple[float, ...]:
-    """Five similarities; 0 where the part is absent on either side."""
-    return tuple(float(value) for value in np.einsum("pd,pd->p", query.vector, vector))

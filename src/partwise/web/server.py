@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from partwise.errors import PartwiseError
 from partwise.library.ledger import State
 from partwise.library.library import Library
 from partwise.library.paths import shown
-from partwise.library.search import catalogue_of
+from partwise.library.search import catalogue_of, searcher_of
 from partwise.library.store import in_list
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ class Server:
         self.find_upload: Callable[[str], tuple[Song, PartEmbeddings] | None] = lambda _: None
         self._reading = threading.Lock()
 
+    def warm(self) -> None:
+        """Read into memory what the first search would have to wait for, if there is a library."""
+        try:
+            searcher = searcher_of(self.library)
+            for name in ("tracks", "segments"):
+                searcher.index(name)
+            _ = searcher.catalogue
+        except PartwiseError:  # none yet: the page makes one
+            return
+        # What was just read stays: without this, every full collection walks through all of it.
+        gc.collect()
+        gc.freeze()
+
     def song(self, song_id: str) -> Song:
         """The song with this id. Raises NotHere when there is none, or its file has changed.
 
@@ -82,7 +96,7 @@ class Server:
         """What was heard in a song. Raises NotHere."""
         if song_id.startswith(UPLOAD_PREFIX):
             return self._upload(song_id)[1]
-        found = self.library.store.segments_of([song_id]).get(song_id)
+        found = searcher_of(self.library).segments_of([song_id]).get(song_id)
         if found is None:
             raise NotHere("there is no such song in the library")
         return found
