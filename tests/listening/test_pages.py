@@ -174,9 +174,7 @@ def test_sent_twice_counts_once(made):
 def test_answers_that_make_no_sense_get_a_sentence(made, wrong, says):
     client = browser(made)
     begin(client)
-    page = client.post(
-        "/listen/question", data=answer(client.get("/listen/question").text) | wrong
-    )
+    page = client.post("/listen/question", data=answer(client.get("/listen/question").text) | wrong)
     assert page.status_code == 422
     assert says in page.text
     assert "<script>" not in page.text
@@ -236,7 +234,9 @@ def test_pages_hold_no_script_or_style_and_are_not_kept(made):
     for page in pages:
         assert page.headers["cache-control"] == "no-store"
         assert "default-src 'self'" in page.headers["content-security-policy"]
-        assert not re.findall(r"<script(?! type=\"module\" src=)|<style|\sstyle=|\son\w+=", page.text)
+        assert not re.findall(
+            r"<script(?! type=\"module\" src=)|<style|\sstyle=|\son\w+=", page.text
+        )
         for address in re.findall(r'(?:src|href)="(/listen/static/[^"]+)"', page.text):
             assert client.get(address).status_code == 200
 

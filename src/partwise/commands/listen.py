@@ -156,7 +156,9 @@ def _existing_or_new(
     for part in test.about.parts:
         of_part = [trial for trial in test.trials if trial.part is part]
         catches = sum(trial.catch for trial in of_part)
-        typer.echo(f"  {part}: {len(of_part) - catches} questions, {catches} catch trials", err=True)
+        typer.echo(
+            f"  {part}: {len(of_part) - catches} questions, {catches} catch trials", err=True
+        )
     return test
 
 
