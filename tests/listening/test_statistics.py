@@ -68,7 +68,7 @@ def test_listeners_who_miss_catch_trials_are_left_out(answered):
     }
     assert report["catch"] == {"asked": 4, "right": 3, "least": 0.7}
     assert listening_report(answered, least_catch=0.0)["listeners"]["counted"] == 4
-    with pytest.raises(PartwiseError, match="must be 0 to 1, not 1.5"):
+    with pytest.raises(PartwiseError, match=r"must be 0 to 1, not 1\.5"):
         listening_report(answered, least_catch=1.5)
 
 
@@ -185,8 +185,7 @@ def test_the_library_of_the_test_gives_the_same_margins(made, songs):
 
 
 def test_another_model_judges_by_its_own_margins(answered):
-    turned = [-margin for margin in MARGINS]
-    turned[0] = None
+    turned = [None, *(-margin for margin in MARGINS[1:])]
     report = listening_report(answered, margins=turned, model="feedface")
     assert report["model"] == "feedface"
     assert report["trials"]["without_score"] == 1
