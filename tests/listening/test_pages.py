@@ -209,6 +209,18 @@ def test_agreeing_again_in_the_same_browser_goes_on(made):
         assert connection.execute("SELECT COUNT(*) FROM listeners").fetchone() == (2,)
 
 
+@pytest.mark.parametrize("answered", [0, 1, 7])
+def test_one_can_withdraw_on_any_page(made, answered):
+    client = browser(made)
+    page = client.post("/listen/start", data={"agree": "yes"})
+    assert 'data-testid="withdraw"' in page.text
+    page = client.post("/listen/level")
+    for _ in range(answered):
+        page = client.post("/listen/question", data=answer(page.text))
+    assert 'data-testid="withdraw"' in page.text
+    assert ('data-testid="done"' in page.text) == (answered == len(made.trials))
+
+
 def test_withdrawing_deletes(made):
     client = browser(made)
     begin(client, "Nick")
