@@ -54,6 +54,10 @@ def test_report(run, path, tmp_path):
     assert code == 0
     assert "listeners and the model" in out
     assert (tmp_path / "numbers.csv").read_text().startswith("part,measure,value")
+    page = tmp_path / "report.html"
+    assert run("report", path, "--html", page, "--catch", 0)[0] == 0
+    assert "(16-84; 4 of 8)" in " ".join(page.read_text().split())
+    assert not re.findall(r"(?:src|href)=|<script", page.read_text())
     code, out, _ = run("report", path, "--json")
     assert json.loads(out)["listeners"]["left_out"] == 1
 
