@@ -7,8 +7,8 @@ import sys
 from importlib import import_module
 
 # Each verb's module defines one function of the verb's name, or a Typer of that name where the verb
-# has sub-commands. They are imported only when asked for, so that `partwise like` never pays for (or
-# needs) what `partwise train` imports.
+# has sub-commands. They are imported only when asked for, so that `partwise like` never pays for
+# (or needs) what `partwise train` imports.
 VERBS: dict[str, str] = {
     "index": "Hear every recording in one or more folders.",
     "like": "Rank the library by how alike the parts you name sound.",

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-
 from listening_tests import make_songs_library
-
 from partwise.library.library import Library
 from partwise.listening.testfile import TestFile, make_test
 from partwise.parts import Part

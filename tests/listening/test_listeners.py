@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_everybody_gets_all_questions_in_their_own_order_part_by_part(made):
         assert sorted(q.trial for q in asked) == list(range(len(made.trials)))
         assert [q.number for q in asked] == list(range(1, len(made.trials) + 1))
         parts = [made.trials[q.trial].part for q in asked]
-        assert sum(one is not other for one, other in zip(parts, parts[1:], strict=False)) == 1
+        assert sum(one is not other for one, other in pairwise(parts)) == 1
         orders.add(tuple(q.trial for q in asked))
         sides |= {(q.trial, q.swapped) for q in asked}
     assert len(orders) > 10

@@ -174,9 +174,7 @@ def test_sent_twice_counts_once(made):
 def test_answers_that_make_no_sense_get_a_sentence(made, wrong, says):
     client = browser(made)
     begin(client)
-    page = client.post(
-        "/listen/question", data=answer(client.get("/listen/question").text) | wrong
-    )
+    page = client.post("/listen/question", data=answer(client.get("/listen/question").text) | wrong)
     assert page.status_code == 422
     assert says in page.text
     assert "<script>" not in page.text
@@ -211,6 +209,18 @@ def test_agreeing_again_in_the_same_browser_goes_on(made):
         assert connection.execute("SELECT COUNT(*) FROM listeners").fetchone() == (2,)
 
 
+@pytest.mark.parametrize("answered", [0, 1, 7])
+def test_one_can_withdraw_on_any_page(made, answered):
+    client = browser(made)
+    page = client.post("/listen/start", data={"agree": "yes"})
+    assert 'data-testid="withdraw"' in page.text
+    page = client.post("/listen/level")
+    for _ in range(answered):
+        page = client.post("/listen/question", data=answer(page.text))
+    assert 'data-testid="withdraw"' in page.text
+    assert ('data-testid="done"' in page.text) == (answered == len(made.trials))
+
+
 def test_withdrawing_deletes(made):
     client = browser(made)
     begin(client, "Nick")
@@ -236,7 +246,9 @@ def test_pages_hold_no_script_or_style_and_are_not_kept(made):
     for page in pages:
         assert page.headers["cache-control"] == "no-store"
         assert "default-src 'self'" in page.headers["content-security-policy"]
-        assert not re.findall(r"<script(?! type=\"module\" src=)|<style|\sstyle=|\son\w+=", page.text)
+        assert not re.findall(
+            r"<script(?! type=\"module\" src=)|<style|\sstyle=|\son\w+=", page.text
+        )
         for address in re.findall(r'(?:src|href)="(/listen/static/[^"]+)"', page.text):
             assert client.get(address).status_code == 200
 

@@ -85,7 +85,7 @@ def test_nothing_is_left_where_making_fails(tmp_path, songs, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("partwise.listening.testfile.to_flac", full_disk)
-    with pytest.raises(PartwiseError, match="cannot be written.*No space left"):
+    with pytest.raises(PartwiseError, match=r"cannot be written.*No space left"):
         make_test(tmp_path / "test.sqlite", songs, PARTS, 2)
     assert list(tmp_path.iterdir()) == []
 

@@ -115,7 +115,7 @@ def application(
 
 
 def require_packages() -> None:
-    """Raise PartwiseError, saying what to install, where the page cannot be served."""
+    """Raise PartwiseError, saying what to install, where pages cannot be made and served."""
     try:
         import fastapi  # noqa: F401
         import jinja2  # noqa: F401
@@ -123,7 +123,7 @@ def require_packages() -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise PartwiseError(
-            f"`partwise listen serve` needs {error.name}: "
+            f"the pages of `partwise listen` need {error.name}: "
             "pip install 'partwise[web]' -c constraints.txt"
         ) from None
 
@@ -156,7 +156,9 @@ def _existing_or_new(
     for part in test.about.parts:
         of_part = [trial for trial in test.trials if trial.part is part]
         catches = sum(trial.catch for trial in of_part)
-        typer.echo(f"  {part}: {len(of_part) - catches} questions, {catches} catch trials", err=True)
+        typer.echo(
+            f"  {part}: {len(of_part) - catches} questions, {catches} catch trials", err=True
+        )
     return test
 
 
@@ -180,6 +182,9 @@ def report(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="OUT", help="Also write the numbers as CSV.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="OUT", help="Also write a page of them.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say how far listeners agree with the model and with each other."""
@@ -197,6 +202,11 @@ def report(
     found = listening_report(opened, least_catch=least_catch, margins=margins, model=model)
     if csv is not None:
         _write(csv, report_csv(found), "--csv")
+    if html is not None:
+        from partwise.listening.report_html import report_html
+
+        require_packages()
+        _write(html, report_html(found), "--html")
     if as_json:
         json.dump(found, sys.stdout, indent=1)
         sys.stdout.write("\n")

@@ -1,1 +1,1 @@
-"""A listening test over a library: do people hear alike what the model calls alike, part by part?"""
+"""A listening test over a library: do people hear alike, part by part, what the model does?"""

@@ -90,9 +90,7 @@ def csv_text(test: TestFile) -> str:
         fields = {
             "ex_name": f"listen-{test.about.test_id}",
             "subject_id": answer.listener,
-            **dict(
-                zip(COLUMNS[2:5], [clip.path for clip in clips[answer.trial]], strict=True)
-            ),
+            **dict(zip(COLUMNS[2:5], [clip.path for clip in clips[answer.trial]], strict=True)),
             **said,
             "choice_time": answer.choice_time_ms,
         }

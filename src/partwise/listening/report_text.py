@@ -22,21 +22,21 @@ def report_text(report: dict[str, Any]) -> str:
 def _counts(report: dict[str, Any]) -> Iterator[str]:
     trials, people, catch = report["trials"], report["listeners"], report["catch"]
     yield (
-        f"test {report['test']}: {trials['questions']} questions and {trials['catch']} catch trials"
-        f", clips of {report['clip_s']:g} s, model {report['model']}"
+        f"test {report['test']}, clips of {report['clip_s']:g} s, model {report['model']}; "
+        f"questions: {trials['questions']}, catch trials: {trials['catch']}"
     )
     if trials["without_score"]:
-        yield f"{trials['without_score']} trials have no score by this model and are left out"
+        yield f"left out, because this model has no score for them: {trials['without_score']}"
     yield (
-        f"{people['agreed']} agreed to take part, {people['answered']} answered something, "
-        f"{people['finished']} everything"
+        f"listeners who agreed: {people['agreed']}, answered anything: {people['answered']}, "
+        f"everything: {people['finished']}"
     )
     yield (
-        f"catch trials: {catch['right']} of {catch['asked']} right; {people['left_out']} listeners "
-        f"with less than {catch['least']:.0%} right are left out, {people['counted']} counted"
+        f"catch trials right: {catch['right']} of {catch['asked']}; listeners left out for less "
+        f"than {100 * catch['least']:g} %: {people['left_out']}, counted: {people['counted']}"
     )
     if report["left_side"]:
-        yield f"answers for the left side: {_share(report['left_side'])}"
+        yield f"answers for the candidate on the left: {_share(report['left_side'])}"
 
 
 def _with_model(report: dict[str, Any]) -> Iterator[str]:

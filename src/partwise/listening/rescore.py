@@ -23,8 +23,10 @@ def margins_of(test: TestFile, library: Library) -> list[float | None]:
     margins: list[float | None] = []
     for trial in test.trials:
         x, a, b = (_vector(found, place, trial.part) for place in (trial.x, trial.a, trial.b))
-        heard = x is not None and a is not None and b is not None
-        margins.append(float(x @ a - x @ b) if heard else None)
+        if x is None or a is None or b is None:
+            margins.append(None)
+        else:
+            margins.append(float(x @ a - x @ b))
     if all(margin is None for margin in margins):
         raise PartwiseError(
             f"the library at {library.path} has none of the songs of the test {test.path}"

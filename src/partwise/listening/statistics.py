@@ -1,8 +1,8 @@
 """What a listening test found: do listeners agree with the model, and with each other?
 
-Its report, in dictionaries that JSON can hold. A share is {right, n, share, low, high}, with Clopper
-and Pearson's exact 95 % interval, or None where n is 0. Listeners that missed too many catch trials
-are left out of everything but their number.
+Its report, in dictionaries that JSON can hold. A share is {right, n, share, low, high}, with
+Clopper and Pearson's exact 95 % interval, or None where n is 0. Listeners that missed too many
+catch trials are left out of everything but their number.
 
     listeners   agreed, answered (anything), finished, left_out (for catch trials), counted
     catch       asked, right, least (share that a listener must have right)

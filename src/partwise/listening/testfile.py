@@ -104,16 +104,10 @@ class TestFile:
         about["aspects"] = tuple(about["aspects"])
         self.about = About(**about)
         places = {(trial, role): Place(*place) for trial, role, *place in sounds}
-        self.trials: list[Trial] = [
-            Trial(
-                Part(part),
-                bool(catch),
-                *(places[number, role] for role in ROLES),
-                score_a,
-                score_b,
-            )
-            for number, part, catch, score_a, score_b in rows
-        ]
+        self.trials: list[Trial] = []
+        for number, part, catch, score_a, score_b in rows:
+            x, a, b = (places[number, role] for role in ROLES)
+            self.trials.append(Trial(Part(part), bool(catch), x, a, b, score_a, score_b))
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:

@@ -182,7 +182,7 @@ class _Drawing:
         if not len(self._triples):
             raise PartwiseError(
                 f"{part} cannot be asked about: it is surely present in {len(pool.places)} songs "
-                "of the library, and three by different artists are needed"
+                "of the library, and three by different artists are needed; name other parts"
             )
 
     def questions(self, count: int) -> list[Trial]:

@@ -100,14 +100,18 @@ function choose(number) {
   ready();
 }
 
+// A second click while the first is on its way is none.
+for (const each of document.forms) {
+  let sent = false;
+  each.addEventListener("submit", (event) => {
+    if (sent) event.preventDefault();
+    sent = true;
+  });
+}
+
 if (form) {
   form.addEventListener("change", ready);
-  form.addEventListener("submit", (event) => {
-    if (form.dataset.sent !== undefined) {
-      event.preventDefault();
-      return;
-    }
-    form.dataset.sent = "";
+  form.addEventListener("submit", () => {
     form.elements.choice_time_ms.value = Math.round(performance.now() - shown);
   });
   document.addEventListener("keydown", (event) => {
