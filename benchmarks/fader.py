@@ -29,7 +29,7 @@ from demo_music import demo_music
 from find_page import SEARCH, FindPage
 from partwise.library.library import Library
 from partwise.parts import PARTS
-from served import served
+from server_process import served
 
 MEASURE = "fader to order"
 _WATCH = """(name) => {

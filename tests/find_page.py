@@ -55,6 +55,11 @@ class FindPage:
         self.page.wait_for_function(f"before => ({_ORDER})() !== before", arg="\n".join(than))
         return self.order()
 
+    def open_filters(self) -> None:
+        """Show the filters, which are folded away at first."""
+        self.page.locator("summary", has_text="Filters").click()
+        expect(self.page.get_by_test_id("filter-text")).to_be_visible()
+
     def set_fader(self, part: str, value: float) -> None:
         """Move a fader to a value, and let it go."""
         fader = self.faders[part]

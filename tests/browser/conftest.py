@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from chromium import NOT_FOUND, chromium, find_chromium
 from demo_music import demo_music
 from page_guard import PageGuard
-from served import served
+from server_process import served
 
 _DESKTOP = ViewportSize(width=1280, height=800)
 _PATIENCE_MS = 15_000  # an upper limit for what usually takes a moment: machines can be busy

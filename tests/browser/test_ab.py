@@ -41,7 +41,7 @@ def test_moments_in_turn(page: Page, shot: Callable[[Page, str], Path]) -> None:
     _playing(query)
     expect_silent(other)
 
-    page.keyboard.press("Escape")
+    page.keyboard.press("Space")
     expect_silent(query)
     expect_silent(other)
 

@@ -13,6 +13,7 @@ from find_page import FindPage
 def test_filters(page: Page) -> None:
     find = FindPage(page)
     find.ask("Amber Meadow")
+    find.open_filters()
     with find.asking() as question:
         page.get_by_test_id("filter-text").fill(BANDS[2])
     assert question[0]["filter"]["text"] == BANDS[2]
@@ -28,6 +29,7 @@ def test_filters(page: Page) -> None:
 def test_max_per_artist(page: Page) -> None:
     find = FindPage(page)
     find.ask("Amber Meadow")
+    find.open_filters()
     with find.asking() as question:
         page.get_by_test_id("max-per-artist").fill("1")
     assert question[0]["max_per_artist"] == 1
@@ -66,6 +68,7 @@ def test_link_asks_the_same_again(
     find.ask("Amber Meadow")
     with find.asking():
         page.get_by_test_id("solo-bass").click()
+    find.open_filters()
     with find.asking():
         page.get_by_test_id("max-per-artist").fill("2")
     page.wait_for_load_state("networkidle")

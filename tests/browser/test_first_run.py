@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from demo_music import demo_music
 from find_page import FindPage
-from served import served
+from server_process import served
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ def test_complains(page: Page, guard: PageGuard) -> None:
     page.goto("/")
     page.evaluate("console.error('a mistake')")
     page.evaluate("setTimeout(() => { throw new Error('a slip') })")
-    page.evaluate("fetch('http://127.0.0.2:9/elsewhere').catch(() => 0)")
+    page.evaluate("fetch('http://127.0.0.2:47001/elsewhere').catch(() => 0)")
     page.evaluate(
         "document.head.append(Object.assign(document.createElement('script'), {text: '0'}))"
     )
@@ -18,5 +18,5 @@ def test_complains(page: Page, guard: PageGuard) -> None:
     guard.complaints.clear()
     assert "a mistake" in noticed
     assert "a slip" in noticed
-    assert "http://127.0.0.2:9/elsewhere" in noticed
+    assert "http://127.0.0.2:47001/elsewhere" in noticed
     assert "script-src" in noticed

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from page_guard import PageGuard
-from served import served
+from server_process import served
 
 # A listener in a hurry: clips count as heard after two seconds of them, not of the clock.
 _HURRY = """
