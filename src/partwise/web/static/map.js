@@ -187,7 +187,8 @@ async function play(row) {
   by("map-player").hidden = false;
   by("map-title").textContent = listed.titles[row];
   by("map-artist").textContent = listed.artists[row] ?? "";
-  by("map-like").href = `/#songs=${id}&w=${part}:1`;
+  const weights = tabs.map((tab) => `${tab.dataset.part}:${tab.dataset.part === part ? 1 : 0}`);
+  by("map-like").href = `/#songs=${id}&w=${weights}`;
   redraw();
   audio.src = `/api/v1/tracks/${id}/audio`;
   const start_s = await bestStart(id, part);
