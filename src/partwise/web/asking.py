@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from partwise.errors import PartwiseError
 from partwise.library.catalogue import Track
 from partwise.library.moments import Moment
 from partwise.library.paths import path_to_text, shown
 from partwise.library.query import Query, Seed
 from partwise.library.search import Hit, catalogue_of
 from partwise.library.store import quoted
-from partwise.parts import PARTS, Part, PartWeights
+from partwise.parts import PARTS, PartWeights
 from partwise.web.known_covers import KnownCovers
 from partwise.web.schemas import SMALLEST_WEIGHT, Filter, QueryAsked
 from partwise.web.server import UPLOAD_PREFIX, NotHere, Server
@@ -184,14 +183,3 @@ def query_json(question: Question) -> dict[str, Any]:
         "presence": by_part(query.presence),
         "range": query.passage,
     }
-
-
-def check_library(server: Server) -> None:
-    """Raises PartwiseError, in words for the page, where there is nothing to search yet."""
-    if not server.has_library or not catalogue_of(server.library):
-        raise PartwiseError("the library holds no tracks yet: index a folder first")
-
-
-def parts_by_name(parts: Iterable[Part]) -> list[str]:
-    """Plain names."""
-    return [str(part) for part in parts]

@@ -23,6 +23,7 @@ from partwise.parts import PARTS
 from partwise.web.errors import Refused
 from partwise.web.isolated import FILE_BYTES
 from partwise.web.server import Server
+from partwise.web.state import has_library
 
 LONGEST_S = 1800.0
 WALL_S = 60.0
@@ -91,7 +92,7 @@ class Ears:
 
     def _command(self, path: Path, out: Path) -> list[str]:
         segment_s, hop_s = SEGMENT_S, HOP_S
-        if self._server.has_library:
+        if has_library(self._server):
             active = self._server.library.store.active
             segment_s, hop_s = active.segment_s, active.hop_s
         command = [sys.executable, "-m", "partwise.web.isolated", str(path), str(out)]

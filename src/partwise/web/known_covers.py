@@ -25,7 +25,7 @@ class KnownCovers:
         self._guard = threading.Lock()
         self._looking = False
 
-    def of(self, tracks: Sequence[tuple[str, Path]]) -> set[str]:
+    def of(self, tracks: Sequence[tuple[str, str | Path]]) -> set[str]:
         """The ids, of (id, path), that have a cover; one not looked at yet counts as having none.
 
         What there is no time for is looked at after the answer, so that the next one knows.
@@ -36,9 +36,9 @@ class KnownCovers:
         for track_id, path in tracks:
             known = self._known.get(track_id)
             if known is None and time.monotonic() - started < ANSWER_S:
-                known = self._look(track_id, path)
+                known = self._look(track_id, Path(path))
             if known is None or started - known[0] > FRESH_S:
-                later[track_id] = path
+                later[track_id] = Path(path)
             if known is not None and known[1]:
                 found.add(track_id)
         if later:

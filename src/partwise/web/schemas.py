@@ -113,9 +113,9 @@ class PlaylistAsked(Asked):
 class IndexAsked(Asked):
     """An indexing run."""
 
-    folders: list[Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=TEXT)]] = (
-        Field(min_length=1, max_length=50, description="folders or files on the server's machine")
-    )
+    folders: list[
+        Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=TEXT)]
+    ] = Field(min_length=1, max_length=50, description="folders or files on the server's machine")
     retry_failed: bool = Field(False, strict=True)
     prune: bool = Field(False, strict=True)
 

@@ -12,14 +12,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from partwise.audio.container import claimed_suffix
+from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
-from partwise.web.errors import Refused
+from partwise.library.covers import has_cover
 from partwise.web.hearing import Heard
 from partwise.web.server import UPLOAD_PREFIX, NotHere, Server, Song
 
 MOST_KEPT = 50
 MOST_BYTES = 2_000_000_000
+
+# By the names of ``audio.container.sniff``.
+_SUFFIXES = {
+    "AAC": ".aac",
+    "AIFF": ".aiff",
+    "FLAC": ".flac",
+    "MP3": ".mp3",
+    "MP4": ".m4a",
+    "Matroska": ".mka",
+    "Ogg": ".ogg",
+    "WAV": ".wav",
+    "WMA": ".wma",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,7 @@ class Upload:
     song: Song
     heard: Heard
     size: int
+    has_cover: bool
 
 
 class Uploads:
@@ -61,7 +75,7 @@ class Uploads:
         title = tags.title or shown_name(name)
         seconds = heard.embeddings.seconds
         song = Song(song_id, kept, title, tags.artist, tags.album, tags.year, seconds, False)
-        upload = Upload(song, heard, kept.stat().st_size)
+        upload = Upload(song, heard, kept.stat().st_size, has_cover(kept, beside=False))
         with self._guard:
             self._kept[song_id] = upload
             while len(self._kept) > 1 and self._too_much():
@@ -105,7 +119,7 @@ class Uploads:
             self._kept.clear()
         self._remove()
 
-    def _find(self, song_id: str):
+    def _find(self, song_id: str) -> tuple[Song, PartEmbeddings] | None:
         with self._guard:
             found = self._kept.get(song_id)
         return None if found is None else (found.song, found.heard.embeddings)
@@ -117,7 +131,7 @@ class Uploads:
 
 def suffix_of(kind: str) -> str:
     """The ending for what a file holds: what the client called it is never part of a path."""
-    return {"MP3": ".mp3", "AAC": ".aac"}.get(kind) or claimed_suffix(kind)
+    return _SUFFIXES.get(kind, "")
 
 
 def shown_name(name: str) -> str:
@@ -126,11 +140,3 @@ def shown_name(name: str) -> str:
     printable = "".join(sign if sign.isprintable() else " " for sign in last)
     stem = Path(printable.strip()).stem.strip()
     return stem[:200] or "upload"
-
-
-def check_size(counted: int, most: int) -> None:
-    """Raises Refused for an empty file, or one that is too large."""
-    if counted == 0:
-        raise Refused(422, "the file is empty")
-    if counted > most:
-        raise Refused(413, f"too large: at most {most / 1e6:g} MB")
