@@ -213,7 +213,7 @@ def music_to_index(folder: Path, copies: int) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="How long a search over HTTP takes.")
     parser.add_argument("--segments", type=float, default=1e5)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")

@@ -263,7 +263,7 @@ class Searcher:
                 )
                 # Similarities are 0 where the part is absent on either side.
                 similarities = np.einsum("pd,npd->np", query.vector, found.vectors)
-                present = found.vectors.any(axis=-1)
+                present = np.asarray(found.vectors.any(axis=-1))
                 for at, track_id in enumerate(found.track_ids):
                     if track_id not in seen:
                         seen.add(track_id)
