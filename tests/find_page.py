@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, Request, expect
 
+from page_waits import wait_until
+
 SEARCH = re.compile(r"/api/v1/search$")
 _ORDER = """() => [...document.querySelectorAll("[data-testid=hit-title]")]
   .map((title) => title.textContent.trim()).join("\\n")"""
@@ -52,7 +54,7 @@ class FindPage:
 
     def wait_for_other_order(self, than: list[str]) -> list[str]:
         """Wait until the hits are in another order; gives it."""
-        self.page.wait_for_function(f"before => ({_ORDER})() !== before", arg="\n".join(than))
+        wait_until(self.page, f"before => ({_ORDER})() !== before", "\n".join(than))
         return self.order()
 
     def open_filters(self) -> None:

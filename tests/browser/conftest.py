@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from chromium import NOT_FOUND, chromium, find_chromium
 from demo_music import demo_music
@@ -17,6 +17,7 @@ from server_process import served
 _DESKTOP = ViewportSize(width=1280, height=800)
 _PATIENCE_MS = 15_000  # an upper limit for what usually takes a moment: machines can be busy
 _PICTURES = Path(__file__).parents[2] / "docs" / "pages"
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from playwright.sync_api import Page
 
 from page_guard import PageGuard
+from page_waits import wait_until
 
 
 def test_complains(page: Page, guard: PageGuard) -> None:
@@ -13,7 +14,7 @@ def test_complains(page: Page, guard: PageGuard) -> None:
     page.evaluate(
         "document.head.append(Object.assign(document.createElement('script'), {text: '0'}))"
     )
-    page.wait_for_function("true")
+    wait_until(page, "() => true")
     noticed = "\n".join(guard.complaints)
     guard.complaints.clear()
     assert "a mistake" in noticed

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from page_waits import wait_until
+
 _PLANE = 0.47  # what one unit of the plane is, of the canvas's shorter side
 
 
@@ -30,7 +32,7 @@ def _loneliest(points: np.ndarray) -> int:
 
 def _colours(page: Page) -> int:
     picture = Image.open(io.BytesIO(page.get_by_test_id("map-canvas").screenshot()))
-    return len(set(picture.convert("RGB").getdata()))
+    return len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0))
 
 
 def test_click_plays(page: Page, shot: Callable[[Page, str], Path]) -> None:
@@ -47,7 +49,7 @@ def test_click_plays(page: Page, shot: Callable[[Page, str], Path]) -> None:
     audio = page.get_by_test_id("player-audio")
     expect(audio).to_have_js_property("paused", False)
     assert track_ids[chosen] in audio.evaluate("element => element.currentSrc")
-    page.wait_for_function("document.querySelector('[data-testid=player-audio]').currentTime > 0")
+    wait_until(page, "() => document.querySelector('[data-testid=player-audio]').currentTime > 0")
     expect(page.get_by_test_id("map-title")).not_to_be_empty()
     shot(page, "map")
     page.get_by_test_id("map-like").click()

@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from find_page import FindPage
+from page_waits import wait_until
 
 _PAPER = "() => getComputedStyle(document.body).backgroundColor"
 
@@ -25,7 +26,7 @@ def test_follows_the_system_and_the_toggle(page: Page, shot: Callable[[Page, str
     shot(page, "find-dark")
     toggle = page.get_by_test_id("theme-toggle")
     toggle.click()
-    page.wait_for_function(f"({_PAPER})().match(/\\d+/)[0] > 200")
+    wait_until(page, f"() => ({_PAPER})().match(/\\d+/)[0] > 200")
     page.goto("/library")
     expect(page.get_by_test_id("theme-toggle")).to_be_visible()
     assert _brightness(page) > 200  # remembered from page to page
