@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from pathlib import Path
 from urllib.parse import quote
@@ -66,8 +67,8 @@ def serve(
     from partwise.web.server import Server
 
     loopback = is_loopback(host)
-    if token is not None and not token.strip():
-        raise PartwiseError("--token is empty: name one, or leave the option out")
+    if token is not None and not re.fullmatch(r"[!-~]+", token):
+        raise PartwiseError("--token must be made of visible ASCII characters, without spaces")
     if token is None and not loopback:
         token = secrets.token_urlsafe(24)
     folders = tuple(Path(absolute(folder)) for folder in music or ())
@@ -83,7 +84,7 @@ def serve(
     listening = bind(host, port)
     address = f"http://{_bracketed(host)}:{listening.getsockname()[1]}/"
     print(f"library {shown(server.library.path)}")
-    print(f"open {address}{'' if token is None else '?token=' + quote(token)}", flush=True)
+    print(f"open {address}{'' if token is None else '?token=' + quote(token, safe='')}", flush=True)
     make_runner(create_app(server, settings)).run(sockets=[listening])
 
 
