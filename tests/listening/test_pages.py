@@ -262,6 +262,15 @@ def test_other_sites_and_strangers_are_refused(made):
     assert client.post("/listen/withdraw", headers=from_elsewhere).status_code == 403
 
 
+def test_a_link_with_the_token_works_from_a_message(made):
+    """Browsers do not send a "strict" cookie along when a link on another site is followed."""
+    client = browser(made, token="secret", hosts=None)
+    reply = client.get("/listen?token=secret", follow_redirects=False)
+    assert reply.headers["location"] == "/listen"
+    (cookie,) = SimpleCookie(reply.headers["set-cookie"]).values()
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "lax")
+
+
 def test_aspects_are_asked_where_the_test_has_them(tmp_path, songs):
     test = make_test(tmp_path / "t.sqlite", songs, (Part.BASS,), 1, aspects=["timbre", "melody"])
     client = browser(test)
