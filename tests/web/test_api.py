@@ -130,7 +130,9 @@ def test_script_in_tags_is_data(client, ids):
     asked = {"track_ids": [ids[SCRIPT]], "format": "xspf", "title": SCRIPT + "\u202e"}
     answer = client.post("/api/v1/playlists", json=asked)
     names = {"x": "http://xspf.org/ns/0/"}
-    assert ElementTree.fromstring(answer.content).findtext(".//x:track/x:title", "", names) == SCRIPT
+    assert (
+        ElementTree.fromstring(answer.content).findtext(".//x:track/x:title", "", names) == SCRIPT
+    )
     assert answer.headers["content-disposition"].startswith("attachment; ")
     assert "<script>" not in client.get("/api/docs").text
 

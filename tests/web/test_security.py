@@ -98,7 +98,10 @@ def test_without_the_token_there_is_nothing(away, headers: dict[str, str], path:
 
 def test_programs_send_the_token(away):
     assert away.get(STATUS, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
-    assert away.delete("/api/v1/index", headers={"Authorization": f"bearer {TOKEN}"}).status_code == 409
+    assert (
+        away.delete("/api/v1/index", headers={"Authorization": f"bearer {TOKEN}"}).status_code
+        == 409
+    )
 
 
 def test_the_printed_address_sets_a_cookie_and_hides_the_token(away):
