@@ -11,6 +11,7 @@ from importlib import import_module
 VERBS: dict[str, str] = {
     "index": "Hear every recording in one or more folders.",
     "like": "Rank the library by how alike the parts you name sound.",
+    "serve": "Serve the page, the HTTP API and your own player.",
     "status": "What the library holds, and which files failed and why.",
     "embed": "Write part embeddings of recordings to a NumPy file.",
     "demo": "Index the demo library and ask it for one part at a time.",
