@@ -253,7 +253,9 @@ def _worse_twin(pool: _Pool, chosen: list[int]) -> int | None:
     """Of the first two near-duplicates on a path, the one farther from every ideal point."""
     for number, at in enumerate(chosen):
         rest = np.array(chosen[number + 1 :], dtype=int)
-        same = alike(pool.vectors[at], pool.durations_s[at], pool.vectors[rest], pool.durations_s[rest])
+        same = alike(
+            pool.vectors[at], pool.durations_s[at], pool.vectors[rest], pool.durations_s[rest]
+        )
         if same.any():
             other = int(rest[np.argmax(same)])
             return max(at, other, key=lambda one: float(pool.cost[:, one].min()))

@@ -85,6 +85,12 @@ def get_open_subsonic_extensions(server: Server, params: Params) -> Answer:
     return {"openSubsonicExtensions": [{"name": name, "versions": [1]} for name in EXTENSIONS]}
 
 
+def token_info(server: Server, params: Params) -> Answer:
+    """The API key was checked before; it is the server's own, not of one of several users."""
+    required(params, "apiKey")
+    return {"tokenInfo": {"username": "partwise"}}
+
+
 # --- Browsing and searching
 
 
@@ -144,6 +150,7 @@ METHODS: dict[str, Callable[[Server, Params], Answer]] = {
     "ping": ping,
     "getLicense": get_license,
     OPEN_TO_ALL: get_open_subsonic_extensions,
+    "tokenInfo": token_info,
     "getMusicFolders": get_music_folders,
     "getSong": get_song,
     "getRandomSongs": get_random_songs,
