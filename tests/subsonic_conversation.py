@@ -168,7 +168,7 @@ def talk_knuckles(port: int) -> None:
     assert client.browsing.get_song(one).year == 1971
     assert requests.get(client.media_retrieval.stream(one), timeout=10).content.startswith(b"stand")
     similar = client.browsing.get_similar_songs(one, 3)
-    assert [song.title for song in similar] == ["Drums", "b-side", "Läuft"]
+    assert [song.title for song in similar] == ["b-side", "Drums", "Läuft"]
     assert len(client.browsing.get_similar_songs_non_id3(one, 2)) == 2
     matches = client.api.json_request(
         "getSonicSimilarTracks", {"id": one, "count": 2, "parts": "drums"}
@@ -227,7 +227,7 @@ def talk_libsonic(port: int) -> None:
     assert len(client.getSimilarSongs2(one, count=2)["similarSongs2"]["song"]) == 2
     assert len(client.getSimilarSongs(one, count=2)["similarSongs"]["song"]) == 2
     matches = ask("getSonicSimilarTracks", id=one, count=3, parts="drums=2,bass")["sonicMatch"]
-    assert [match["entry"]["title"] for match in matches] == ["b-side", "Läuft", "Drums"]
+    assert [match["entry"]["title"] for match in matches] == ["Läuft", "b-side", "Drums"]
     path = ask("findSonicPath", startSongId=one, endSongId=two, count=3)["sonicMatch"]
     assert [match["entry"]["title"] for match in path] == ["One & Two", "b-side", "Läuft"]
     try:
