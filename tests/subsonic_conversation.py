@@ -182,7 +182,7 @@ def talk_knuckles(port: int) -> None:
     try:
         client.browsing.get_song("nothing")
         raise AssertionError("a song that is not there was found")
-    except exceptions.CodeError70:
+    except exceptions.ErrorCode70:
         pass
 
 
