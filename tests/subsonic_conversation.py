@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from small_library import Piece, make_library
 
 from partwise import __version__
 from partwise.library.library import Library
@@ -26,6 +25,7 @@ from partwise.library.tags import Tags
 from partwise.parts import Part
 from partwise.web.app import Settings, create_app
 from partwise.web.server import Server
+from small_library import Piece, make_library
 
 TOKEN = "sesame"
 RECORDED = Path(__file__).parent / "web" / "subsonic" / "conversation.json"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_library import Piece, angle, make_library
 
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.path import find_path, rising, waypoints
 from partwise.library.tags import Tags
 from partwise.parts import PARTS, Part
+from small_library import Piece, angle, make_library
 
 # Files by the angle of their drums and of their bass; of different lengths, so no two are alike.
 SOUNDS = {f"d{d:02}_b{b:02}.wav": (d, b) for d in range(0, 91, 10) for b in (0, 45, 90)}
@@ -88,9 +88,7 @@ def test_a_file_that_is_gone_is_not_on_the_path(library: Library) -> None:
     steps = find_path(library, start, end, count=4, weights="drums=8,bass")
     assert middle.name in names(steps)
     middle.unlink()
-    assert middle.name not in names(
-        find_path(library, start, end, count=4, weights="drums=8,bass")
-    )
+    assert middle.name not in names(find_path(library, start, end, count=4, weights="drums=8,bass"))
 
 
 def test_what_makes_no_path_gets_a_sentence(library: Library) -> None:
@@ -100,14 +98,14 @@ def test_what_makes_no_path_gets_a_sentence(library: Library) -> None:
         find_path(library, start, end, weights="guitar")
     with pytest.raises(PartwiseError, match="drums cannot be heard in Alone"):
         find_path(library, start, alone, weights="drums")
-    with pytest.raises(PartwiseError, match="no part can be heard in both d00_b00.wav and Alone"):
+    with pytest.raises(PartwiseError, match="no part can be heard in both d00_b00"):
         find_path(library, start, alone)
     with pytest.raises(PartwiseError, match="would end where it starts"):
         find_path(library, start, start)
     with pytest.raises(PartwiseError, match="2 to 100 tracks, not 1"):
         find_path(library, start, end, count=1)
-    with pytest.raises(PartwiseError, match="nothing.wav is not in the library"):
-        find_path(library, start, "nothing.wav")
+    with pytest.raises(PartwiseError, match="nothing is not in the library"):
+        find_path(library, start, "nothing")
 
 
 def test_waypoints_are_equal_steps_on_the_sphere() -> None:
@@ -120,7 +118,7 @@ def test_waypoints_are_equal_steps_on_the_sphere() -> None:
     assert points.shape == (10, len(PARTS), 8)
     for number, point in enumerate(points):
         np.testing.assert_allclose(point[0], angle(10 + 10 * number), atol=1e-6)
-        np.testing.assert_allclose(point[3], angle(20), atol=1e-5)
+        np.testing.assert_allclose(point[3], angle(20), atol=1e-6)
     assert not points[:, 1].any()
     np.testing.assert_allclose(np.linalg.norm(points[:, 2], axis=-1), 1, atol=1e-6)
     np.testing.assert_allclose(points[[0, -1], 2], [angle(0), angle(180)], atol=1e-6)

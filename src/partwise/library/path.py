@@ -146,13 +146,13 @@ def waypoints(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
         if not a.any() or not b.any():
             continue
         across = b - (a @ b) * a  # the direction in which b lies, at right angles to a
+        turns = fractions * np.arctan2(np.linalg.norm(across), a @ b)
         if np.linalg.norm(across) < 1e-6:
             # The same or opposite: every great circle through one leads to the other; take the
             # one through the axis that is least like it.
             across = np.eye(len(a))[np.argmin(np.abs(a))]
             across = across - (a @ across) * a
         across = across / np.linalg.norm(across)
-        turns = fractions * np.arccos(np.clip(a @ b, -1.0, 1.0))
         points[:, part] = np.cos(turns)[:, None] * a + np.sin(turns)[:, None] * across
     return points
 
