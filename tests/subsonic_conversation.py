@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -145,10 +146,7 @@ def listening(app: Any) -> Iterator[int]:
 
 def talk_knuckles(port: int) -> None:
     """What a player would ask, through knuckles. Raises when an answer is not what it should be."""
-    import knuckles
-    import requests
-    from knuckles import exceptions
-
+    knuckles, requests = import_module("knuckles"), import_module("requests")
     client = knuckles.Subsonic(
         f"127.0.0.1:{port}", "anyone", TOKEN, "conversation", use_https=False
     )
@@ -182,14 +180,14 @@ def talk_knuckles(port: int) -> None:
     try:
         client.browsing.get_song("nothing")
         raise AssertionError("a song that is not there was found")
-    except exceptions.ErrorCode70:
+    except knuckles.exceptions.ErrorCode70:
         pass
 
 
 def talk_libsonic(port: int) -> None:
     """The same through py-sonic, whose requests are forms."""
-    import libsonic
-    from libsonic import errors
+    libsonic = import_module("libsonic")
+    errors = import_module("libsonic.errors")
 
     def connect(password: str, legacy: bool = False) -> Any:
         return libsonic.Connection(

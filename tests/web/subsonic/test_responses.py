@@ -6,6 +6,7 @@ import json
 from xml.etree import ElementTree
 
 import pytest
+from starlette.responses import Response
 
 from partwise import __version__
 from partwise.web.subsonic.responses import Code, Failure, check_format, failure, success
@@ -13,14 +14,14 @@ from partwise.web.subsonic.responses import Code, Failure, check_format, failure
 SPACE = "{http://subsonic.org/restapi}"
 
 
-def body_of(response) -> str:
+def body_of(response: Response) -> str:
     return bytes(response.body).decode("utf-8")
 
 
 def test_json_is_the_envelope_of_the_specification() -> None:
     response = success({"f": "json"}, {"license": {"valid": True}})
     assert response.media_type == "application/json"
-    assert json.loads(response.body) == {
+    assert json.loads(body_of(response)) == {
         "subsonic-response": {
             "status": "ok",
             "version": "1.16.1",
@@ -64,7 +65,7 @@ def test_an_error_is_a_code_and_a_sentence() -> None:
     found = root.find(f"{SPACE}error")
     assert found is not None
     assert found.attrib == {"code": "40", "message": "Wrong username or password."}
-    written = json.loads(failure({"f": "json"}, error).body)["subsonic-response"]
+    written = json.loads(body_of(failure({"f": "json"}, error)))["subsonic-response"]
     assert written["error"] == {"code": 40, "message": "Wrong username or password."}
     assert failure({}, error).status_code == 200
 
