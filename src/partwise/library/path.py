@@ -16,6 +16,7 @@ Angles are means over the wanted parts, by weight.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise.library.catalogue import existing
+from partwise.library.catalogue import Track, existing
 from partwise.library.duplicates import alike
 from partwise.library.paths import shown
 from partwise.library.query import Query, Seed
@@ -106,7 +107,7 @@ def find_path(
     if not 2 <= count <= MAX_COUNT:
         raise PartwiseError(f"a path has 2 to {MAX_COUNT} tracks, not {count}")
     catalogue = searcher_of(library).catalogue
-    seeds = [_seed(library, name) for name in (start, end)]
+    seeds = [_seed(library, catalogue, name) for name in (start, end)]
     if seeds[0].track_id == seeds[1].track_id:
         raise PartwiseError(f"the path would end where it starts: {start} is one track")
     asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
@@ -115,7 +116,7 @@ def find_path(
     first, last = seeds[0].vector, seeds[1].vector
 
     points = waypoints(first, last, count)[1:-1]
-    pool = _pool(library, points, wanted, shares, seeds)
+    pool = _pool(library, catalogue, points, wanted, shares, seeds)
     between = _choose(pool)
     steps = [(seeds[0].track_id or "", 0.0, 1.0)]
     for at in between:
@@ -157,9 +158,9 @@ def waypoints(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
     return points
 
 
-def _seed(library: Library, name: str) -> Seed:
+def _seed(library: Library, catalogue: Mapping[str, Track], name: str) -> Seed:
     track_id = library.find(name)
-    track = None if track_id is None else searcher_of(library).catalogue.get(track_id)
+    track = None if track_id is None else catalogue.get(track_id)
     found = {} if track is None else searcher_of(library).segments_of([track.track_id])
     if track is None or track.track_id not in found:
         raise PartwiseError(f"{name} is not in the library: a path leads from track to track of it")
@@ -190,14 +191,14 @@ def _angles(vector: np.ndarray, vectors: np.ndarray, shares: np.ndarray) -> np.n
 
 def _pool(
     library: Library,
+    catalogue: Mapping[str, Track],
     points: np.ndarray,
     weights: PartWeights,
     shares: np.ndarray,
     seeds: list[Seed],
 ) -> _Pool:
     """Tracks near any ideal point that have every wanted part and a file, less the ends' twins."""
-    searcher = searcher_of(library)
-    catalogue, index = searcher.catalogue, searcher.index("tracks")
+    index = searcher_of(library).index("tracks")
     ends = {seed.track_id for seed in seeds}
     near: dict[str, np.ndarray] = {}
     for point in points:

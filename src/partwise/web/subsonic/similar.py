@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from partwise.library.path import DEFAULT_COUNT, MAX_COUNT, find_path
+from partwise.library.catalogue import Track
+from partwise.library.path import DEFAULT_COUNT, MAX_COUNT, Step, find_path
 from partwise.library.query import Query, Seed
 from partwise.library.search import Hit, catalogue_of, searcher_of
 from partwise.web.server import Server
@@ -31,19 +32,16 @@ def get_sonic_similar_tracks(server: Server, params: Mapping[str, str]) -> dict[
     are not enough that have it, but in the answer they stand where their similarity puts them.
     """
     hits = _hits(server, params, default_count=10)
-    catalogue = catalogue_of(server.library)
     hits.sort(key=lambda hit: -hit.score)
     return {
         "sonicMatch": [
-            {"entry": child(catalogue[hit.track_id]), "similarity": similarity_of(hit.score)}
-            for hit in hits
+            {"entry": _entry(hit), "similarity": similarity_of(hit.score)} for hit in hits
         ]
     }
 
 
 def find_sonic_path(server: Server, params: Mapping[str, str]) -> dict[str, Any]:
     """``startSongId``, ``endSongId``, ``count`` (25), and ``parts``; similarity is to the start."""
-    catalogue = catalogue_of(server.library)
     ends = [required(params, name) for name in ("startSongId", "endSongId")]
     count = number(params, "count", DEFAULT_COUNT, least=2, most=MAX_COUNT)
     weights = part_weights(params)
@@ -52,17 +50,15 @@ def find_sonic_path(server: Server, params: Mapping[str, str]) -> dict[str, Any]
     steps = find_path(server.library, *ends, count=count, weights=weights)
     return {
         "sonicMatch": [
-            {"entry": child(catalogue[step.track_id]), "similarity": similarity_of(step.similarity)}
-            for step in steps
+            {"entry": _entry(step), "similarity": similarity_of(step.similarity)} for step in steps
         ]
     }
 
 
 def get_similar_songs(server: Server, params: Mapping[str, str], name: str) -> dict[str, Any]:
     """For players that know no more: the same songs, without numbers. ``id`` is a song's."""
-    catalogue = catalogue_of(server.library)
     hits = _hits(server, params, default_count=50)
-    return {name: {"song": [child(catalogue[hit.track_id]) for hit in hits]}}
+    return {name: {"song": [_entry(hit) for hit in hits]}}
 
 
 def similarity_of(score: float) -> float:
@@ -74,13 +70,19 @@ def _hits(server: Server, params: Mapping[str, str], default_count: int) -> list
     song_id = required(params, "id")
     count = number(params, "count", default_count, least=1, most=MAX_SIMILAR)
     asked = part_weights(params)
-    _known(server, song_id)
-    track = catalogue_of(server.library)[song_id]
+    track = _known(server, song_id)
     query = Query.of([Seed.of(server.segments(song_id), title_of(track), song_id)])
     searcher = searcher_of(server.library)
     return searcher.search(query, query.weights(asked), top=count, moments=0)
 
 
-def _known(server: Server, song_id: str) -> None:
-    if song_id not in catalogue_of(server.library):
+def _known(server: Server, song_id: str) -> Track:
+    track = catalogue_of(server.library).get(song_id)
+    if track is None:
         raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
+    return track
+
+
+def _entry(found: Hit | Step) -> dict[str, Any]:
+    """From what was found alone: the catalogue may have changed since."""
+    return child(Track(found.track_id, (str(found.path),), found.tags, found.duration_s))
