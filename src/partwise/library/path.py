@@ -109,7 +109,7 @@ def find_path(
     catalogue = searcher_of(library).catalogue
     seeds = [_seed(library, catalogue, name) for name in (start, end)]
     if seeds[0].track_id == seeds[1].track_id:
-        raise PartwiseError(f"the path would end where it starts: {start} is one track")
+        raise PartwiseError(f"the path would end where it starts: both ends are {seeds[0].name}")
     asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
     wanted = _weights(seeds, asked)
     shares = wanted.as_array() / wanted.as_array().sum()
