@@ -1,0 +1,158 @@
+"""Who may ask, from where, and what a browser may do with the answers.
+
+On loopback there is no token, so a page of another site must not get through the visitor's own
+browser: the Host header has to be a loopback name (else a name of theirs could be pointed at us),
+and what changes something has to come from this very server's pages, or from no page at all.
+Elsewhere a token is asked for. Under ``/rest`` players bring their own credentials, which that
+router checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse, Response
+
+from partwise.web.errors import error_response
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+OPEN_PATHS = ("/rest/",)
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; style-src 'self'; "
+    "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Security:
+    """ASGI middleware: refuses what must not pass, and adds headers to every answer.
+
+    token : what a client has to know; None asks for nothing.
+    hosts : names by which the server may be called, in lower case; None for any (with a token).
+    open_paths : prefixes of addresses that see to credentials themselves.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        token: str | None = None,
+        hosts: frozenset[str] | None = LOOPBACK_NAMES,
+        open_paths: tuple[str, ...] = OPEN_PATHS,
+    ) -> None:
+        self._app = app
+        self._token = token
+        self._hosts = hosts
+        self._open_paths = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers, path = Headers(scope=scope), scope["path"]
+        host = headers.get("host", "")
+        if self._hosts is not None and _name(host) not in self._hosts:
+            return error_response(path, 403, "this server does not answer to that host name")
+        if scope["method"] not in _SAFE and not _same_origin(headers, host):
+            return error_response(path, 403, "a page of another site may not change anything here")
+        if self._token is None or path.startswith(self._open_paths):
+            return None
+        return self._without_token(scope, headers)
+
+    def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
+        token = self._token or ""
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and _equal(given.strip(), token):
+            return None
+        name, value = cookie_of(token)
+        if _equal(cookie_parser(headers.get("cookie", "")).get(name, ""), value):
+            return None
+        asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        known = any(key == "token" and _equal(text, token) for key, text in asked)
+        if known and scope["method"] in _SAFE:
+            return _admit(scope["path"], asked, name, value)
+        sentence = "a token is needed: open the address that the server printed, or send it as"
+        challenge = {"WWW-Authenticate": "Bearer"}
+        text = f"{sentence} Authorization: Bearer"
+        return error_response(scope["path"], 401, text, challenge)
+
+
+def cookie_of(token: str) -> tuple[str, str]:
+    """Name and value of the cookie that stands for a token.
+
+    Cookies do not know ports: each server's own name keeps two servers of one machine apart.
+    """
+    digest = hmac.new(b"partwise cookie", token.encode(), hashlib.sha256).hexdigest()
+    return f"partwise_{digest[:8]}", digest[8:]
+
+
+def _admit(path: str, asked: list[tuple[str, str]], name: str, value: str) -> Response:
+    """Set the cookie and go to the same address without the token."""
+    rest = urlencode([(key, text) for key, text in asked if key != "token"])
+    # One slash: an address with two would lead to another host.
+    target = quote("/" + path.lstrip("/\\")) + (f"?{rest}" if rest else "")
+    response = RedirectResponse(target, status_code=303)
+    response.set_cookie(name, value, max_age=30 * 86400, httponly=True, samesite="strict")
+    return response
+
+
+def _equal(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode("utf-8", "replace"))
+
+
+def _name(host: str) -> str:
+    """``[::1]:8321`` and ``localhost:8321`` without the port, in lower case."""
+    if host.startswith("["):
+        return host.partition("]")[0].lower() + "]"
+    return host.partition(":")[0].lower()
+
+
+def _same_origin(headers: Headers, host: str) -> bool:
+    """Whether a request comes from our own pages, or from a program that is no browser."""
+    origin = headers.get("origin")
+    if origin is not None:
+        return _netloc(origin) == host.lower()
+    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+
+
+def _netloc(origin: str) -> str | None:
+    """``host:port`` of an origin in lower case; None where it is none (``null``)."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
