@@ -122,7 +122,7 @@ class AudioStream:
     def _read(self) -> Iterator[readers.Block]:
         from partwise.audio import readers
 
-        with _open(self.path) as file:
+        with open_recording(self.path) as file:
             head = container.read_head(file)
             size = os.fstat(file.fileno()).st_size
             if size == 0:
@@ -216,7 +216,7 @@ def finite(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return np.where(sound, samples, np.float32(0.0)), [note]
 
 
-def _open(path: Path) -> BinaryIO:
+def open_recording(path: Path) -> BinaryIO:
     """Open a regular file; DecodeError with the cause where that is not possible."""
     try:
         # Looking first, because opening a named pipe would wait for its writer.

@@ -36,7 +36,7 @@ _FORMATS = (
 
 # What the two libraries have been seen to raise, or document, for bad files.
 _OF_SOUNDFILE = (soundfile.SoundFileError, RuntimeError, ValueError, OSError)
-_OF_AV = (FFmpegError, EOFError, RuntimeError, ValueError, OSError)
+OF_AV = (FFmpegError, EOFError, RuntimeError, ValueError, OSError)
 
 # PyAV (18.1) looks for the end of a frame's planes behind the eighth and then crashes the process,
 # so frames of that many are interleaved before it looks.
@@ -95,23 +95,10 @@ def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
 
     A packet that cannot be decoded is counted and passed over.
     """
-    source = _Source(file)
-    try:
-        container = av.open(
-            source,
-            "r",
-            metadata_errors="ignore",  # tags are not read here, and may be in any encoding
-            options={"format_whitelist": _FORMATS},
-            buffer_size=1 << 16,
-        )
-    except _OF_AV as error:
-        raise CannotRead(_clause(error)) from error
+    source = Source(file)
+    container = open_with_av(source)
     with container:
-        stream = container.streams.best("audio")
-        if stream is None:
-            raise CannotRead(NO_AUDIO)
-        # One thread: files are what is worked on in parallel.
-        stream.thread_type = "NONE"  # type: ignore[attr-defined]
+        stream = audio_of(container)
         if stream.duration is not None and stream.time_base is not None:
             report.declared_s = float(stream.duration * stream.time_base)
         gather = _Gather()
@@ -124,13 +111,37 @@ def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
                     continue
                 for frame in frames:
                     yield from gather.push(frame)
-        except _OF_AV as error:
+        except OF_AV as error:
             report.stopped = _clause(error)
         yield from gather.flush()
         report.stopped = source.failure or report.stopped
 
 
-class _Source:
+def open_with_av(source: Source) -> Any:
+    """A PyAV container of one of the formats in which people keep music. Raises CannotRead."""
+    try:
+        return av.open(
+            source,
+            "r",
+            metadata_errors="ignore",  # tags are not read here, and may be in any encoding
+            options={"format_whitelist": _FORMATS},
+            buffer_size=1 << 16,
+        )
+    except OF_AV as error:
+        raise CannotRead(_clause(error)) from error
+
+
+def audio_of(container: Any) -> Any:
+    """The container's best audio stream. Raises CannotRead when there is none."""
+    stream = container.streams.best("audio")
+    if stream is None:
+        raise CannotRead(NO_AUDIO)
+    # One thread: files are what is worked on in parallel.
+    stream.thread_type = "NONE"
+    return stream
+
+
+class Source:
     """A file as PyAV wants it, with errors as return values: PyAV prints those that are raised."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -1,0 +1,141 @@
+"""Recordings as browsers play them: most as they are, the others as FLAC made once and kept.
+
+What a file is goes by its content. The copies lie in a folder of limited size; those that were
+not played for longest go first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from partwise.atomic import replacing
+from partwise.audio.channels import channel_blocks, codec_of
+from partwise.audio.container import read_head, sniff
+from partwise.audio.decode import DecodeError, open_recording
+from partwise.library.faults import storage_errors
+
+LIMIT_BYTES = 2 * 2**30
+_AS_THEY_ARE = {"FLAC": "audio/flac", "MP3": "audio/mpeg", "AAC": "audio/aac"}
+# Codecs that Chromium and Firefox both play in Ogg and in MP4.
+_IN_OGG = {"vorbis", "opus", "libopus", "flac"}
+_IN_MP4 = {"aac", "mp3", "mp3float", "opus", "libopus", "flac"}
+_IN_WAV = {"PCM_U8", "PCM_16", "PCM_24"}
+
+
+class Stopped(Exception):
+    """Nobody waits for the copy any more."""
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A file that a browser plays. copied : whether it is a copy in another format."""
+
+    path: Path
+    media_type: str
+    copied: bool
+
+
+def media_type_of(path: Path) -> str | None:
+    """Media type of a recording that browsers play as it is; None for any other.
+
+    Raises DecodeError when the file cannot be read.
+    """
+    with open_recording(path) as file:
+        head = read_head(file)
+    name = sniff(head)
+    if name in _AS_THEY_ARE:
+        return _AS_THEY_ARE[name]
+    if name == "WAV" and head.startswith(b"RIFF"):
+        try:
+            plays = soundfile.info(os.fspath(path)).subtype in _IN_WAV
+        except (soundfile.SoundFileError, RuntimeError, ValueError, OSError):
+            plays = False
+        return "audio/wav" if plays else None
+    if name == "Ogg" and codec_of(path) in _IN_OGG:
+        return "audio/ogg"
+    if name == "MP4" and head[8:12] != b"qt  " and codec_of(path) in _IN_MP4:
+        return "audio/mp4"
+    return None
+
+
+def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:
+    """Write a recording as FLAC of 16 bits. Raises Stopped, DecodeError and OSError."""
+    with replacing(out) as file:
+        sound: soundfile.SoundFile | None = None
+        try:
+            for block, rate_hz in channel_blocks(path, stopped):
+                if sound is None:
+                    sound = soundfile.SoundFile(
+                        file, "w", rate_hz, block.shape[1], "PCM_16", format="FLAC"
+                    )
+                sound.write(block)
+        finally:
+            if sound is not None:
+                sound.close()
+        if stopped():
+            raise Stopped
+        if sound is None:
+            raise DecodeError(path, "there is no audio in it")
+
+
+class Copies:
+    """The folder of copies.
+
+    folder : where they are kept from one start to the next; where that cannot be written, and for
+        what was uploaded, a temporary folder that goes with this object.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._passing = Path(tempfile.mkdtemp(prefix="partwise-"))
+        weakref.finalize(self, shutil.rmtree, self._passing, ignore_errors=True)
+        self._lock = threading.Lock()
+
+    def _place(self, song_id: str, keep: bool) -> Path:
+        if keep:
+            with suppress(OSError):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                if os.access(self._folder, os.W_OK):
+                    return self._folder / f"{song_id}.flac"
+        return self._passing / f"{song_id}.flac"
+
+    def find(self, song_id: str, keep: bool) -> Path | None:
+        """The copy of a song if it was made already."""
+        place = self._place(song_id, keep)
+        try:
+            os.utime(place)  # played now: it is the last to go
+        except OSError:
+            return None
+        return place
+
+    def make(self, song_id: str, path: Path, keep: bool, stop: threading.Event) -> Path:
+        """Make the copy of a song. Raises Stopped when ``stop`` is set meanwhile, DecodeError, and
+        PartwiseError when the disk is full."""
+        place = self._place(song_id, keep)
+        with storage_errors(place.parent):
+            write_flac(path, place, stop.is_set)
+        self._tidy(place)
+        return place
+
+    def _tidy(self, newest: Path) -> None:
+        """Remove the copies that were not played for longest, never the newest."""
+        with self._lock, suppress(OSError):
+            files = [(file, file.stat()) for file in newest.parent.glob("*.flac")]
+            files.sort(key=lambda entry: entry[1].st_mtime_ns, reverse=True)
+            total = newest.stat().st_size
+            for file, status in files:
+                if file != newest:
+                    total += status.st_size
+                    if total > self._limit_bytes:
+                        file.unlink(missing_ok=True)
