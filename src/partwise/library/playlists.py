@@ -1,5 +1,7 @@
 """Playlists of files, for any player: M3U8 and XSPF, with paths relative to the playlist.
 
+What has no place of its own yet, such as a download, gets absolute paths.
+
 A playlist must stay readable whatever the names in it: a path that cannot stand in a UTF-8 line
 (odd bytes, a line break) is written to M3U8 as a percent-encoded ``file://`` address; XSPF
 addresses are always percent-encoded.
@@ -47,15 +49,27 @@ class Entry:
 
 def write_m3u8(out: str | Path, entries: Sequence[Entry]) -> None:
     """Write an extended M3U playlist in UTF-8, atomically. Raises PartwiseError if it cannot."""
-    lines = ["#EXTM3U"]
-    for entry in entries:
-        seconds = -1 if entry.duration_s is None else round(entry.duration_s)
-        lines += [f"#EXTINF:{seconds},{_one_line(entry.label)}", _m3u_path(entry.path, out)]
-    _write(out, ("\n".join(lines) + "\n").encode("utf-8"))
+    _write(out, m3u8_bytes(entries, out))
 
 
 def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = None) -> None:
     """Write an XSPF (version 1) playlist, atomically. Raises PartwiseError if it cannot."""
+    _write(out, xspf_bytes(entries, out, title))
+
+
+def m3u8_bytes(entries: Sequence[Entry], out: str | Path | None = None) -> bytes:
+    """An extended M3U playlist. out : the file that it will be; None for absolute paths."""
+    lines = ["#EXTM3U"]
+    for entry in entries:
+        seconds = -1 if entry.duration_s is None else round(entry.duration_s)
+        lines += [f"#EXTINF:{seconds},{_one_line(entry.label)}", _m3u_path(entry.path, out)]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def xspf_bytes(
+    entries: Sequence[Entry], out: str | Path | None = None, title: str | None = None
+) -> bytes:
+    """An XSPF playlist. out : the file that it will be; None for absolute addresses."""
     playlist = ElementTree.Element("playlist", {"version": "1", "xmlns": XSPF_NAMESPACE})
     if title:
         ElementTree.SubElement(playlist, "title").text = _xml_text(title)
@@ -73,8 +87,7 @@ def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = No
         if entry.duration_s is not None:
             ElementTree.SubElement(track, "duration").text = str(round(entry.duration_s * 1000))
     ElementTree.indent(playlist)
-    data = ElementTree.tostring(playlist, encoding="UTF-8", xml_declaration=True)
-    _write(out, data + b"\n")
+    return ElementTree.tostring(playlist, encoding="UTF-8", xml_declaration=True) + b"\n"
 
 
 def relative_path(path: str | Path, out: str | Path) -> str | None:
@@ -91,12 +104,13 @@ def relative_path(path: str | Path, out: str | Path) -> str | None:
         return None
 
 
-def _m3u_path(path: str | Path, out: str | Path) -> str:
-    relative = relative_path(path, out)
-    if relative is None:
-        return os.path.abspath(path)
-    if not _is_utf8(relative) or _BREAKS.search(relative) or relative != relative.rstrip():
+def _m3u_path(path: str | Path, out: str | Path | None) -> str:
+    relative = None if out is None else relative_path(path, out)
+    name = os.path.abspath(path) if relative is None else relative
+    if not _is_utf8(name) or _BREAKS.search(name) or name != name.rstrip():
         return _file_address(path)
+    if relative is None:
+        return name
     # A line that starts with "#" is a comment, "name:" could be an address, spaces get stripped.
     first = relative.split("/", 1)[0]
     if relative.startswith("#") or ":" in first or relative != relative.lstrip():
@@ -104,9 +118,9 @@ def _m3u_path(path: str | Path, out: str | Path) -> str:
     return relative
 
 
-def _address(path: str | Path, out: str | Path) -> str:
+def _address(path: str | Path, out: str | Path | None) -> str:
     """A URI reference relative to the playlist: every byte outside the unreserved set encoded."""
-    relative = relative_path(path, out)
+    relative = None if out is None else relative_path(path, out)
     if relative is None:
         return _file_address(path)
     return quote_from_bytes(os.fsencode(relative.replace(os.sep, "/")), safe="/-._~")

@@ -8,21 +8,30 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from partwise import __version__
 from partwise.web.errors import add_error_handlers
+from partwise.web.jobs import Jobs
 from partwise.web.limits import BodyLimits
 from partwise.web.security import LOOPBACK_NAMES, Security
 from partwise.web.server import Server
+from partwise.web.shared import Shared
 
 STATIC = Path(__file__).parent / "static"
 
 # In this order, because addresses are tried in it. Modules with an attribute ``router``.
 ROUTERS = (
     "api_docs",
+    "api_search",
+    "api_tracks",
+    "api_uploads",
+    "api_playlists",
+    "api_index",
     "media",
     "map_routes",
     "pages",
@@ -55,7 +64,11 @@ def create_app(server: Server, settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Searches of a library that is read beside them wait for it; the page need not.
+        Thread(target=server.warm, name="warm", daemon=True).start()
         yield
+        app.state.closing = True
+        await run_in_threadpool(shared.close)
 
     app = FastAPI(
         title="partwise",
@@ -68,6 +81,8 @@ def create_app(server: Server, settings: Settings | None = None) -> FastAPI:
     )
     app.state.server = server
     app.state.settings = settings
+    app.state.shared = shared = Shared(server, Jobs(server, settings.music))
+    app.state.closing = False
     add_error_handlers(app)
     for name in ROUTERS:
         module = f"partwise.web.{name}"

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from partwise.errors import PartwiseError
 from partwise.web.server import NotHere
 
+_PLACES = ("body", "path", "query")
 _LOG = logging.getLogger("partwise.web")
 
 
@@ -76,8 +77,10 @@ def _phrase(status: int) -> str:
 def _sentence(error: RequestValidationError) -> str:
     """The first of the complaints: where, and what."""
     first = error.errors()[0]
-    where = ".".join(str(place) for place in first["loc"] if place != "body")
+    where = ".".join(str(place) for place in first["loc"] if place not in _PLACES)
     if first["type"] == "json_invalid":
         return "the request is not valid JSON"
+    if first["type"] == "string_pattern_mismatch":
+        return f"{where or 'the request'}: not in the form that is needed here"
     message = str(first["msg"]).removeprefix("Value error, ")
     return f"{where or 'the request'}: {message[:1].lower()}{message[1:]}"

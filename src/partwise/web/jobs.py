@@ -1,0 +1,194 @@
+"""Indexing from the page: one run at a time, in a thread that starts worker processes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from partwise.errors import PartwiseError
+from partwise.library.ledger import LedgerRow
+from partwise.library.lock import WriterLock
+from partwise.library.paths import absolute, is_under, shown
+from partwise.library.reports import IndexSummary, Progress
+from partwise.web.errors import Refused
+from partwise.web.server import Server
+from partwise.web.state import has_library
+
+# Searches come first: whoever asks from a page waits, a run does not.
+NICE = 10
+MOST_FAILURES = 1000
+_END_S = 20.0
+_NOTHING_YET = Progress(0, 0, 0, 0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run as it stands; see ``schemas.Job``. number : grows with every change."""
+
+    job_id: str
+    folders: tuple[str, ...]
+    state: str = "running"
+    progress: Progress = _NOTHING_YET
+    elapsed_s: float = 0.0
+    message: str = ""
+    summary: IndexSummary | None = None
+    number: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """See ``schemas.Job``."""
+        progress, summary = self.progress, self.summary
+        running = self.state == "running"
+        return {
+            "job_id": self.job_id,
+            "state": self.state,
+            "folders": [shown(folder) for folder in self.folders],
+            "files_done": progress.files_done,
+            "files_total": progress.files_total,
+            "audio_s": progress.audio_s,
+            "rate": progress.rate,
+            "left_s": progress.left_s if running else None,
+            "elapsed_s": self.elapsed_s,
+            "message": self.message,
+            "summary": None if summary is None else summary_json(summary),
+            "failures": [] if summary is None else failures_json(summary.failures),
+        }
+
+
+class Jobs:
+    """The runs of one server: at most one at a time; the last one is remembered.
+
+    music : folders inside which folders may be indexed; None for any.
+    """
+
+    def __init__(self, server: Server, music: Sequence[Path] | None = None) -> None:
+        self._server = server
+        self._music = music
+        self._guard = threading.Lock()
+        self._job: Job | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._started_s = 0.0
+
+    @property
+    def job(self) -> Job | None:
+        """The run of the moment, or the last one."""
+        return self._job
+
+    def start(self, folders: Sequence[str], *, retry_failed: bool, prune: bool) -> Job:
+        """Begin a run. Raises Refused while one is under way, here or in another process."""
+        roots = tuple(self._checked(folder) for folder in folders)
+        with self._guard:
+            if self._thread is not None and self._thread.is_alive():
+                raise Refused(409, "an indexing run is under way: wait for its end, or stop it")
+            self._check_free()
+            self._stop = threading.Event()
+            self._started_s = time.monotonic()
+            self._job = Job(secrets.token_hex(8), roots, message="looking for recordings")
+            self._thread = threading.Thread(
+                target=self._run, args=(roots, retry_failed, prune, self._stop), name="index"
+            )
+            self._thread.start()
+            return self._job
+
+    def stop(self) -> Job:
+        """Ask the run to end. What is done is kept. Raises Refused when none is under way."""
+        job = self._job
+        if job is None or job.state != "running":
+            raise Refused(409, "no indexing run is under way")
+        self._stop.set()
+        self._change(message="stopping")
+        return self._job or job
+
+    def close(self) -> None:
+        """End the run in an orderly way and wait for it; a run can always be taken up again."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_END_S)
+
+    def _checked(self, folder: str) -> str:
+        path = absolute(folder)
+        if self._music is not None:
+            real = os.path.realpath(path)
+            inside = (is_under(real, os.path.realpath(music)) for music in self._music)
+            if not any(inside):
+                raise Refused(403, f"{shown(folder)} is not inside a folder that may be indexed")
+        if not os.path.exists(path):
+            raise PartwiseError(f"there is no folder {shown(folder)} on the server's machine")
+        return path
+
+    def _check_free(self) -> None:
+        """Raises Refused while another process writes; a race with one ends the run instead."""
+        if not has_library(self._server):
+            return
+        try:
+            with WriterLock(self._server.library.path):
+                pass
+        except PartwiseError as error:
+            raise Refused(409, str(error)) from None
+
+    def _run(
+        self, roots: tuple[str, ...], retry_failed: bool, prune: bool, stop: threading.Event
+    ) -> None:
+        from partwise.library.indexing import index
+
+        try:
+            summary = index(
+                self._server.library.path,
+                roots,
+                nice=NICE,
+                retry_failed=retry_failed,
+                prune=prune,
+                model=self._server.model,
+                reporter=_Reporter(self._change),
+                stop=stop,
+            )
+        except PartwiseError as error:
+            self._change(state="failed", message=str(error))
+        except Exception as error:  # whatever it is, the page has to be told that it has ended
+            self._change(state="failed", message=f"it ended with an error: {error}")
+            raise
+        else:
+            state = "stopped" if summary.interrupted else "done"
+            self._change(state=state, summary=summary, message="")
+            self._server.warm()
+
+    def _change(self, **fields: Any) -> None:
+        if self._job is not None:
+            fields["elapsed_s"] = time.monotonic() - self._started_s
+            self._job = replace(self._job, number=self._job.number + 1, **fields)
+
+
+class _Reporter:
+    """Passes what a run says on to its job."""
+
+    def __init__(self, change: Callable[..., None]) -> None:
+        self._change = change
+
+    def say(self, sentence: str) -> None:
+        self._change(message=sentence)
+
+    def update(self, progress: Progress) -> None:
+        self._change(progress=progress, message="")
+
+
+def summary_json(summary: IndexSummary) -> dict[str, Any]:
+    """Counts of a run, by their names."""
+    names = (
+        *("indexed", "copies", "unchanged", "moved", "failed", "failed_earlier", "missing"),
+        *("pruned", "left", "audio_s", "seconds", "replaced", "interrupted"),
+    )
+    return {name: getattr(summary, name) for name in names}
+
+
+def failures_json(rows: Sequence[LedgerRow]) -> list[dict[str, str]]:
+    """The first of the files that could not be heard, with reasons."""
+    return [
+        {"path": row.shown_path, "reason": row.reason or "no reason is known"}
+        for row in rows[:MOST_FAILURES]
+    ]

@@ -1,0 +1,318 @@
+"""What goes in and out of ``/api/v1``: pydantic models, strict enough that the rest can trust them.
+
+Times are seconds. Mappings by part in answers hold all five parts.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from partwise.parts import Part
+
+TRACK_ID = r"^[0-9a-f]{16,64}$"
+SONG_ID = r"^(upload-[0-9a-f]{32}|[0-9a-f]{16,64})$"
+# No control characters: neither SQL, nor paths, nor labels have a use for them.
+TEXT = r"^[^\x00-\x1f\x7f]*$"
+LATEST_S = 1e6
+LARGEST_WEIGHT = 1000.0
+# Below this a weight counts as none: sums of part weights are taken in single precision.
+SMALLEST_WEIGHT = 1e-6
+
+TrackId = Annotated[str, StringConstraints(pattern=TRACK_ID)]
+SongId = Annotated[str, StringConstraints(pattern=SONG_ID)]
+Text = Annotated[str, StringConstraints(pattern=TEXT, max_length=300)]
+Seconds = Annotated[float, Field(strict=True, ge=0, le=LATEST_S, allow_inf_nan=False)]
+Weight = Annotated[float, Field(strict=True, ge=0, le=LARGEST_WEIGHT, allow_inf_nan=False)]
+Year = Annotated[int, Field(strict=True, ge=0, le=9999)]
+Count = Annotated[int, Field(strict=True, ge=1, le=1000)]
+
+
+class Asked(BaseModel):
+    """What a client sends: unknown fields are mistakes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """What a client gets."""
+
+    model_config = ConfigDict(ser_json_inf_nan="null")
+
+
+class Error(Answer):
+    """One sentence about what went wrong."""
+
+    error: str
+
+
+class Filter(Asked):
+    """Conditions that a hit must satisfy, all of them."""
+
+    text: Text | None = Field(None, description="in title, artist, album or file name, any case")
+    artist: Text | None = Field(None, description="in the artist's name, any case")
+    album: Text | None = Field(None, description="in the album's name, any case")
+    year_from: Year | None = None
+    year_to: Year | None = None
+    duration_from_s: Seconds | None = None
+    duration_to_s: Seconds | None = None
+
+
+class QueryAsked(Asked):
+    """What is asked: songs alike in all parts, with single parts taken from other songs."""
+
+    songs: list[SongId] = Field([], max_length=20, description="averaged when several")
+    per_part_of: dict[Part, SongId] = Field({}, description="songs for single parts instead")
+    weights: dict[Part, Weight] | None = Field(
+        None, description="by part; null: the parts asked for by name, else all that are heard"
+    )
+    range: tuple[Seconds, Seconds] | None = Field(
+        None, description="only this passage of the one song counts"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_song(self) -> QueryAsked:
+        if not self.songs and not self.per_part_of:
+            raise ValueError("name a song, or a song for a part")
+        if self.range is not None and (len(self.songs) != 1 or self.per_part_of):
+            raise ValueError("a range of time belongs to one song: name exactly one")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError("the range must end after it starts")
+        return self
+
+
+class SearchAsked(QueryAsked):
+    """A search."""
+
+    top: int = Field(10, strict=True, ge=1, le=500)
+    moments: int = Field(10, strict=True, ge=0, le=50, description="first hits that carry moments")
+    max_per_artist: Count | None = None
+    include_duplicates: bool = Field(False, strict=True)
+    where: Annotated[str, StringConstraints(pattern=TEXT, max_length=1000)] | None = Field(
+        None, description="SQL condition over title, artist, album, year, duration_s and path"
+    )
+    filter: Filter | None = None
+
+
+class MomentsAsked(QueryAsked):
+    """Where one track sounds most like the query."""
+
+    track_id: TrackId
+    count: int = Field(3, strict=True, ge=1, le=10)
+
+
+class PlaylistAsked(Asked):
+    """A playlist of library tracks."""
+
+    track_ids: list[TrackId] = Field(min_length=1, max_length=1000)
+    format: Literal["m3u8", "xspf"]
+    title: Text = "partwise"
+
+
+class IndexAsked(Asked):
+    """An indexing run."""
+
+    folders: list[
+        Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=TEXT)]
+    ] = Field(min_length=1, max_length=50, description="folders or files on the server's machine")
+    retry_failed: bool = Field(False, strict=True)
+    prune: bool = Field(False, strict=True)
+
+
+class EmbedAsked(Asked):
+    """A song to give the embeddings of."""
+
+    song_id: SongId
+
+
+class Track(Answer):
+    """A track of the library, or an upload (``upload-…``, without paths)."""
+
+    track_id: str
+    title: str
+    artist: str | None
+    album: str | None
+    year: int | None
+    duration_s: float
+    paths: list[str]
+    parts: list[Part]
+    presence: dict[Part, float]
+    has_cover: bool
+
+
+class Tracks(Answer):
+    """A page of the library. total : of all that match."""
+
+    total: int
+    tracks: list[Track]
+
+
+class QueryMoment(Answer):
+    """The query's side of a moment."""
+
+    song_id: str
+    parts: list[Part]
+    start_s: float
+    end_s: float
+
+
+class Moment(Answer):
+    """A passage of a hit and what it resembles in the query."""
+
+    start_s: float
+    end_s: float
+    score: float
+    query: list[QueryMoment]
+
+
+class Moments(Answer):
+    """Best first."""
+
+    moments: list[Moment]
+
+
+class Hit(Answer):
+    """One answer. similarities : null where the part is absent from query or hit."""
+
+    rank: int
+    score: float
+    track_id: str
+    title: str
+    artist: str | None
+    album: str | None
+    year: int | None
+    duration_s: float
+    paths: list[str]
+    similarities: dict[Part, float | None]
+    presence: dict[Part, float]
+    parts: list[Part]
+    moments: list[Moment]
+    alike: list[str]
+    has_cover: bool
+
+
+class QuerySong(Answer):
+    """A song of the query, and the parts that it gives."""
+
+    song_id: str
+    name: str
+    parts: list[Part]
+    duration_s: float
+
+
+class QuerySeen(Answer):
+    """The query as it was understood."""
+
+    songs: list[QuerySong]
+    parts: list[Part]
+    presence: dict[Part, float]
+    range: tuple[float, float] | None
+
+
+class Found(Answer):
+    """Hits, best first: those in which every wanted part is present, then the others.
+
+    A hit's score is ``sum_p w_p s_p / sum_p w_p`` over its similarities.
+    """
+
+    query: QuerySeen
+    weights: dict[Part, float]
+    model: str
+    took_ms: float
+    hits: list[Hit]
+
+
+class Segment(Answer):
+    """One segment's embeddings; zeros where a part is absent."""
+
+    start_s: float
+    end_s: float
+    presence: dict[Part, float]
+    embedding: dict[Part, list[float]]
+
+
+class Embedded(Answer):
+    """The embeddings of a song, as a whole and by segment."""
+
+    model: str
+    dim: int
+    duration_s: float
+    presence_threshold: dict[Part, float]
+    presence: dict[Part, float]
+    embedding: dict[Part, list[float]]
+    segments: list[Segment]
+
+
+class Failure(Answer):
+    """A file that could not be heard."""
+
+    path: str
+    reason: str
+
+
+class Failures(Answer):
+    """At most 1000 of ``total``."""
+
+    failures: list[Failure]
+    total: int
+
+
+class Job(Answer):
+    """An indexing run that the server does or did."""
+
+    job_id: str
+    state: Literal["running", "done", "stopped", "failed"]
+    folders: list[str]
+    files_done: int
+    files_total: int
+    audio_s: float
+    rate: float
+    left_s: float | None
+    elapsed_s: float
+    message: str
+    summary: dict[str, Any] | None
+    failures: list[Failure]
+
+
+class JobSeen(Answer):
+    """The last run, null when there was none."""
+
+    job: Job | None
+
+
+class Status(Answer):
+    """What the library holds. model : digest, null while there is no library."""
+
+    version: str
+    name: str
+    model: str | None
+    tracks: int
+    segments: int
+    audio_s: float
+    files_indexed: int
+    failed: int
+    missing: int
+    parts: list[Part]
+    job: Job | None
+    can_index: bool
+
+
+def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """``responses=`` of a route: the errors that it may answer with."""
+    texts = {
+        400: "not readable as a request",
+        403: "not allowed",
+        404: "no such song",
+        408: "the request took too long to arrive",
+        409: "an indexing run is under way",
+        413: "too large or too long",
+        415: "not audio, or not the content type that is needed",
+        422: "it makes no sense; the sentence says why",
+        429: "too many at a time: try again a little later",
+        503: "too busy: try again a little later",
+    }
+    return {status: {"model": Error, "description": texts[status]} for status in statuses}
+
+
+JSON_ERRORS = (400, 408, 413, 422)
