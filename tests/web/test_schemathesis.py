@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
