@@ -127,7 +127,9 @@ def _admit(path: str, asked: list[tuple[str, str]], name: str, value: str) -> Re
     # One slash: an address with two would lead to another host.
     target = quote("/" + path.lstrip("/\\")) + (f"?{rest}" if rest else "")
     response = RedirectResponse(target, status_code=303)
-    response.set_cookie(name, value, max_age=30 * 86400, httponly=True, samesite="strict")
+    # Not "strict": who follows a link in a message would be sent on without the cookie. What
+    # changes something is checked by its origin.
+    response.set_cookie(name, value, max_age=30 * 86400, httponly=True, samesite="lax")
     return response
 
 

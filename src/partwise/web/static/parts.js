@@ -1,0 +1,22 @@
+// The five parts, in the order used everywhere.
+
+export const PARTS = ["drums", "bass", "piano", "guitar", "other"];
+
+export function capital(part) {
+  return part[0].toUpperCase() + part.slice(1);
+}
+
+/** "drums", "drums and bass", "drums, bass and piano". */
+export function listed(words) {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** A time for people: 3:07. */
+export function clock(seconds) {
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60) % 60;
+  const rest = String(whole % 60).padStart(2, "0");
+  if (whole < 3600) return `${minutes}:${rest}`;
+  return `${Math.floor(whole / 3600)}:${String(minutes).padStart(2, "0")}:${rest}`;
+}
