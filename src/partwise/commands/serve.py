@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import secrets
 from pathlib import Path
@@ -52,6 +53,9 @@ def serve(
     Only this machine can reach it, unless --host says otherwise: then a token is needed, which is
     printed as part of the address to open.
     """
+    # Searches run beside each other; cores that each of them took for itself would only be fought
+    # over. NumPy reads this when it is first imported, which no command has done yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         import fastapi  # noqa: F401
         import jinja2  # noqa: F401
@@ -81,6 +85,7 @@ def serve(
         music=folders if folders or not loopback else None,
     )
     server = Server(Library(library, resident=True), model)
+    server.warm()
     listening = bind(host, port)
     address = f"http://{_bracketed(host)}:{listening.getsockname()[1]}/"
     print(f"library {shown(server.library.path)}")
