@@ -259,9 +259,13 @@ def test_copies_that_were_not_played_for_longest_go_first(tmp_path: Path) -> Non
         copy = copies.make(f"song{number}", path, True, never)
         os.utime(copy, (number, number))
     assert copies.find("song0", True) is not None  # played: now song1 is the older one
+    for name in (".half", ".old half"):
+        (tmp_path / "cache" / name).write_bytes(b"fLaC")
+    os.utime(tmp_path / "cache" / ".old half", (1, 1))
     copies.make("song2", path, True, never)
     assert copies.find("song1", True) is None
     assert copies.find("song0", True) and copies.find("song2", True)
+    assert [file.name for file in (tmp_path / "cache").glob(".*")] == [".half"]
 
 
 def test_copies_of_uploads_do_not_stay(tmp_path: Path) -> None:
