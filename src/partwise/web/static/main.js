@@ -24,6 +24,7 @@ let question = state.fromHash(location.hash);
 let heard = PARTS; // the parts of the query, once `heardKey` is its key
 let heardKey = "";
 let answer = null; // of the server: {hits, table, question}
+let comparisons = 0; // asked for so far: only the last one is played
 let asking = null; // AbortController of the search under way
 
 const current = () => question;
@@ -88,6 +89,7 @@ function setSeed(part, song) {
 
 /** The question has changed: show it, keep it in the address, ask it. */
 function changed() {
+  clearError();
   const hash = state.toHash(question);
   if (hash !== location.hash.slice(1)) history.replaceState(null, "", `#${hash}`);
   showQuestion();
@@ -176,7 +178,6 @@ async function ask() {
       return;
     }
     showAnswer(await api.search(asked, signal));
-    clearError();
   } catch (error) {
     if (error.name === "AbortError") return;
     sayError(error);
@@ -246,8 +247,10 @@ async function momentsOf(hit) {
 /** Play a hit against the query, at the best moment unless one is named. */
 async function compare(hit, moment, done) {
   clearError();
+  const mine = (comparisons += 1);
   try {
     const chosen = moment ?? (await momentsOf(hit))[0];
+    if (mine !== comparisons) return;
     if (!chosen) throw new Error("No passage of this hit matches the query.");
     const mine = heaviestSide(chosen.query);
     const name = answer.query.songs.find((song) => song.song_id === mine.song_id)?.name ?? "query";
