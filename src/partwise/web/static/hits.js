@@ -135,7 +135,8 @@ export function makeHits(on) {
       : "";
     row.alike.title = hit.alike.join("\n");
     const words = PARTS.map((part, p) => showBar(row.bars[p], part, hit.similarities[part]));
-    row.why.setAttribute("aria-label", words.join(", "));
+    row.why.title = words.join(", ");
+    row.why.setAttribute("aria-label", row.why.title);
     row.compare.setAttribute("aria-label", `A/B: compare the query with ${hit.title}`);
     row.like.setAttribute("aria-label", `Find like ${hit.title}`);
     row.menu.setAttribute("aria-label", `Use a part of ${hit.title}`);
@@ -225,7 +226,6 @@ function showBar(bar, part, similarity) {
   const absent = similarity === null || similarity === undefined;
   const words = absent ? `${part} absent` : `${part} ${similarity.toFixed(2)}`;
   bar.classList.toggle("absent", absent);
-  bar.title = words;
   bar.firstElementChild.style.height = absent ? "0" : `${Math.max(0, similarity) * 100}%`;
   return words;
 }
