@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from partwise.errors import PartwiseError
+from partwise.library.atlas import make_atlas
 from partwise.library.hearing import Settings
 from partwise.library.intake import Intake
 from partwise.library.ledger import State, now
@@ -156,6 +157,7 @@ class _Run:
             self._hear(plan.files, settings)
         if not self.summary.interrupted:
             self._close(plan, prune)
+            self._draw_map()
         self.summary.failures.sort(key=lambda row: row.path)
         return self.summary
 
@@ -263,3 +265,12 @@ class _Run:
         orphans = self.writer.drop_tracks(self.intake.known - used)
         if self.intake.batches or orphans or self.summary.replaced:
             self.writer.compact()
+
+    def _draw_map(self) -> None:
+        """A picture of what is there; a run that cannot draw it has still done its work."""
+        if self.stop.is_set():
+            return
+        try:
+            make_atlas(self.store)
+        except Exception as error:
+            self.reporter.say(f"the map of the library could not be made: {error}")
