@@ -129,7 +129,7 @@ export function makeHits(on) {
     row.why.setAttribute("aria-label", words.join(", "));
     row.compare.setAttribute("aria-label", `A/B: compare the query with ${hit.title}`);
     row.like.setAttribute("aria-label", `Find like ${hit.title}`);
-    row.menu.setAttribute("aria-label", `Part from ${hit.title}`);
+    row.menu.setAttribute("aria-label", `Use a part of ${hit.title}`);
     for (const option of row.menu.options) {
       if (PARTS.includes(option.value)) option.disabled = !hit.parts.includes(option.value);
     }

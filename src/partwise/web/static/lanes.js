@@ -16,7 +16,7 @@ export function makeLanes() {
     if (!shown || !canvas.clientWidth) return;
     const theme = colours();
     const { context, width } = sheet(canvas, PARTS.length * (LANE + GAP));
-    const x = (time) => (time / shown.duration_s) * width;
+    const x = (time) => Math.round((time / shown.duration_s) * width); // no seams
     context.font = "600 10px system-ui, sans-serif";
     context.textBaseline = "middle";
     PARTS.forEach((part, lane) => {

@@ -74,6 +74,7 @@ function songOf(hit) {
 }
 
 function setQuery(song) {
+  comparison.stop();
   question.songs = [song];
   question.range = null;
   changed();
