@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from page_waits import wait_until
 
 SEARCH = re.compile(r"/api/v1/search$")
 _ORDER = """() => [...document.querySelectorAll("[data-testid=hit-title]")]
   .map((title) => title.textContent.trim()).join("\\n")"""
+
+
+def _answers_with_hits(answer: Response) -> bool:
+    if not SEARCH.search(answer.url):
+        return False
+    return (answer.request.post_data_json or {}).get("top", 0) > 1
 
 
 class FindPage:
@@ -27,26 +33,27 @@ class FindPage:
             for part in ("drums", "bass", "piano", "guitar", "other")
         }
 
-    def ask(self, title: str) -> None:
-        """Pick a song of the library and wait for what is like it."""
+    def ask(self, title: str) -> list[dict[str, Any]]:
+        """Pick a song of the library and wait for what is like it; gives the hits as answered."""
         if self.page.url == "about:blank":
             self.page.goto("/")
-        with self.asking():
+        with self.asking() as both:
             self.page.get_by_test_id("song-search").fill(title)
             self.page.get_by_test_id("song-result").filter(has_text=title).first.click()
         expect(self.hits.first).to_be_visible()
+        return both[1]["hits"]
 
     @contextmanager
     def asking(self) -> Iterator[list[dict[str, Any]]]:
         """In the block the page asks the server once more, and is answered.
 
-        Gives a list that holds the question's JSON after the block.
+        Gives a list that holds the question's JSON and the answer's after the block. That the page
+        asks for a single hit first, to learn which parts a new query has, does not count.
         """
-        asked: list[dict[str, Any]] = []
-        with self.page.expect_response(lambda answer: SEARCH.search(answer.url) is not None) as got:
-            yield asked
-        request: Request = got.value.request
-        asked.append(request.post_data_json or {})
+        both: list[dict[str, Any]] = []
+        with self.page.expect_response(_answers_with_hits) as got:
+            yield both
+        both += [got.value.request.post_data_json or {}, got.value.json()]
 
     def order(self) -> list[str]:
         """The titles of the hits as they are shown now."""

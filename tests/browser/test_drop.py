@@ -26,7 +26,7 @@ _DROP = """(target, {name, content}) => {
 def recording(music: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve seconds of a piece of the library, as another file."""
     samples, rate_hz = soundfile.read(music[0], stop=12 * 48_000)
-    path = tmp_path_factory.mktemp("mine") / "My <i>own</i> song.flac"
+    path = tmp_path_factory.mktemp("mine") / "My <i>own<b> song.flac"
     soundfile.write(path, 0.5 * np.asarray(samples), rate_hz)
     return path
 
@@ -38,7 +38,7 @@ def test_choose_a_file(page: Page, recording: Path, shot: Callable[[Page, str], 
         page.get_by_test_id("file-input").set_input_files(recording)
     expect(find.hits.first).to_be_visible()
     assert find.order()[0] == "Amber Meadow"
-    expect(page.get_by_text("My <i>own</i> song").first).to_be_visible()
+    expect(page.get_by_text("My <i>own<b> song").first).to_be_visible()
     shot(page, "drop")
 
 
@@ -59,6 +59,4 @@ def test_broken_file_gets_a_sentence(page: Page, guard: PageGuard, tmp_path: Pat
     page.goto("/")
     page.get_by_test_id("file-input").set_input_files(broken)
     error = page.get_by_test_id("error").first
-    expect(error).to_be_visible()
-    expect(error).to_contain_text("broken.mp3")
-    assert "Traceback" not in error.inner_text()
+    expect(error).to_contain_text("cannot be used: not audio")

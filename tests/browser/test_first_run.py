@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from demo_music import demo_music
 from find_page import FindPage
+from page_guard import PageGuard
 from server_process import served
 
 
@@ -28,7 +29,10 @@ def site(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield url
 
 
-def test_index_and_ask(page: Page, folder: Path, shot: Callable[[Page, str], Path]) -> None:
+def test_index_and_ask(
+    page: Page, guard: PageGuard, folder: Path, shot: Callable[[Page, str], Path]
+) -> None:
+    guard.expect_refusal(422)  # of a folder that does not exist
     page.goto("/")
     page.get_by_role("link", name="Library").first.click()
     expect(page).to_have_url("/library")

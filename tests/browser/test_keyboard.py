@@ -8,7 +8,8 @@ _FOCUS = """() => {
   const element = document.activeElement;
   const style = getComputedStyle(element);
   return {
-    id: element.dataset.testid ?? "",
+    id: element.dataset.testid ?? element.id,
+    what: element.outerHTML.slice(0, 200),
     seen: style.outlineStyle !== "none" || style.boxShadow !== "none",
   };
 }"""
@@ -19,7 +20,7 @@ def _tab_to(page: Page, testid: str, key: str = "Tab", most: int = 200) -> None:
     for _ in range(most):
         page.keyboard.press(key)
         focus = page.evaluate(_FOCUS)
-        assert focus["seen"], f"the focus on {focus['id']} cannot be seen"
+        assert focus["seen"], f"the focus on {focus['what']} cannot be seen"
         if focus["id"] == testid:
             return
     raise AssertionError(f"{testid} cannot be reached with {key}")

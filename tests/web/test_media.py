@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +14,8 @@ from fastapi.testclient import TestClient
 
 from partwise.library.library import Library
 from partwise.parts import PARTS
-from partwise.web import media, playable
-from partwise.web.playable import Copies, Stopped, write_flac
+from partwise.web import media
 from partwise.web.server import NotHere, Server, Song
-from partwise.web.shared_work import ClientGone, SharedWork
 from sounds import encode, sound, tone, write
 
 JPEG = b"\xff\xd8\xff\xe0" + b"jpeg" * 10
@@ -246,111 +242,3 @@ def test_presence(server: Server, client: TestClient) -> None:
     np.testing.assert_allclose(
         np.array([told["presence"][part] for part in PARTS]).T, heard.presence, atol=1e-4
     )
-
-
-# --- copies and the work on them
-
-
-def test_copies_that_were_not_played_for_longest_go_first(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.aiff", np.random.default_rng(0).normal(0, 0.1, 8000))
-    copies = Copies(tmp_path / "cache", limit_bytes=40_000)  # each takes about 14 kB
-    never = threading.Event()
-    for number in range(2):
-        copy = copies.make(f"song{number}", path, True, never)
-        os.utime(copy, (number, number))
-    assert copies.find("song0", True) is not None  # played: now song1 is the older one
-    copies.make("song2", path, True, never)
-    assert copies.find("song1", True) is None
-    assert copies.find("song0", True) and copies.find("song2", True)
-
-
-def test_copies_of_uploads_do_not_stay(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.aiff", tone(0.5))
-    copies = Copies(tmp_path / "cache")
-    copy = copies.make("upload-1", path, False, threading.Event())
-    assert copy.exists() and not (tmp_path / "cache").exists()
-    del copies
-    assert not copy.exists()
-
-
-def test_a_stopped_copy_leaves_nothing(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.aiff", tone(2.0))
-    with pytest.raises(Stopped):
-        write_flac(path, tmp_path / "a.flac", lambda: True)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.aiff"]
-
-
-def test_rates_that_browsers_do_not_play_are_lowered(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.aiff", tone(0.5, rate_hz=192_000), 192_000)
-    write_flac(path, tmp_path / "a.flac", lambda: False)
-    assert soundfile.info(tmp_path / "a.flac").samplerate == 48_000
-
-
-async def _here() -> bool:
-    return False
-
-
-async def _gone() -> bool:
-    return True
-
-
-def test_two_requests_share_the_work() -> None:
-    calls = []
-    begin = threading.Event()
-
-    def work(stop: threading.Event) -> str:
-        calls.append(stop)
-        begin.wait(10)
-        return "done"
-
-    async def both() -> list[str]:
-        shared = SharedWork()
-        tasks = [asyncio.create_task(shared.result("a", work, _here)) for _ in range(2)]
-        await asyncio.sleep(0.05)
-        begin.set()
-        return await asyncio.gather(*tasks)
-
-    assert asyncio.run(both()) == ["done", "done"]
-    assert len(calls) == 1
-
-
-def test_work_goes_on_while_one_client_waits_and_ends_with_the_last() -> None:
-    stopped = threading.Event()
-
-    def work(stop: threading.Event) -> str:
-        if stop.wait(10):
-            stopped.set()
-            raise Stopped
-        return "done"
-
-    async def run() -> None:
-        shared = SharedWork()
-        staying = asyncio.create_task(shared.result("a", work, _here))
-        leaving = asyncio.create_task(shared.result("a", work, _gone))
-        with pytest.raises(ClientGone):
-            await leaving
-        assert not stopped.is_set() and not staying.done()
-        staying.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await staying
-        await asyncio.to_thread(stopped.wait, 10)
-
-    asyncio.run(run())
-    assert stopped.is_set()
-
-
-def test_what_goes_wrong_reaches_everyone_who_waits() -> None:
-    def work(stop: threading.Event) -> str:
-        raise ValueError("no")
-
-    async def both() -> list[object]:
-        shared = SharedWork()
-        tasks = [shared.result("a", work, _here) for _ in range(2)]
-        return await asyncio.gather(*tasks, return_exceptions=True)
-
-    assert [str(error) for error in asyncio.run(both())] == ["no", "no"]
-
-
-def test_media_types_go_by_content(tmp_path: Path) -> None:
-    (tmp_path / "a.mp3").write_bytes(b"<html><script>alert(1)</script></html>")
-    assert playable.media_type_of(tmp_path / "a.mp3") is None

@@ -156,7 +156,13 @@ def _spread(start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _scaled(plane: np.ndarray) -> np.ndarray:
-    """Centred, and the farthest coordinate at 1."""
-    middle = (plane.max(axis=0) + plane.min(axis=0)) / 2
-    reach = float(np.abs(plane - middle).max())
-    return ((plane - middle) / (reach if reach > 0 else 1.0)).astype(np.float32)
+    """In -1..1 around the median. What lies farther out than nearly all is drawn nearer, in the
+    same direction and order, so that one lonely group does not shrink the rest."""
+    plane = plane - np.median(plane, axis=0)
+    reach = np.linalg.norm(plane, axis=1)
+    usual = float(np.quantile(reach, 0.95))
+    if usual > 0:
+        nearer = usual * (1.0 + np.log(np.maximum(reach / usual, 1.0)))
+        plane = plane * (nearer / np.maximum(reach, usual))[:, None]
+    farthest = float(np.abs(plane).max())
+    return (plane / (farthest if farthest > 0 else 1.0)).astype(np.float32)

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from partwise.audio.decode import DecodeError, open_recording
 from partwise.library.faults import storage_errors
 
 LIMIT_BYTES = 2 * 2**30
+_HALF_WRITTEN_S = 86_400.0  # no copy takes a day
 _AS_THEY_ARE = {"FLAC": "audio/flac", "MP3": "audio/mpeg", "AAC": "audio/aac"}
 # Codecs that Chromium and Firefox both play in Ogg and in MP4.
 _IN_OGG = {"vorbis", "opus", "libopus", "flac"}
@@ -129,8 +131,12 @@ class Copies:
         return place
 
     def _tidy(self, newest: Path) -> None:
-        """Remove the copies that were not played for longest, never the newest."""
+        """Remove the copies that were not played for longest, never the newest; and what a
+        process that was killed left half written."""
         with self._lock, suppress(OSError):
+            for half in newest.parent.glob(".*"):
+                if half.stat().st_mtime < time.time() - _HALF_WRITTEN_S:
+                    half.unlink(missing_ok=True)
             files = [(file, file.stat()) for file in newest.parent.glob("*.flac")]
             files.sort(key=lambda entry: entry[1].st_mtime_ns, reverse=True)
             total = newest.stat().st_size

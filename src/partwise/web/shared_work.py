@@ -27,13 +27,14 @@ class _Task(Generic[T]):
 
 
 class SharedWork:
-    """One thread that works through what requests ask for.
+    """Two threads that work through what requests ask for.
 
-    One, because decoding is what it is used for, and the cores also answer searches.
+    No more, because decoding is what they are used for, and the cores also answer searches; not
+    one, because a wave is a matter of moments and need not wait for a copy of three hours.
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="partwise-media")
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="partwise-media")
         self._tasks: dict[str, _Task] = {}  # touched in the event loop's thread alone
 
     async def result(

@@ -5,21 +5,32 @@
 // More pixels than this cost more than they show; the browser then stretches the picture.
 const MAX_PIXELS = 1_600_000;
 
-/** The best renderer that works: "webgl" or "canvas" where that is asked for. */
+// Names of graphics "processors" that are software: filling pixels ourselves is faster then (see
+// benchmarks/map_fps.py). Browsers do not own up to it otherwise.
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+/** The best renderer that works, or the one that is asked for: "webgl" or "canvas". */
 export function makeRenderer(canvas, asked) {
-  if (asked !== "canvas") {
-    try {
-      // Where WebGL is done in software, filling pixels ourselves is faster (see map_fps.py).
-      return new WebGLPoints(canvas, asked !== "webgl");
-    } catch (error) {
-      if (asked === "webgl") throw error;
-    }
+  if (asked === "webgl" || (asked !== "canvas" && hasGraphicsProcessor())) {
+    return new WebGLPoints(canvas);
   }
   return new PixelPoints(canvas);
 }
 
-function radiusOf(scale, height) {
-  return Math.max(1.6, Math.min(7, 1.6 * Math.sqrt(scale / (height / 2))));
+function hasGraphicsProcessor() {
+  // On a canvas of its own: one that has held WebGL never draws in another way again.
+  const gl = document.createElement("canvas").getContext("webgl", { failIfMajorPerformanceCaveat: true });
+  if (!gl) return false;
+  const told = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = gl.getParameter(told ? told.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return !SOFTWARE.test(String(name));
+}
+
+// In CSS pixels: smaller where there are many, larger the closer one looks.
+function radiusOf(scale, height, count) {
+  const whole = Math.max(1, Math.min(4, 70 / Math.sqrt(count)));
+  return Math.max(1, Math.min(7, whole * Math.sqrt(scale / (height / 2))));
 }
 
 const VERTEX = `
@@ -41,11 +52,10 @@ void main() {
 }`;
 
 class WebGLPoints {
-  constructor(canvas, onlyFast) {
+  constructor(canvas) {
     this.name = "webgl";
     this.canvas = canvas;
-    const options = { antialias: false, alpha: false, failIfMajorPerformanceCaveat: onlyFast };
-    this.gl = canvas.getContext("webgl", options);
+    this.gl = canvas.getContext("webgl", { antialias: false, alpha: false });
     if (!this.gl) throw new Error("WebGL is not available");
     this.#prepare();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -111,8 +121,9 @@ class WebGLPoints {
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.uniform2f(this.places.centre, view.x, view.y);
     gl.uniform2f(this.places.unit, (2 * view.scale) / this.width, (-2 * view.scale) / this.height);
-    gl.uniform1f(this.places.size, 2 * this.ratio * radiusOf(view.scale, this.height));
-    gl.drawArrays(gl.POINTS, 0, this.shown ? this.shown[0].count : 0);
+    const count = this.shown ? this.shown[0].count : 0;
+    gl.uniform1f(this.places.size, 2 * this.ratio * radiusOf(view.scale, this.height, count));
+    gl.drawArrays(gl.POINTS, 0, count);
   }
 }
 
@@ -152,7 +163,7 @@ class PixelPoints {
   draw(view, paper) {
     this.pixels.fill(this.#word(paper[0], paper[1], paper[2]));
     if (this.points) {
-      const radius = radiusOf(view.scale, this.height) * this.ratio;
+      const radius = radiusOf(view.scale, this.height, this.points.count) * this.ratio;
       this.#discs(view, radius, this.strong ? 0 : -1);
       if (this.strong) this.#discs(view, radius * 1.8, 1);
     }

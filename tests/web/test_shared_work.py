@@ -1,0 +1,76 @@
+"""Work that several requests wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from partwise.web.playable import Stopped
+from partwise.web.shared_work import ClientGone, SharedWork
+
+
+async def _here() -> bool:
+    return False
+
+
+async def _gone() -> bool:
+    return True
+
+
+def test_two_requests_share_the_work() -> None:
+    calls = []
+    begin = threading.Event()
+
+    def work(stop: threading.Event) -> str:
+        calls.append(stop)
+        begin.wait(10)
+        return "done"
+
+    async def both() -> list[str]:
+        shared = SharedWork()
+        tasks = [asyncio.create_task(shared.result("a", work, _here)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        begin.set()
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(both()) == ["done", "done"]
+    assert len(calls) == 1
+
+
+def test_work_goes_on_while_one_client_waits_and_ends_with_the_last() -> None:
+    stopped = threading.Event()
+
+    def work(stop: threading.Event) -> str:
+        if stop.wait(10):
+            stopped.set()
+            raise Stopped
+        return "done"
+
+    async def run() -> None:
+        shared = SharedWork()
+        staying = asyncio.create_task(shared.result("a", work, _here))
+        leaving = asyncio.create_task(shared.result("a", work, _gone))
+        with pytest.raises(ClientGone):
+            await leaving
+        assert not stopped.is_set() and not staying.done()
+        staying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await staying
+        await asyncio.to_thread(stopped.wait, 10)
+
+    asyncio.run(run())
+    assert stopped.is_set()
+
+
+def test_what_goes_wrong_reaches_everyone_who_waits() -> None:
+    def work(stop: threading.Event) -> str:
+        raise ValueError("no")
+
+    async def both() -> list[object]:
+        shared = SharedWork()
+        tasks = [shared.result("a", work, _here) for _ in range(2)]
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [str(error) for error in asyncio.run(both())] == ["no", "no"]
