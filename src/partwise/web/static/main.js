@@ -150,7 +150,7 @@ function noteWeights(some) {
   const absent = PARTS.filter((part) => !heard.includes(part));
   let note = "";
   if (!some) note = "Every part is at zero: raise a fader.";
-  else if (answer && absent.length) note = `The query has no ${listed(absent)}.`;
+  else if (answer && absent.length) note = `The query has no ${listed(absent, "or")}.`;
   byId("mixer-note").textContent = note;
 }
 
@@ -252,9 +252,9 @@ async function compare(hit, moment, done) {
     const chosen = moment ?? (await momentsOf(hit))[0];
     if (mine !== comparisons) return;
     if (!chosen) throw new Error("No passage of this hit matches the query.");
-    const mine = heaviestSide(chosen.query);
-    const name = answer.query.songs.find((song) => song.song_id === mine.song_id)?.name ?? "query";
-    const a = { songId: mine.song_id, start_s: mine.start_s, end_s: mine.end_s, label: name };
+    const side = heaviestSide(chosen.query);
+    const name = answer.query.songs.find((song) => song.song_id === side.song_id)?.name ?? "query";
+    const a = { songId: side.song_id, start_s: side.start_s, end_s: side.end_s, label: name };
     const b = { songId: hit.track_id, start_s: chosen.start_s, end_s: chosen.end_s, label: hit.title };
     await comparison.start(a, b, done);
   } catch (error) {
