@@ -37,7 +37,7 @@ demo: $(VENV)/.run-installed
 	$(BIN)/partwise demo
 
 test: $(VENV)/.dev-installed
-	@scripts/install_sound_tools.sh
+	@scripts/install_sound_tools.sh chromium
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-installed

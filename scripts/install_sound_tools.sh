@@ -1,25 +1,37 @@
 #!/usr/bin/env bash
 # Installs what the tests of rendering, arranging and voices need (fluidsynth, a small SoundFont, mma,
-# espeak-ng) where apt-get may be used, and the packages given as arguments.
+# espeak-ng) where apt-get may be used, and the packages given as arguments. `chromium` is content
+# with any browser that the tests of the pages can use.
 # Never fails: the tests that need them are skipped, and say so, when they are not there.
 set -uo pipefail
 
-packages="fluidsynth timgm6mb-soundfont mma espeak-ng $*"
-more=("$@")
-there() {
-  for package in "${more[@]}"; do
-    dpkg -s "$package" >/dev/null 2>&1 || return 1
-  done
-  command -v fluidsynth >/dev/null && [ -e /usr/share/sounds/sf2/TimGM6mb.sf2 ] &&
-    command -v mma >/dev/null && command -v espeak-ng >/dev/null
+missing=()
+want() { # a package, and the command that succeeds where it is there
+  local package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing+=("$package")
 }
-if there; then
+browser() {
+  [ -n "${PARTWISE_CHROMIUM:-}" ] || command -v chromium || command -v chromium-browser ||
+    command -v google-chrome
+}
+want fluidsynth command -v fluidsynth
+want timgm6mb-soundfont test -e /usr/share/sounds/sf2/TimGM6mb.sf2
+want mma command -v mma
+want espeak-ng command -v espeak-ng
+for package in "$@"; do
+  case $package in
+    chromium) want chromium browser ;;
+    *) want "$package" dpkg -s "$package" ;;
+  esac
+done
+if [ ${#missing[@]} = 0 ]; then
   exit 0
 fi
 
-how="install them yourself (Debian, Ubuntu: apt-get install $packages)"
+how="install them yourself (Debian, Ubuntu: apt-get install ${missing[*]})"
 if ! command -v apt-get >/dev/null; then
-  echo "some of $packages are missing and there is no apt-get here: $how"
+  echo "${missing[*]} not found, and there is no apt-get here: $how"
   exit 0
 fi
 if [ "$(id -u)" = 0 ]; then
@@ -27,17 +39,19 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
   as_root=(sudo -n)
 else
-  echo "some of $packages are missing and installing needs root: $how"
+  echo "${missing[*]} not found, and installing needs root: $how"
   exit 0
 fi
 log=$(mktemp)
-# shellcheck disable=SC2086  # the packages are words
-if "${as_root[@]}" apt-get update >"$log" 2>&1 </dev/null &&
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    $packages >>"$log" 2>&1 </dev/null; then
-  echo "installed $packages"
-else
-  echo "$packages could not be installed ($(tail -n 1 "$log")): $how"
-fi
+# One by one: not every release has all of them, and one that it lacks must not keep the others out.
+"${as_root[@]}" apt-get update >"$log" 2>&1 </dev/null
+for package in "${missing[@]}"; do
+  if "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+    --no-install-recommends "$package" >>"$log" 2>&1 </dev/null; then
+    echo "installed $package"
+  else
+    echo "$package could not be installed ($(tail -n 1 "$log")): $how"
+  fi
+done
 rm -f "$log"
 exit 0

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from partwise.embedding.encoder import Encoder, load_encoder
     from partwise.embedding.logmel import LogMel
     from partwise.library.library import Library
+    from partwise.web.client import Client
 
 __version__ = "0.1.0"
 
@@ -29,11 +30,13 @@ _LAZY = {
     "PartEmbeddings": "partwise.embedding.embeddings",
     "score": "partwise.embedding.embeddings",
     "Library": "partwise.library.library",
+    "Client": "partwise.web.client",
 }
 
 __all__ = [
     "PARTS",
     "Audio",
+    "Client",
     "Encoder",
     "Library",
     "LogMel",

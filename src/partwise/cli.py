@@ -6,8 +6,9 @@ import os
 import sys
 from importlib import import_module
 
-# Each verb's module defines one function of the verb's name. They are imported only when asked for,
-# so that `partwise like` never pays for (or needs) what `partwise train` imports.
+# Each verb's module defines one function of the verb's name, or a Typer of that name where the verb
+# has sub-commands. They are imported only when asked for, so that `partwise like` never pays for
+# (or needs) what `partwise train` imports.
 VERBS: dict[str, str] = {
     "index": "Hear every recording in one or more folders.",
     "like": "Rank the library by how alike the parts you name sound.",
@@ -15,6 +16,7 @@ VERBS: dict[str, str] = {
     "status": "What the library holds, and which files failed and why.",
     "embed": "Write part embeddings of recordings to a NumPy file.",
     "demo": "Index the demo library and ask it for one part at a time.",
+    "listen": "Ask people whether they hear alike what the model does.",
     "arrange": "Make MIDI arrangements for a band to render stems from.",
     "render": "Turn MIDI and SoundFonts into stems to train on.",
     "voices": "Make voices that sing and speak, to mix into training.",
@@ -55,8 +57,11 @@ def _build(only: str | None):
 
     for verb, summary in VERBS.items():
         if only is None or verb == only:
-            function = getattr(import_module(f"partwise.commands.{verb}"), verb)
-            app.command(verb, short_help=summary)(function)
+            command = getattr(import_module(f"partwise.commands.{verb}"), verb)
+            if isinstance(command, typer.Typer):
+                app.add_typer(command, name=verb, short_help=summary)
+            else:
+                app.command(verb, short_help=summary)(command)
     return app
 
 

@@ -6,7 +6,14 @@ from xml.etree import ElementTree
 import pytest
 
 from partwise import PartwiseError
-from partwise.library.playlists import Entry, relative_path, write_m3u8, write_xspf
+from partwise.library.playlists import (
+    Entry,
+    m3u8_bytes,
+    relative_path,
+    write_m3u8,
+    write_xspf,
+    xspf_bytes,
+)
 
 NAMES = [
     "plain.mp3",
@@ -162,3 +169,11 @@ def test_a_playlist_is_as_readable_as_any_new_file(tmp_path):
     (tmp_path / "ordinary").write_text("")
     write_m3u8(tmp_path / "out.m3u8", [])
     assert (tmp_path / "out.m3u8").stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+
+def test_without_a_place_paths_are_absolute(tmp_path: Path):
+    entries = [Entry(tmp_path / "a b.mp3", "A"), Entry(tmp_path / "line\nbreak.mp3")]
+    lines = m3u8_bytes(entries).decode().splitlines()
+    assert lines[2] == str(tmp_path / "a b.mp3")
+    assert lines[4].startswith("file:///") and "line%0Abreak.mp3" in lines[4]
+    assert f"<location>file://{tmp_path}/a%20b.mp3</location>" in xspf_bytes(entries).decode()

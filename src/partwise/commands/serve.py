@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
 import secrets
 from pathlib import Path
 from urllib.parse import quote
@@ -51,6 +53,9 @@ def serve(
     Only this machine can reach it, unless --host says otherwise: then a token is needed, which is
     printed as part of the address to open.
     """
+    # Searches run beside each other; cores that each of them took for itself would only be fought
+    # over. NumPy reads this when it is first imported, which no command has done yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         import fastapi  # noqa: F401
         import jinja2  # noqa: F401
@@ -66,8 +71,8 @@ def serve(
     from partwise.web.server import Server
 
     loopback = is_loopback(host)
-    if token is not None and not token.strip():
-        raise PartwiseError("--token is empty: name one, or leave the option out")
+    if token is not None and not re.fullmatch(r"[!-~]+", token):
+        raise PartwiseError("--token must be made of visible ASCII characters, without spaces")
     if token is None and not loopback:
         token = secrets.token_urlsafe(24)
     folders = tuple(Path(absolute(folder)) for folder in music or ())
@@ -80,10 +85,11 @@ def serve(
         music=folders if folders or not loopback else None,
     )
     server = Server(Library(library, resident=True), model)
+    server.warm()
     listening = bind(host, port)
     address = f"http://{_bracketed(host)}:{listening.getsockname()[1]}/"
     print(f"library {shown(server.library.path)}")
-    print(f"open {address}{'' if token is None else '?token=' + quote(token)}", flush=True)
+    print(f"open {address}{'' if token is None else '?token=' + quote(token, safe='')}", flush=True)
     make_runner(create_app(server, settings)).run(sockets=[listening])
 
 

@@ -125,21 +125,28 @@ def _values(tags: Any, key: str) -> list[Any]:
 
 def _beside(folder: Path) -> Iterator[bytes]:
     """Images of the usual names in a folder, in the order of those names."""
-    names: dict[tuple[int, int], str] = {}
     try:
-        with os.scandir(folder) as entries:
-            for number, entry in enumerate(entries):
-                if number >= _MAX_ENTRIES:
-                    break
-                stem, ending = os.path.splitext(entry.name.lower())
-                if stem in _STEMS and ending in _ENDINGS:
-                    names[_STEMS.index(stem), _ENDINGS.index(ending)] = entry.name
+        names = _image_names(folder, folder.stat().st_mtime_ns)
     except OSError:
         return
-    for _, name in sorted(names.items()):
+    for name in names:
         data = _read_small(folder / name)
         if data:
             yield data
+
+
+@lru_cache(maxsize=4096)
+def _image_names(folder: Path, mtime_ns: int) -> tuple[str, ...]:
+    """Remembered as long as the folder is unchanged: a folder may hold thousands of tracks."""
+    names: dict[tuple[int, int], str] = {}
+    with os.scandir(folder) as entries:
+        for number, entry in enumerate(entries):
+            if number >= _MAX_ENTRIES:
+                break
+            stem, ending = os.path.splitext(entry.name.lower())
+            if stem in _STEMS and ending in _ENDINGS:
+                names[_STEMS.index(stem), _ENDINGS.index(ending)] = entry.name
+    return tuple(name for _, name in sorted(names.items()))
 
 
 def _read_small(path: Path) -> bytes | None:

@@ -120,6 +120,7 @@ def embedded_json(digest: str, found: PartEmbeddings) -> dict[str, Any]:
         "model": digest,
         "dim": found.dim,
         "duration_s": float(found.seconds),
+        "presence_threshold": by_part(found.presence_threshold),
         "presence": by_part(presence),
         "embedding": _vectors(vector),
         "segments": [

@@ -10,7 +10,11 @@ from pathlib import Path
 from partwise.library.covers import has_cover
 
 # An answer spends at most this on looking at files that were never looked at.
-ANSWER_S = 0.02
+ANSWER_S = 0.005
+# Of one answer, only so many are looked at: those that a page shows.
+MOST_SHOWN = 60
+# Looking beside the answers takes at most this share of the time: searches come first.
+LOOKING_SHARE = 0.1
 # Then a file counts for so long as it was found: tags and folders change seldom.
 FRESH_S = 600.0
 _MOST_WAITING = 5000
@@ -33,8 +37,10 @@ class KnownCovers:
         started = time.monotonic()
         found: set[str] = set()
         later: dict[str, Path] = {}
-        for track_id, path in tracks:
+        for number, (track_id, path) in enumerate(tracks):
             known = self._known.get(track_id)
+            if known is None and number >= MOST_SHOWN:
+                continue
             if known is None and time.monotonic() - started < ANSWER_S:
                 known = self._look(track_id, Path(path))
             if known is None or started - known[0] > FRESH_S:
@@ -68,5 +74,6 @@ class KnownCovers:
                     return
                 track_id = next(iter(self._waiting))
                 path = self._waiting.pop(track_id)
+            started = time.monotonic()
             self._look(track_id, path)
-            time.sleep(0.002)  # searches come first
+            time.sleep((time.monotonic() - started) * (1.0 / LOOKING_SHARE - 1.0))

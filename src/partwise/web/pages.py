@@ -5,25 +5,25 @@ What people typed into tags is escaped by the templates; a page's scripts put te
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from partwise.library.catalogue import Track
-from partwise.library.ledger import State
 from partwise.library.paths import shown
-from partwise.library.search import catalogue_of
 from partwise.parts import PARTS
+from partwise.web.asking import track_title
 from partwise.web.server import Server, server_of
+from partwise.web.shared import Shared, shared_of
 
 MOST_SONGS = 12
 MOST_FAILURES = 500
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+OneShared = Annotated[Shared, Depends(shared_of)]
 
 
 def clock(seconds: float) -> str:
@@ -49,78 +49,56 @@ def _environment() -> Environment:
 templates = Jinja2Templates(env=_environment())
 
 
-@router.get("/", response_class=HTMLResponse)
-def find_page(request: Request, server: Server = Depends(server_of)) -> HTMLResponse:
+@router.get("/")
+def find_page(request: Request, shared: OneShared) -> HTMLResponse:
     """Pick a song, move the faders, hear what is alike."""
-    tracks = len(catalogue_of(server.library)) if server.has_library else 0
-    return templates.TemplateResponse(request, "find.html", {"tracks": tracks})
+    held = shared.state.overview()
+    context = {"tracks": 0 if held is None else held.tracks}
+    return templates.TemplateResponse(request, "find.html", context)
 
 
-@router.get("/find/songs", response_class=HTMLResponse)
+@router.get("/find/songs")
 def find_songs(
-    request: Request,
-    text: str = Query("", max_length=300),
-    server: Server = Depends(server_of),
+    request: Request, shared: OneShared, text: Annotated[str, Query(max_length=300)] = ""
 ) -> HTMLResponse:
     """Fragment: the songs whose title, artist, album or file name holds a text."""
-    catalogue = catalogue_of(server.library) if server.has_library else {}
-    found = sorted(matching(catalogue.values(), text), key=_title)
+    total, found = shared.state.tracks(text, MOST_SONGS, 0)
     songs = [
         {
             "id": track.track_id,
-            "title": _title(track),
+            "title": track_title(track),
             "artist": track.tags.artist,
             "duration_s": track.duration_s,
         }
-        for track in found[:MOST_SONGS]
+        for track in found
     ]
-    context = {"songs": songs, "more": len(found) - len(songs), "text": text}
+    context = {"songs": songs, "more": total - len(songs), "text": text.strip()}
     return templates.TemplateResponse(request, "songs.html", context)
 
 
-@router.get("/library", response_class=HTMLResponse)
-def library_page(request: Request, server: Server = Depends(server_of)) -> HTMLResponse:
+@router.get("/library")
+def library_page(
+    request: Request, shared: OneShared, server: Annotated[Server, Depends(server_of)]
+) -> HTMLResponse:
     """What the library holds, and having more folders heard."""
-    return templates.TemplateResponse(request, "library.html", _holdings(server))
+    context = _holdings(shared) | {
+        "can_index": request.app.state.settings.can_index,
+        "name": shown(server.library.path.name),
+    }
+    return templates.TemplateResponse(request, "library.html", context)
 
 
-@router.get("/library/holdings", response_class=HTMLResponse)
-def library_holdings(request: Request, server: Server = Depends(server_of)) -> HTMLResponse:
+@router.get("/library/holdings")
+def library_holdings(request: Request, shared: OneShared) -> HTMLResponse:
     """Fragment: the library in numbers, and the files that could not be heard."""
-    return templates.TemplateResponse(request, "holdings.html", _holdings(server))
+    return templates.TemplateResponse(request, "holdings.html", _holdings(shared))
 
 
-def matching(tracks: Iterable[Track], text: str) -> list[Track]:
-    """The tracks that hold every word of a text, ignoring case; all of them for an empty one."""
-    words = text.casefold().split()
-
-    def holds(track: Track) -> bool:
-        tags = track.tags
-        names = [Path(path).name for path in track.paths]
-        written = " ".join(filter(None, [tags.title, tags.artist, tags.album, *names])).casefold()
-        return all(word in written for word in words)
-
-    return [track for track in tracks if holds(track)]
-
-
-def _title(track: Track) -> str:
-    return track.tags.title or shown(Path(track.paths[0]).stem)
-
-
-def _holdings(server: Server) -> dict[str, object]:
-    if not server.has_library:
-        return {
-            "status": None,
-            "failures": [],
-            "more_failures": 0,
-            "name": server.library.path.name,
-        }
-    status = server.library.status()
-    rows = [row for row in status.failed if row.state is State.FAILED]
-    failures = [(row.shown_path, row.reason or "unknown") for row in rows[:MOST_FAILURES]]
+def _holdings(shared: Shared) -> dict[str, Any]:
+    held = shared.state.overview()
+    failed = [] if held is None else held.failed
     return {
-        "status": status,
-        "failures": failures,
-        "more_failures": len(rows) - len(failures),
-        "name": status.folder.name,
+        "held": held,
+        "failures": [(row.shown_path, row.reason) for row in failed[:MOST_FAILURES]],
+        "more_failures": max(0, len(failed) - MOST_FAILURES),
     }

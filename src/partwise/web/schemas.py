@@ -238,6 +238,7 @@ class Embedded(Answer):
     model: str
     dim: int
     duration_s: float
+    presence_threshold: dict[Part, float]
     presence: dict[Part, float]
     embedding: dict[Part, list[float]]
     segments: list[Segment]

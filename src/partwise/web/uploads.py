@@ -138,5 +138,5 @@ def shown_name(name: str) -> str:
     """A client's file name as a title: no folders, no ending, nothing that is not printable."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     printable = "".join(sign if sign.isprintable() else " " for sign in last)
-    stem = Path(printable.strip()).stem.strip()
+    stem = Path(printable.strip()).stem.strip(" .")
     return stem[:200] or "upload"

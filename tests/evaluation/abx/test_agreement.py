@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
-from partwise import PartwiseError
 from partwise.evaluation.abx.agreement import agreement, ceilings
 from partwise.evaluation.abx.answers import Clip, Kind, Triplet, Vote
 from partwise.evaluation.abx.intervals import chance_p_value, exact_interval, over_songs
@@ -97,7 +94,7 @@ def test_half_a_success_is_rounded_towards_chance():
     assert chance_p_value(3.5, 7) == 1.0
 
 
-def test_without_scipy_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(PartwiseError, match=r"needs SciPy.*pip install 'partwise\[bench\]'"):
-        exact_interval(1, 2)
+def test_a_share_needs_trials():
+    for right, n in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="no share"):
+            exact_interval(right, n)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from partwise.errors import PartwiseError
-
 _DRAWS = 2000
+_TAIL = 0.025  # on either side of a 95 % interval
 FEW_SONGS = 10  # below this many a bootstrap over songs says too little
 
 
@@ -32,8 +31,11 @@ def over_songs(
 
 def exact_interval(right: int, n: int) -> tuple[float, float]:
     """Clopper and Pearson's 95 % interval of right / n, n > 0."""
-    low, high = _binomial_test(right, n).proportion_ci(0.95, method="exact")
-    return float(low), float(high)
+    if not 0 <= right <= n or n < 1:
+        raise ValueError(f"{right} of {n} is no share")
+    low = 0.0 if right == 0 else _where(lambda p: 1.0 - _at_most(right - 1, n, p) >= _TAIL)
+    high = 1.0 if right == n else _where(lambda p: _at_most(right, n, p) <= _TAIL)
+    return low, high
 
 
 def chance_p_value(right: float, n: int) -> float:
@@ -42,15 +44,23 @@ def chance_p_value(right: float, n: int) -> float:
     right : may be a half, where something was neither right nor wrong; then rounded towards chance.
     """
     whole = math.floor(right) if right > n / 2.0 else math.ceil(right)
-    return float(_binomial_test(whole, n).pvalue)
+    # Guessing is symmetrical, so both tails weigh the same.
+    return min(1.0, 2.0 * _at_most(min(whole, n - whole), n, 0.5))
 
 
-def _binomial_test(right: int, n: int) -> Any:
-    try:
-        from scipy.stats import binomtest
-    except ImportError:
-        raise PartwiseError(
-            "scoring listeners' answers needs SciPy, which comes with scikit-learn: "
-            "pip install 'partwise[bench]' -c constraints.txt"
-        ) from None
-    return binomtest(right, n, 0.5)
+def _at_most(k: int, n: int, p: float) -> float:
+    """How often n trials of chance p, 0 < p < 1, succeed k times or fewer."""
+    whole, yes, no = math.lgamma(n + 1), math.log(p), math.log1p(-p)
+    return math.fsum(
+        math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * yes + (n - i) * no)
+        for i in range(k + 1)
+    )
+
+
+def _where(holds: Callable[[float], bool]) -> float:
+    """The chance from which on a condition holds, by halving the interval 0..1."""
+    below, above = 0.0, 1.0
+    for _ in range(60):
+        middle = (below + above) / 2.0
+        below, above = (below, middle) if holds(middle) else (middle, above)
+    return (below + above) / 2.0

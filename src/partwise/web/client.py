@@ -1,0 +1,294 @@
+"""``partwise.Client``: the questions of ``Library``, asked of a server (``partwise serve``)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote, urlencode
+
+from partwise.errors import PartwiseError
+from partwise.parts import PARTS, Part, PartWeights
+from partwise.web.client_answers import embeddings_of, hit_of, moment_of, progress_of, summary_of
+
+if TYPE_CHECKING:
+    from partwise.embedding.embeddings import PartEmbeddings
+    from partwise.library.moments import Moment
+    from partwise.library.reports import IndexSummary, Reporter
+    from partwise.library.search import Hit
+
+URL = "http://127.0.0.1:8321"
+Song = str | os.PathLike[str]
+
+_ID = re.compile(r"(upload-[0-9a-f]{32}|[0-9a-f]{16,64})")
+_BLOCK = 1 << 18
+_LOOK_S = 0.25
+
+
+class Client:
+    """A server's library from Python; needs nothing but a running ``partwise serve``.
+
+    url : where the server is. token : what it asks for, None on the same machine.
+    timeout_s : how long one answer may take.
+
+    A song is an id, a local file (which is sent to the server, and known there by its content), or
+    any text that only one track has in its title, artist, album or file name. Every method raises
+    PartwiseError, with the server's own sentence where it has one.
+    """
+
+    def __init__(self, url: str = URL, token: str | None = None, timeout_s: float = 120.0) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise PartwiseError(f"{url!r} is not the address of a server: write for example {URL}")
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_s
+        self._token = token
+        # What is asked stays between the two: no proxy of the environment is told.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._sent: dict[tuple[str, int, int], str] = {}
+
+    # --- what is in the library
+
+    def status(self) -> dict[str, Any]:
+        """What the library holds, as in ``GET /api/v1/status``."""
+        return self._json("GET", "/status")
+
+    def tracks(self, text: str = "", limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
+        """Tracks with a text in title, artist, album or file name, as in ``GET /tracks``."""
+        asked = urlencode({"text": text, "limit": limit, "offset": offset})
+        return self._json("GET", f"/tracks?{asked}")["tracks"]
+
+    def track(self, song_id: str) -> dict[str, Any]:
+        """One track or upload."""
+        return self._json("GET", f"/tracks/{quote(song_id, safe='')}")
+
+    # --- questions
+
+    def search(
+        self,
+        query: Song | Sequence[Song] | None = None,
+        weights: PartWeights | str | None = None,
+        top: int = 10,
+        at: str | tuple[float, float] | None = None,
+        per_part_of: Mapping[Part, Song] | None = None,
+        max_per_artist: int | None = None,
+        include_duplicates: bool = False,
+        where: str | None = None,
+    ) -> list[Hit]:
+        """Rank the library by how alike the wanted parts sound: see ``Library.search``.
+
+        Paths of the hits are those of the server's machine. The first 50 hits carry moments.
+        """
+        answer = self._json(
+            "POST",
+            "/search",
+            {
+                **self._question(query, weights, at, per_part_of),
+                "top": top,
+                "moments": min(top, 50),
+                "max_per_artist": max_per_artist,
+                "include_duplicates": include_duplicates,
+                "where": where,
+            },
+        )
+        names = {song["song_id"]: song["name"] for song in answer["query"]["songs"]}
+        return [hit_of(hit, names) for hit in answer["hits"]]
+
+    def moments(
+        self,
+        track_id: str,
+        query: Song | Sequence[Song] | None = None,
+        weights: PartWeights | str | None = None,
+        at: str | tuple[float, float] | None = None,
+        per_part_of: Mapping[Part, Song] | None = None,
+        count: int = 3,
+    ) -> tuple[Moment, ...]:
+        """Where a track sounds most like the query, whose songs stand there by their ids."""
+        asked = self._question(query, weights, at, per_part_of)
+        answer = self._json("POST", "/moments", {**asked, "track_id": track_id, "count": count})
+        return tuple(moment_of(moment, {}) for moment in answer["moments"])
+
+    def embed(self, song: Song) -> PartEmbeddings:
+        """Part embeddings of a local file (sent, and not kept) or of a song by its id."""
+        name = os.fspath(song)
+        if _ID.fullmatch(name) and not os.path.exists(name):
+            answer = self._json("POST", "/embed", {"song_id": name})
+        else:
+            answer = self._send_file("/embed", name)
+        return embeddings_of(answer)
+
+    def upload(self, path: Song) -> dict[str, Any]:
+        """Send a local file, to ask with; its ``track_id`` is good until the server ends."""
+        return self._send_file("/uploads", os.fspath(path))
+
+    def forget(self, song_id: str) -> None:
+        """Remove an upload from the server."""
+        self._call("DELETE", f"/uploads/{quote(song_id, safe='')}")
+
+    def playlist(
+        self, hits: Sequence[Hit | str], format: str = "m3u8", title: str = "partwise"
+    ) -> bytes:
+        """Hits, or tracks by their ids, as a playlist (``m3u8`` or ``xspf``)."""
+        ids = [hit if isinstance(hit, str) else hit.track_id for hit in hits]
+        asked = {"track_ids": ids, "format": format, "title": title}
+        return self._call("POST", "/playlists", asked)
+
+    # --- filling it
+
+    def index(
+        self,
+        folders: Song | Sequence[Song],
+        *,
+        prune: bool = False,
+        retry_failed: bool = False,
+        reporter: Reporter | None = None,
+        wait: bool = True,
+    ) -> IndexSummary | None:
+        """Let the server hear folders of its own machine; None at once unless ``wait``.
+
+        reporter : told how it goes. Raises PartwiseError when a run is under way, or fails.
+        """
+        listed = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
+        names = [os.fspath(folder) for folder in listed]
+        asked = {"folders": names, "prune": prune, "retry_failed": retry_failed}
+        job = self._json("POST", "/index", asked)
+        said = ""
+        while wait and job is not None and job["state"] == "running":
+            time.sleep(_LOOK_S)
+            job = self.job()
+            if reporter is not None and job is not None:
+                if job["message"] not in ("", said):
+                    said = job["message"]
+                    reporter.say(said)
+                reporter.update(progress_of(job))
+        if not wait or job is None:
+            return None
+        if job["state"] == "failed":
+            raise PartwiseError(job["message"])
+        return summary_of(job)
+
+    def job(self) -> dict[str, Any] | None:
+        """The indexing run of the moment, or the last one."""
+        return self._json("GET", "/index")["job"]
+
+    def stop_index(self) -> dict[str, Any]:
+        """Ask the indexing run to end; what is done is kept."""
+        return self._json("DELETE", "/index")
+
+    def failures(self) -> list[dict[str, str]]:
+        """Files that could not be heard, and why."""
+        return self._json("GET", "/failures")["failures"]
+
+    # --- how it asks
+
+    def _question(
+        self,
+        query: Song | Sequence[Song] | None,
+        weights: PartWeights | str | None,
+        at: str | tuple[float, float] | None,
+        per_part_of: Mapping[Part, Song] | None,
+    ) -> dict[str, Any]:
+        from partwise.library.query import parse_range
+
+        if query is None:
+            listed: list[Song] = []
+        else:
+            listed = [query] if isinstance(query, (str, os.PathLike)) else list(query)
+        asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
+        span = parse_range(at) if isinstance(at, str) else at
+        parts = {Part(part): song for part, song in (per_part_of or {}).items()}
+        return {
+            "songs": [self._song_id(song) for song in listed],
+            "per_part_of": {part: self._song_id(song) for part, song in parts.items()},
+            "weights": None if asked is None else dict(zip(PARTS, asked.values, strict=True)),
+            "range": None if span is None else list(span),
+        }
+
+    def _song_id(self, song: Song) -> str:
+        name = os.fspath(song)
+        if os.path.isfile(name):
+            return self._sent_id(name)
+        if _ID.fullmatch(name):
+            return name
+        found = self.tracks(name, limit=6)
+        if len(found) == 1:
+            return found[0]["track_id"]
+        if not found:
+            raise PartwiseError(f"{name!r} is no file here and no track of the server's library")
+        titles = "; ".join(track["title"] for track in found[:5])
+        raise PartwiseError(f"{name!r} could be any of several tracks: {titles}")
+
+    def _sent_id(self, path: str) -> str:
+        """An upload of this very file, sent only when the server does not have it any more."""
+        status = os.stat(path)
+        key = (os.path.abspath(path), status.st_size, status.st_mtime_ns)
+        if key in self._sent:
+            try:
+                return self.track(self._sent[key])["track_id"]
+            except PartwiseError:
+                del self._sent[key]
+        self._sent[key] = self.upload(path)["track_id"]
+        return self._sent[key]
+
+    def _send_file(self, address: str, path: str) -> dict[str, Any]:
+        boundary = secrets.token_hex(16)
+        name = "".join(sign if sign.isprintable() and sign not in '"\\' else "_" for sign in path)
+        disposition = f'form-data; name="file"; filename="{os.path.basename(name)}"'
+        head = (
+            f"--{boundary}\r\nContent-Disposition: {disposition}\r\n"
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode("utf-8", "replace")
+        tail = f"\r\n--{boundary}--\r\n".encode()
+        try:
+            with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                headers = {
+                    "Content-Type": f"multipart/form-data; boundary={boundary}",
+                    "Content-Length": str(len(head) + size + len(tail)),
+                }
+                body = _multipart(head, file, tail)
+                return json.loads(self._request("POST", address, body, headers))
+        except OSError as error:
+            raise PartwiseError(f"{path} cannot be read ({error.strerror or error})") from None
+
+    def _json(self, method: str, address: str, body: Any = None) -> Any:
+        return json.loads(self._call(method, address, body))
+
+    def _call(self, method: str, address: str, body: Any = None) -> bytes:
+        data = None if body is None else json.dumps(body).encode()
+        return self._request(method, address, data, {"Content-Type": "application/json"})
+
+    def _request(
+        self, method: str, address: str, body: bytes | Iterator[bytes] | None, headers: dict
+    ) -> bytes:
+        if self._token is not None:
+            headers = {**headers, "Authorization": f"Bearer {self._token}"}
+        asked = urllib.request.Request(f"{self.url}/api/v1{address}", body, headers, method=method)
+        try:
+            with self._opener.open(asked, timeout=self.timeout_s) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            raise PartwiseError(_sentence(error)) from None
+        except (OSError, http.client.HTTPException) as error:
+            cause = getattr(error, "reason", None) or error
+            raise PartwiseError(f"the server at {self.url} does not answer ({cause})") from None
+
+
+def _multipart(head: bytes, file: BinaryIO, tail: bytes) -> Iterator[bytes]:
+    yield head
+    while block := file.read(_BLOCK):
+        yield block
+    yield tail
+
+
+def _sentence(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read(65536))["error"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return f"the server answers with an error ({error.code} {error.reason})"

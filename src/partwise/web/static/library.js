@@ -1,0 +1,109 @@
+// The library page: start and stop an indexing run, and watch it as the server tells of it.
+
+import * as api from "./api.js";
+import { clock } from "./parts.js";
+import { clearError, sayError } from "./say.js";
+
+const FOLDER = "partwise-folder";
+
+const byId = (id) => document.getElementById(id);
+const folder = byId("index-folder");
+const stop = byId("index-stop");
+let last = null; // the job as last told
+let renewed = 0; // number of files done when the numbers were last asked for
+
+function show(job) {
+  const run = byId("index-progress");
+  run.hidden = !job;
+  if (!job) return;
+  const running = job.state === "running";
+  run.dataset.state = job.state;
+  if (stop) stop.disabled = !running;
+  if (byId("index-start")) byId("index-start").disabled = running;
+  byId("run-title").textContent = title(job);
+  const bar = byId("run-bar");
+  if (job.files_total > 0) bar.value = job.files_done / job.files_total;
+  else if (running) bar.removeAttribute("value");
+  else bar.value = 1;
+  byId("run-facts").textContent = facts(job);
+}
+
+function title(job) {
+  if (job.state === "failed") return `The run ended: ${job.message}`;
+  if (job.state === "stopped") return "Stopped. Start again to resume.";
+  if (job.state === "done") return "Done.";
+  if (!job.files_total) return "Looking for recordings";
+  return `Listening: ${job.files_done} of ${job.files_total} files`;
+}
+
+function facts(job) {
+  const words = [];
+  const { summary } = job;
+  if (summary) {
+    for (const name of ["indexed", "unchanged", "moved", "failed", "failed_earlier", "missing"]) {
+      if (summary[name]) words.push(`${summary[name]} ${name.replace("_", " ")}`);
+    }
+    if (!words.length) words.push("no recordings were found");
+  } else {
+    if (job.rate > 0) words.push(`${Math.round(job.rate)} × real time`);
+    if (job.left_s !== null && job.files_done) words.push(`about ${clock(job.left_s)} left`);
+    if (job.message) words.push(job.message);
+  }
+  words.push(`${clock(job.elapsed_s)} elapsed`);
+  return words.join(" · ");
+}
+
+/** Numbers and failures, anew from the server. */
+function renew() {
+  window.htmx?.trigger(byId("holdings"), "renew");
+}
+
+function told(job) {
+  const ended = last?.state === "running" && job && job.state !== "running";
+  if (job && job.files_done >= renewed + 25) {
+    renewed = job.files_done;
+    renew();
+  }
+  if (ended) {
+    renewed = 0;
+    renew();
+  }
+  last = job;
+  show(job);
+}
+
+function remembered(value) {
+  try {
+    if (value !== undefined) window.localStorage.setItem(FOLDER, value);
+    return window.localStorage.getItem(FOLDER) ?? "";
+  } catch {
+    return ""; // storage is switched off
+  }
+}
+
+byId("index-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  clearError();
+  try {
+    const path = folder.value.trim();
+    const order = { folders: [path], retry_failed: byId("retry-failed").checked };
+    told((await api.startIndex(order)) ?? null);
+    remembered(path);
+  } catch (error) {
+    sayError(error);
+  }
+});
+
+stop?.addEventListener("click", async () => {
+  stop.disabled = true;
+  try {
+    told(await api.stopIndex());
+  } catch (error) {
+    sayError(error);
+  }
+});
+
+if (folder && !folder.value) folder.value = remembered();
+const events = new EventSource(api.INDEX_EVENTS);
+events.addEventListener("job", (event) => told(JSON.parse(event.data)));
+window.addEventListener("pagehide", () => events.close());

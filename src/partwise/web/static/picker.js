@@ -1,0 +1,62 @@
+// Search-as-you-type: the server sends the list (HTMX), this makes it usable by mouse and keys.
+
+import { carry } from "./seeds.js";
+
+export function makePicker(picked) {
+  const input = document.getElementById("song-search");
+  const panel = document.getElementById("song-panel");
+  const list = document.getElementById("song-results");
+  const picker = input.closest(".picker");
+  const buttons = () => [...list.querySelectorAll("button.song")];
+
+  const open = () => {
+    panel.hidden = false;
+  };
+  const close = () => {
+    panel.hidden = true;
+  };
+
+  function pick(button) {
+    close();
+    input.value = "";
+    picked({ id: button.dataset.songId, name: button.dataset.title });
+  }
+
+  function step(by) {
+    const all = buttons();
+    if (!all.length) return;
+    open();
+    const at = all.indexOf(document.activeElement) + by;
+    if (at < 0) input.focus();
+    else all[Math.min(at, all.length - 1)].focus();
+  }
+
+  input.addEventListener("input", open);
+  input.addEventListener("focus", open);
+  list.addEventListener("click", (event) => {
+    const button = event.target.closest("button.song");
+    if (button) pick(button);
+  });
+  picker.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") step(1);
+    else if (event.key === "ArrowUp") step(-1);
+    else if (event.key === "Escape") {
+      input.focus();
+      close();
+    } else if (event.key === "Enter" && event.target === input && buttons().length) pick(buttons()[0]);
+    else return;
+    event.preventDefault();
+  });
+  picker.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !picker.contains(event.relatedTarget)) close();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (!picker.contains(event.target)) close();
+  });
+  carry(list, (event) => {
+    const button = event.target.closest?.("button.song");
+    return button ? { id: button.dataset.songId, name: button.dataset.title } : null;
+  });
+
+  return { focus: () => input.focus(), close };
+}

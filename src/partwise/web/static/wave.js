@@ -1,0 +1,166 @@
+// The wave of the query (wavesurfer, from peaks that the server computed), playing it, and asking
+// for a passage by dragging over it or by typing its times.
+
+import RegionsPlugin from "./vendor/wavesurfer.regions.esm.js";
+import WaveSurfer from "./vendor/wavesurfer.esm.js";
+
+import * as api from "./api.js";
+import { colours } from "./colours.js";
+import { makeLanes } from "./lanes.js";
+import { clock } from "./parts.js";
+import { sayError } from "./say.js";
+import { number } from "./state.js";
+
+const POINTS = 1200;
+const SHORTEST_S = 1;
+const SETTLE_MS = 180;
+
+const byId = (id) => document.getElementById(id);
+
+/** ranged([start_s, end_s] or null): another passage is asked for. */
+export function makeWave(ranged) {
+  const place = byId("wave");
+  const audio = byId("player-audio");
+  const play = byId("query-play");
+  const inputs = [byId("range-start"), byId("range-end")];
+  const lanes = makeLanes();
+  let surfer = null;
+  let regions = null;
+  let song = null;
+  let stopSelecting = null;
+  let quiet = false; // a region is set by us, not by the visitor
+  let timer = 0;
+
+  function looks() {
+    const theme = colours();
+    return { waveColor: theme.muted, progressColor: theme.accent, cursorColor: theme.accent };
+  }
+
+  const tint = () => `color-mix(in srgb, ${colours().accent} 22%, transparent)`;
+
+  function regionChanged(region) {
+    if (quiet) return;
+    for (const other of regions.getRegions()) if (other !== region) other.remove();
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => {
+      if (region.end - region.start >= SHORTEST_S) ask([region.start, region.end]);
+      else region.remove();
+    }, SETTLE_MS);
+  }
+
+  function ask(range) {
+    const rounded = range && range.map((time) => Math.round(time * 10) / 10);
+    showTimes(rounded);
+    ranged(rounded);
+  }
+
+  function showTimes(range) {
+    inputs.forEach((input, i) => {
+      input.value = range ? String(range[i]) : "";
+    });
+    byId("range-clear").disabled = !range;
+  }
+
+  function showRegion(range) {
+    if (!regions) return;
+    quiet = true;
+    regions.clearRegions();
+    if (range) regions.addRegion({ start: range[0], end: range[1], color: tint() });
+    quiet = false;
+    showTimes(range);
+  }
+
+  function typed() {
+    const [start, end] = inputs.map((input) => number(input.value));
+    if (start === null || end === null || !song) return;
+    const range = [start, Math.min(end, song.duration_s)];
+    if (range[1] - range[0] < SHORTEST_S) {
+      sayError(`A passage must be at least ${SHORTEST_S} second long and lie inside the song.`);
+      return;
+    }
+    showRegion(range);
+    ask(range);
+  }
+
+  function showTime(time) {
+    byId("wave-time").textContent = song ? `${clock(time)} / ${clock(song.duration_s)}` : "";
+  }
+
+  function showPlaying() {
+    play.textContent = audio.paused ? "Play" : "Pause";
+    play.setAttribute("aria-pressed", String(!audio.paused));
+  }
+
+  function make(peaks) {
+    surfer?.destroy();
+    surfer = WaveSurfer.create({
+      ...looks(),
+      container: place,
+      media: audio,
+      url: api.audioAddress(song.id),
+      peaks: [peaks],
+      duration: song.duration_s,
+      height: 84,
+      barWidth: 2,
+      barGap: 1,
+      barRadius: 2,
+      barHeight: 0.95,
+      normalize: true,
+      cspNonce: document.querySelector('meta[name="csp-nonce"]')?.content,
+    });
+    regions = surfer.registerPlugin(RegionsPlugin.create());
+    regions.on("region-created", regionChanged);
+    regions.on("region-updated", regionChanged);
+    surfer.on("timeupdate", showTime);
+    surfer.on("error", () => {
+      if (audio.error) sayError("This song cannot be played: its file may be gone.");
+    });
+  }
+
+  async function load(next) {
+    song = next;
+    audio.pause();
+    showTime(0);
+    const [wave, presence] = await Promise.all([
+      api.peaks(next.id, POINTS),
+      api.presence(next.id),
+    ]);
+    if (song !== next) return; // another one was picked meanwhile
+    song.duration_s = wave.duration_s;
+    make(wave.peaks);
+    lanes.show(presence, wave.duration_s);
+    showTime(0);
+  }
+
+  play.addEventListener("click", () => {
+    if (audio.paused) audio.play().catch(sayError);
+    else audio.pause();
+  });
+  for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showPlaying);
+  for (const input of inputs) input.addEventListener("change", typed);
+  byId("range-clear").addEventListener("click", () => {
+    showRegion(null);
+    ask(null);
+  });
+  document.addEventListener("partwise:theme", () => {
+    surfer?.setOptions(looks());
+    for (const region of regions?.getRegions() ?? []) region.setOptions({ color: tint() });
+  });
+
+  return {
+    /** wanted: {id, name, duration_s} or null; range may be chosen only where `canRange`. */
+    async show(wanted, range, canRange) {
+      byId("wave-area").hidden = !wanted;
+      if (!wanted) {
+        audio.pause();
+        song = null;
+        return;
+      }
+      if (wanted.id !== song?.id) await load({ id: wanted.id, duration_s: wanted.duration_s ?? 0 });
+      stopSelecting?.();
+      stopSelecting = canRange && regions ? regions.enableDragSelection({ color: tint() }) : null;
+      for (const input of inputs) input.disabled = !canRange;
+      showRegion(canRange ? range : null);
+    },
+  };
+}

@@ -1,0 +1,110 @@
+"""Tracks of the library as ``Child`` objects, and which of them a text asks for.
+
+Specification: https://opensubsonic.netlify.app/docs/responses/child/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from partwise.library.catalogue import Track, existing
+from partwise.library.covers import has_cover
+from partwise.library.paths import shown
+
+# By the ending of the name: a player asks before it opens anything.
+CONTENT_TYPES = {
+    "aac": "audio/aac",
+    "aif": "audio/aiff",
+    "aiff": "audio/aiff",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "mp4": "audio/mp4",
+    "oga": "audio/ogg",
+    "ogg": "audio/ogg",
+    "opus": "audio/ogg",
+    "wav": "audio/wav",
+    "wma": "audio/x-ms-wma",
+}
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+def child(track: Track) -> dict[str, Any]:
+    """A track as players know songs. Fields of which the library knows nothing are left out.
+
+    The path is the full one, so that a song can be found again in another server's library.
+    """
+    files = existing(track.paths) or track.paths
+    path, tags = Path(files[0]), track.tags
+    song: dict[str, Any] = {
+        "id": track.track_id,
+        "isDir": False,
+        "title": title_of(track),
+        "isVideo": False,
+        "type": "music",
+        "mediaType": "song",
+        "duration": round(track.duration_s),
+        "path": shown(path),
+        "contentType": content_type_of(path),
+    }
+    optional = {
+        "album": tags.album,
+        "artist": tags.artist,
+        "displayArtist": tags.artist,
+        "year": tags.year,
+        "suffix": path.suffix.removeprefix(".").lower() or None,
+        "size": _size(path),
+        "coverArt": track.track_id if has_cover(path) else None,
+    }
+    return song | {name: value for name, value in optional.items() if value is not None}
+
+
+def title_of(track: Track) -> str:
+    """The title in the tags, else the file's name without its ending."""
+    return track.tags.title or shown(Path(track.paths[0]).stem)
+
+
+def content_type_of(path: Path) -> str:
+    """Media type by the ending of a file's name."""
+    return CONTENT_TYPES.get(path.suffix.removeprefix(".").lower(), UNKNOWN_TYPE)
+
+
+def matching(catalogue: Mapping[str, Track], text: str) -> list[Track]:
+    """Tracks in which every word occurs (title, artist, album, file name), ordered by path.
+
+    An empty text, also written ``""``, asks for everything: players copy a library that way.
+    """
+    words = text.strip().strip('"').casefold().replace("*", " ").split()
+    found = [track for track in catalogue.values() if all(word in _all(track) for word in words)]
+    return sorted(found, key=lambda track: (track.paths[0], track.track_id))
+
+
+def of_years(
+    tracks: Iterable[Track], first: int | None = None, last: int | None = None
+) -> list[Track]:
+    """Tracks of these years, both included; a track without a year only when none is asked for."""
+    if first is None and last is None:
+        return list(tracks)
+    return [
+        track
+        for track in tracks
+        if track.tags.year is not None
+        and (first is None or first <= track.tags.year)
+        and (last is None or track.tags.year <= last)
+    ]
+
+
+def _all(track: Track) -> str:
+    tags = track.tags
+    names = [tags.title, tags.artist, tags.album, *(os.path.basename(p) for p in track.paths)]
+    return "\n".join(name for name in names if name).casefold()
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,51 @@
+"""For who cannot see the page, or not well."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from find_page import FindPage
+from page_checks import faint_texts, unnamed_controls
+from page_guard import PageGuard
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/library", "/map"])
+def test_names_and_contrast(page: Page, path: str, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    if path == "/":
+        FindPage(page).ask("Amber Meadow")
+    else:
+        page.goto(path)
+    page.wait_for_load_state("networkidle")
+    assert page.locator("h1").count() == 1
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert unnamed_controls(page) == []
+    assert faint_texts(page) == []
+
+
+def test_an_error_is_announced(page: Page, guard: PageGuard) -> None:
+    guard.expect_refusal(415, 422)
+    page.goto("/")
+    page.get_by_test_id("file-input").set_input_files(
+        {"name": "torn.mp3", "mimeType": "audio/mpeg", "buffer": b"not a recording"}
+    )
+    error = page.get_by_test_id("error").first
+    expect(error).to_be_visible()
+    live = error.locator("xpath=ancestor-or-self::*[@role='alert' or @aria-live]")
+    assert live.count() >= 1
+
+
+def test_checks_notice(page: Page) -> None:
+    """What the checks above look for, they find."""
+    page.goto("/")
+    page.evaluate(
+        """() => {
+          const button = document.createElement("button");
+          const faint = document.createElement("p");
+          faint.textContent = "hardly to be read";
+          faint.style.color = "rgb(120 120 120 / 60%)";
+          document.body.append(button, faint);
+        }"""
+    )
+    assert any(control.startswith("button") for control in unnamed_controls(page))
+    assert any("hardly" in text for text in faint_texts(page))

@@ -1,0 +1,98 @@
+"""Picking a song, and the faders."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from find_page import FindPage
+from page_guard import PageGuard
+
+SEARCH = "POST /api/v1/search"
+
+
+def test_hits_appear(page: Page, shot: Callable[[Page, str], object]) -> None:
+    find = FindPage(page)
+    find.ask("Amber Meadow")
+    expect(find.hits.nth(9)).to_be_attached()
+    assert "Amber Meadow" not in find.order()
+    bars = find.hits.first.get_by_test_id("hit-why")
+    expect(bars).to_be_visible()
+    shot(page, "find")
+
+
+def test_order_follows_a_held_fader(page: Page, guard: PageGuard) -> None:
+    find = FindPage(page)
+    find.ask("Amber Meadow")
+    before, asked = find.order(), guard.asked(SEARCH)
+    drums = find.faders["drums"]
+    find.hold(drums, 0.0)
+    while_held = find.wait_for_other_order(before)
+    assert guard.asked(SEARCH) == asked
+    assert sorted(while_held)[:1]  # still hits
+    with find.asking() as question:
+        page.mouse.up()
+    assert question[0]["weights"].get("drums", 0) == 0
+    page.wait_for_load_state("networkidle")
+    assert guard.asked(SEARCH) == asked + 1
+
+
+def test_keys_move_a_fader(page: Page) -> None:
+    find = FindPage(page)
+    find.ask("Amber Meadow")
+    before = find.order()
+    find.faders["guitar"].focus()
+    with find.asking() as question:
+        page.keyboard.press("Home")
+    assert question[0]["weights"].get("guitar", 0) == 0
+    find.wait_for_other_order(before)
+
+
+def test_solo_and_mute(page: Page) -> None:
+    find = FindPage(page)
+    find.ask("Amber Meadow")
+    mixed = find.order()
+    solo = page.get_by_test_id("solo-drums")
+    with find.asking() as question:
+        solo.click()
+    assert [part for part, weight in question[0]["weights"].items() if weight] == ["drums"]
+    expect(solo).to_have_attribute("aria-pressed", "true")
+    alone = find.wait_for_other_order(mixed)
+    with find.asking():
+        solo.click()
+    expect(solo).to_have_attribute("aria-pressed", "false")
+    assert find.wait_for_other_order(alone) == mixed
+
+    with find.asking() as question:
+        page.get_by_test_id("mute-drums").click()
+    assert question[0]["weights"].get("drums", 0) == 0
+    assert question[0]["weights"]["bass"] > 0
+
+
+def test_why_says_the_similarities(page: Page) -> None:
+    """The bars have the values of the answer, and a name that can be read out."""
+    find = FindPage(page)
+    find.ask("Amber Meadow")
+    why = find.hits.first.get_by_test_id("hit-why")
+    text = why.get_attribute("aria-label") or why.inner_text()
+    assert "drums" in text.lower()
+
+
+def test_absent_part_cannot_be_asked_for(page: Page) -> None:
+    page.goto("/")
+    tracks = page.request.get("/api/v1/tracks?limit=100").json()["tracks"]
+    track = next(track for track in tracks if len(track["parts"]) < 5)
+    find = FindPage(page)
+    find.ask(track["title"])
+    for part, fader in find.faders.items():
+        if part in track["parts"]:
+            expect(fader).to_be_enabled()
+        else:
+            expect(fader).to_be_disabled()
+
+
+def test_script_in_tags_is_text(page: Page) -> None:
+    find = FindPage(page)
+    page.goto("/")
+    find.ask("<script>")
+    expect(page.locator("img[src=x]")).to_have_count(0)
+    expect(page.get_by_text("<script>alert(1)</script>").first).to_be_visible()

@@ -1,0 +1,55 @@
+"""The main way through the page without a mouse."""
+
+from playwright.sync_api import Page, expect
+
+from find_page import FindPage
+
+_FOCUS = """() => {
+  const element = document.activeElement;
+  const style = getComputedStyle(element);
+  return {
+    id: element.dataset.testid ?? "",
+    seen: style.outlineStyle !== "none" || style.boxShadow !== "none",
+  };
+}"""
+
+
+def _tab_to(page: Page, testid: str, key: str = "Tab", most: int = 200) -> None:
+    """Press Tab until a control has the focus; the focus must be seen all the way."""
+    for _ in range(most):
+        page.keyboard.press(key)
+        focus = page.evaluate(_FOCUS)
+        assert focus["seen"], f"the focus on {focus['id']} cannot be seen"
+        if focus["id"] == testid:
+            return
+    raise AssertionError(f"{testid} cannot be reached with {key}")
+
+
+def test_ask_move_play_and_take_along(page: Page) -> None:
+    page.goto("/")
+    find = FindPage(page)
+    _tab_to(page, "song-search")
+    page.keyboard.type("Amber Meadow")
+    expect(page.get_by_test_id("song-result").first).to_be_visible()
+    with find.asking():
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+    expect(find.hits.first).to_be_visible()
+    before = find.order()
+
+    _tab_to(page, "fader-drums")
+    with find.asking():
+        page.keyboard.press("Home")
+    find.wait_for_other_order(before)
+    _tab_to(page, "ab-button")
+    page.keyboard.press("Enter")
+    query = page.get_by_test_id("ab-audio-query")
+    expect(query).to_have_js_property("paused", False)
+    page.keyboard.press("Escape")
+    expect(query).to_have_js_property("paused", True)
+
+    page.evaluate("document.activeElement.blur()")
+    _tab_to(page, "playlist-m3u8", most=300)
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename.endswith(".m3u8")

@@ -1,0 +1,56 @@
+"""On a phone, held upright."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+
+from find_page import FindPage
+from page_checks import too_wide
+
+
+@pytest.fixture
+def context(browser: Browser, site: str) -> Iterator[BrowserContext]:
+    """A browser of 390 by 844 points with a touch screen, instead of the desk's."""
+    context = browser.new_context(
+        base_url=site, viewport=ViewportSize(width=390, height=844), has_touch=True, is_mobile=True
+    )
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+def test_find_fits(page: Page, shot: Callable[[Page, str], Path]) -> None:
+    page.goto("/")
+    assert too_wide(page) == []
+    find = FindPage(page)
+    find.ask("Amber Meadow")
+    assert too_wide(page) == []
+    for part in find.faders:
+        for control in (f"fader-{part}", f"solo-{part}", f"mute-{part}"):
+            _reachable(page, control)
+    for control in ("filter-text", "max-per-artist", "playlist-m3u8", "share-link"):
+        _reachable(page, control)
+    find.hits.last.get_by_test_id("ab-button").scroll_into_view_if_needed()
+    expect(find.hits.last.get_by_test_id("ab-button")).to_be_in_viewport()
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_load_state("networkidle")
+    shot(page, "phone")
+
+
+@pytest.mark.parametrize("path", ["/library", "/map"])
+def test_other_pages_fit(page: Page, path: str) -> None:
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    assert too_wide(page) == []
+
+
+def _reachable(page: Page, control: str) -> None:
+    """Opens what hides it, if anything does, and scrolls to it."""
+    element = page.get_by_test_id(control).first
+    closed = page.locator("details:not([open])", has=element)
+    if closed.count():
+        closed.locator("summary").first.tap()
+    element.scroll_into_view_if_needed()
+    expect(element).to_be_in_viewport()

@@ -1,0 +1,30 @@
+"""Each part like another song: hits dropped on faders."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from find_page import FindPage
+
+
+def test_one_song_per_part(page: Page, shot: Callable[[Page, str], Path]) -> None:
+    find = FindPage(page)
+    with page.expect_response("**/api/v1/search") as answer:
+        find.ask("Amber Meadow")
+    hits = answer.value.json()["hits"]
+    before = find.order()
+    with find.asking() as question:
+        find.hits.nth(0).drag_to(find.faders["drums"])
+    assert question[0]["per_part_of"] == {"drums": hits[0]["track_id"]}
+    expect(page.get_by_test_id("seed-drums")).to_contain_text(hits[0]["title"])
+    second = next(hit for hit in hits if hit["title"] == find.order()[1])
+    with find.asking() as question:
+        find.hits.nth(1).drag_to(find.faders["bass"])
+    assert question[0]["per_part_of"] == {
+        "drums": hits[0]["track_id"],
+        "bass": second["track_id"],
+    }
+    expect(page.get_by_test_id("seed-bass")).to_contain_text(second["title"])
+    find.wait_for_other_order(before)
+    shot(page, "seeds")

@@ -1,0 +1,93 @@
+"""The main page, as someone uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Locator, Page, Request, expect
+
+from page_waits import wait_until
+
+SEARCH = re.compile(r"/api/v1/search$")
+_ORDER = """() => [...document.querySelectorAll("[data-testid=hit-title]")]
+  .map((title) => title.textContent.trim()).join("\\n")"""
+
+
+class FindPage:
+    """What is on the main page and what can be done there."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.hits = page.get_by_test_id("hit")
+        self.faders = {
+            part: page.get_by_test_id(f"fader-{part}")
+            for part in ("drums", "bass", "piano", "guitar", "other")
+        }
+
+    def ask(self, title: str) -> None:
+        """Pick a song of the library and wait for what is like it."""
+        if self.page.url == "about:blank":
+            self.page.goto("/")
+        with self.asking():
+            self.page.get_by_test_id("song-search").fill(title)
+            self.page.get_by_test_id("song-result").filter(has_text=title).first.click()
+        expect(self.hits.first).to_be_visible()
+
+    @contextmanager
+    def asking(self) -> Iterator[list[dict[str, Any]]]:
+        """In the block the page asks the server once more, and is answered.
+
+        Gives a list that holds the question's JSON after the block.
+        """
+        asked: list[dict[str, Any]] = []
+        with self.page.expect_response(lambda answer: SEARCH.search(answer.url) is not None) as got:
+            yield asked
+        request: Request = got.value.request
+        asked.append(request.post_data_json or {})
+
+    def order(self) -> list[str]:
+        """The titles of the hits as they are shown now."""
+        return self.page.evaluate(_ORDER).split("\n")
+
+    def wait_for_other_order(self, than: list[str]) -> list[str]:
+        """Wait until the hits are in another order; gives it."""
+        wait_until(self.page, f"before => ({_ORDER})() !== before", "\n".join(than))
+        return self.order()
+
+    def open_filters(self) -> None:
+        """Show the filters, which are folded away at first."""
+        self.page.locator("summary", has_text="Filters").click()
+        expect(self.page.get_by_test_id("filter-text")).to_be_visible()
+
+    def set_fader(self, part: str, value: float) -> None:
+        """Move a fader to a value, and let it go."""
+        fader = self.faders[part]
+        with self.asking():
+            fader.fill(str(value))
+            fader.dispatch_event("change")
+
+    def hold(self, fader: Locator, share: float) -> None:
+        """Press the mouse on a fader's handle and move it to a share of its way, without letting
+        go."""
+        box = fader.bounding_box()
+        assert box is not None
+        along = [float(fader.input_value()), *(float(fader.get_attribute(a) or d) for a, d in _WAY)]
+        value, low, high = along
+        upright = box["height"] > box["width"]
+        length = box["height"] if upright else box["width"]
+
+        def place(at: float) -> tuple[float, float]:
+            near = 8 + at * (length - 16)  # the handle's middle never reaches the ends
+            if upright:
+                return box["x"] + box["width"] / 2, box["y"] + length - near
+            return box["x"] + near, box["y"] + box["height"] / 2
+
+        self.page.mouse.move(*place((value - low) / (high - low)))
+        self.page.mouse.down()
+        self.page.mouse.move(*place(share), steps=5)
+
+
+_WAY = (("min", "0"), ("max", "100"))
