@@ -25,9 +25,12 @@ export async function openHit(place, hit, { momentsOf, compare }) {
   if (!place.contains(canvas)) return;
   const spans = moments.map((moment) => `${clock(moment.start_s)} to ${clock(moment.end_s)}`);
   canvas.setAttribute("aria-label", `Waveform; most like the query: ${spans.join(", ") || "no passage"}`);
-  const paint = () => draw(canvas, wave, moments);
-  paint();
+  const paint = () => {
+    if (canvas.isConnected) draw(canvas, wave, moments);
+    else document.removeEventListener("partwise:theme", paint);
+  };
   new ResizeObserver(paint).observe(canvas);
+  document.addEventListener("partwise:theme", paint);
   canvas.addEventListener("click", (event) => {
     audio.currentTime = (event.offsetX / canvas.clientWidth) * wave.duration_s;
     audio.play();

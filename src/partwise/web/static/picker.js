@@ -16,7 +16,11 @@ export function makePicker(picked) {
     panel.hidden = true;
   };
 
+  let stale = false; // the list does not answer what stands in the field yet
+  let picksFirst = false; // Enter came before the list did
+
   function pick(button) {
+    picksFirst = false;
     close();
     input.value = "";
     picked({ id: button.dataset.songId, name: button.dataset.title });
@@ -31,11 +35,25 @@ export function makePicker(picked) {
     else all[Math.min(at, all.length - 1)].focus();
   }
 
-  input.addEventListener("input", open);
+  input.addEventListener("input", () => {
+    stale = true;
+    picksFirst = false;
+    open();
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (!list.contains(event.target) && event.target !== input && event.target !== document) return;
+    stale = false;
+    if (picksFirst && buttons().length) pick(buttons()[0]);
+  });
   input.addEventListener("focus", open);
   list.addEventListener("click", (event) => {
     const button = event.target.closest("button.song");
-    if (button) pick(button);
+    if (!button) return;
+    pick(button);
+    if (event.detail === 0) {
+      input.focus(); // picked by key: the button is gone, and the focus must stay somewhere
+      close();
+    }
   });
   picker.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") step(1);
@@ -43,7 +61,10 @@ export function makePicker(picked) {
     else if (event.key === "Escape") {
       input.focus();
       close();
-    } else if (event.key === "Enter" && event.target === input && buttons().length) pick(buttons()[0]);
+    } else if (event.key === "Enter" && event.target === input) {
+      if (stale) picksFirst = true;
+      else if (buttons().length) pick(buttons()[0]);
+    }
     else return;
     event.preventDefault();
   });

@@ -12,6 +12,8 @@ import { sayError } from "./say.js";
 import { number } from "./state.js";
 
 const POINTS = 1200;
+// The policy for styles knows wavesurfer's own sheet by its hash, and this number stands in it.
+const HEIGHT = 84;
 const SHORTEST_S = 1;
 const SETTLE_MS = 180;
 
@@ -27,6 +29,7 @@ export function makeWave(ranged) {
   let surfer = null;
   let regions = null;
   let song = null;
+  let asked = { range: null, canRange: false };
   let stopSelecting = null;
   let quiet = false; // a region is set by us, not by the visitor
   let timer = 0;
@@ -62,12 +65,12 @@ export function makeWave(ranged) {
   }
 
   function showRegion(range) {
+    showTimes(range);
     if (!regions) return;
     quiet = true;
     regions.clearRegions();
     if (range) regions.addRegion({ start: range[0], end: range[1], color: tint() });
     quiet = false;
-    showTimes(range);
   }
 
   function typed() {
@@ -92,7 +95,6 @@ export function makeWave(ranged) {
   }
 
   function make(peaks) {
-    surfer?.destroy();
     surfer = WaveSurfer.create({
       ...looks(),
       container: place,
@@ -100,27 +102,31 @@ export function makeWave(ranged) {
       url: api.audioAddress(song.id),
       peaks: [peaks],
       duration: song.duration_s,
-      height: 84,
+      height: HEIGHT,
       barWidth: 2,
       barGap: 1,
       barRadius: 2,
       barHeight: 0.95,
       normalize: true,
-      cspNonce: document.querySelector('meta[name="csp-nonce"]')?.content,
     });
     regions = surfer.registerPlugin(RegionsPlugin.create());
     regions.on("region-created", regionChanged);
     regions.on("region-updated", regionChanged);
     surfer.on("timeupdate", showTime);
-    surfer.on("error", () => {
-      if (audio.error) sayError("This song cannot be played: its file may be gone.");
-    });
+  }
+
+  function clear() {
+    stopSelecting?.();
+    surfer?.destroy();
+    surfer = regions = stopSelecting = null;
+    lanes.show(null);
+    showTime(0);
   }
 
   async function load(next) {
     song = next;
     audio.pause();
-    showTime(0);
+    clear();
     const [wave, presence] = await Promise.all([
       api.peaks(next.id, POINTS),
       api.presence(next.id),
@@ -132,9 +138,24 @@ export function makeWave(ranged) {
     showTime(0);
   }
 
+  /** Make the wave take drags, or not, and show the passage that is asked for. */
+  function showAsked() {
+    const { range, canRange } = asked;
+    stopSelecting?.();
+    stopSelecting = canRange && regions ? regions.enableDragSelection({ color: tint() }) : null;
+    for (const input of inputs) input.disabled = !canRange;
+    showRegion(canRange ? range : null);
+  }
+
   play.addEventListener("click", () => {
-    if (audio.paused) audio.play().catch(sayError);
-    else audio.pause();
+    if (!audio.paused) {
+      audio.pause();
+      return;
+    }
+    const { range } = asked;
+    const inside = range && audio.currentTime >= range[0] && audio.currentTime < range[1];
+    if (range && !inside) [audio.currentTime] = range;
+    audio.play().catch(() => sayError("This song cannot be played: its file may be gone."));
   });
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showPlaying);
   for (const input of inputs) input.addEventListener("change", typed);
@@ -148,7 +169,7 @@ export function makeWave(ranged) {
   });
 
   return {
-    /** wanted: {id, name, duration_s} or null; range may be chosen only where `canRange`. */
+    /** wanted: {id} or null; range may be chosen only where `canRange`. */
     async show(wanted, range, canRange) {
       byId("wave-area").hidden = !wanted;
       if (!wanted) {
@@ -156,11 +177,9 @@ export function makeWave(ranged) {
         song = null;
         return;
       }
-      if (wanted.id !== song?.id) await load({ id: wanted.id, duration_s: wanted.duration_s ?? 0 });
-      stopSelecting?.();
-      stopSelecting = canRange && regions ? regions.enableDragSelection({ color: tint() }) : null;
-      for (const input of inputs) input.disabled = !canRange;
-      showRegion(canRange ? range : null);
+      asked = { range, canRange };
+      if (wanted.id !== song?.id) await load({ id: wanted.id, duration_s: 0 });
+      if (song?.id === wanted.id) showAsked();
     },
   };
 }

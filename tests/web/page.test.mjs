@@ -1,0 +1,105 @@
+// The pure functions of the page; run by test_page_functions.py under `node --test`.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+const folder = process.env.PARTWISE_STATIC;
+const { rank, rerank, tableOf } = await import(`${folder}/rank.js`);
+const state = await import(`${folder}/state.js`);
+const { inWords } = await import(`${folder}/lanes.js`);
+
+const A = "a".repeat(32);
+const B = "b".repeat(32);
+
+function hit(id, similarities) {
+  const none = { drums: null, bass: null, piano: null, guitar: null, other: null };
+  return { track_id: id, similarities: { ...none, ...similarities } };
+}
+
+const HITS = [
+  hit("both", { drums: 0.5, bass: 0.4 }),
+  hit("drums", { drums: 0.9 }),
+  hit("bass", { drums: 0.1, bass: 0.9 }),
+];
+const order = (weights) => rerank(HITS, weights).map((h) => h.track_id);
+
+test("the score is the weighted mean of the similarities", () => {
+  const [first] = rerank(HITS, { drums: 3, bass: 1 });
+  assert.equal(first.track_id, "both");
+  assert.ok(Math.abs(first.score - (3 * 0.5 + 0.4) / 4) < 1e-12);
+  assert.equal(first.rank, 1);
+});
+
+test("a hit without a wanted part comes after all that have it", () => {
+  assert.deepEqual(order({ drums: 1 }), ["drums", "both", "bass"]);
+  assert.deepEqual(order({ drums: 1, bass: 0.01 }), ["both", "bass", "drums"]);
+});
+
+test("ties keep the order of the answer", () => {
+  const same = [hit("x", { bass: 0.5 }), hit("y", { bass: 0.5 }), hit("z", { bass: 0.6 })];
+  assert.deepEqual(rerank(same, { bass: 1 }).map((h) => h.track_id), ["z", "x", "y"]);
+});
+
+test("nothing is ranked when no part is asked for", () => {
+  assert.equal(rank(tableOf(HITS), { drums: 0 }), null);
+});
+
+test("five hundred hits are ranked well within a frame", () => {
+  const many = Array.from({ length: 500 }, (_, i) => hit(String(i), { drums: Math.sin(i), bass: Math.cos(i) }));
+  const table = tableOf(many);
+  for (let i = 0; i < 50; i += 1) rank(table, { drums: 1, bass: i / 50 });
+  const began = performance.now();
+  for (let i = 0; i < 20; i += 1) rank(table, { drums: 1, bass: i / 20 });
+  assert.ok((performance.now() - began) / 20 < 8);
+});
+
+test("a question survives its address", () => {
+  const question = state.newQuestion();
+  question.songs = [{ id: A }, { id: B }];
+  question.seeds.bass = { id: `upload-${A}` };
+  question.faders.drums = 0.25;
+  question.solo.add("bass");
+  question.mute.add("other");
+  question.range = [10, 20.5];
+  Object.assign(question, { text: "a b&c=ü#", year_from: 1990, duration_to_s: 300, max_per_artist: 2 });
+  question.include_duplicates = true;
+  const hash = state.toHash(question);
+  assert.match(hash, new RegExp(`^songs=${A},${B}&bass=upload-`));
+  const read = state.fromHash(`#${hash}`);
+  assert.equal(state.toHash(read), hash);
+  assert.deepEqual(read.range, [10, 20.5]);
+  assert.deepEqual(state.filterOf(read), { text: "a b&c=ü#", year_from: 1990, duration_to_s: 300 });
+});
+
+test("what makes no sense in an address is left out", () => {
+  const read = state.fromHash("#songs=../../x,<b>&drums=1&w=drums:-1,kazoo:1,bass:NaN&range=9-3&max=many");
+  assert.ok(state.isEmpty(read));
+  assert.equal(state.toHash(read), "");
+});
+
+test("solo, mute and absent parts weigh nothing", () => {
+  const question = state.newQuestion();
+  question.mute.add("drums");
+  assert.deepEqual(state.weightsOf(question), { drums: 0, bass: 1, piano: 1, guitar: 1, other: 1 });
+  question.solo.add("bass");
+  assert.deepEqual(state.weightsOf(question), { drums: 0, bass: 1, piano: 0, guitar: 0, other: 0 });
+  const heard = ["drums", "other"];
+  assert.deepEqual(state.weightsOf(question, heard), { drums: 0, bass: 0, piano: 0, guitar: 0, other: 1 });
+});
+
+test("a passage is asked of one song alone", () => {
+  const question = state.newQuestion();
+  question.songs = [{ id: A }];
+  question.range = [1, 5];
+  assert.deepEqual(state.queryOf(question).range, [1, 5]);
+  question.seeds.drums = { id: B };
+  assert.deepEqual(state.queryOf(question), { songs: [A], per_part_of: { drums: B }, range: null });
+});
+
+test("presence over time in words", () => {
+  const found = { start_s: [0, 5, 10, 15], end_s: [10, 15, 20, 25], presence: {} };
+  for (const part of ["drums", "bass", "piano", "guitar", "other"]) found.presence[part] = [0, 0, 0, 0];
+  found.presence.guitar = [0.9, 0.9, 0.1, 0.8];
+  assert.match(inWords(found), /Guitar from 0:00 to 0:10 and from 0:15 to 0:25\./);
+  assert.match(inWords(found), /Drums is not heard\./);
+});
