@@ -18,6 +18,7 @@ def test_hits_appear(page: Page, shot: Callable[..., Path]) -> None:
     assert SONG not in find.order()
     bars = find.hits.first.get_by_test_id("hit-why")
     expect(bars).to_be_visible()
+    find.set_fader("bass", 0.3)
     shot(page, "find", height=1150)
 
 

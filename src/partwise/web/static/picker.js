@@ -17,10 +17,19 @@ export function makePicker(picked) {
   };
 
   let stale = false; // the list does not answer what stands in the field yet
-  let picksFirst = false; // Enter came before the list did
+  let waiting = null; // what a key asked for before the list was there
+
+  function onceListed(act) {
+    if (stale) waiting = act;
+    else act();
+  }
+
+  function pickFirst() {
+    if (buttons().length) pick(buttons()[0]);
+  }
 
   function pick(button) {
-    picksFirst = false;
+    waiting = null;
     close();
     input.value = "";
     picked({ id: button.dataset.songId, name: button.dataset.title });
@@ -37,13 +46,15 @@ export function makePicker(picked) {
 
   input.addEventListener("input", () => {
     stale = true;
-    picksFirst = false;
+    waiting = null;
     open();
   });
   document.addEventListener("htmx:after:swap", (event) => {
     if (!list.contains(event.target) && event.target !== input && event.target !== document) return;
     stale = false;
-    if (picksFirst && buttons().length) pick(buttons()[0]);
+    const act = waiting;
+    waiting = null;
+    act?.();
   });
   input.addEventListener("focus", open);
   list.addEventListener("click", (event) => {
@@ -56,15 +67,12 @@ export function makePicker(picked) {
     }
   });
   picker.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown") step(1);
+    if (event.key === "ArrowDown") onceListed(() => step(1));
     else if (event.key === "ArrowUp") step(-1);
     else if (event.key === "Escape") {
       input.focus();
       close();
-    } else if (event.key === "Enter" && event.target === input) {
-      if (stale) picksFirst = true;
-      else if (buttons().length) pick(buttons()[0]);
-    }
+    } else if (event.key === "Enter" && event.target === input) onceListed(pickFirst);
     else return;
     event.preventDefault();
   });
