@@ -32,16 +32,17 @@ def test_moments_in_turn(page: Page, shot: Callable[..., Path]) -> None:
     _playing(other)
     other.evaluate(_MOVES)
     assert abs(_time(other) - moment["start_s"]) < 2.0
-    expect_silent(query)
+    _silent(query)
     shot(page, "ab", height=1150)
 
     page.keyboard.press("a")
     _playing(query)
-    expect_silent(other)
+    _silent(other)
 
-    page.keyboard.press("Space")
-    expect_silent(query)
-    expect_silent(other)
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("A/B comparison")).to_be_hidden()
+    _silent(query)
+    _silent(other)
 
 
 def _time(audio: Locator) -> float:
@@ -56,6 +57,6 @@ def _playing(audio: Locator) -> None:
     expect(audio).to_have_js_property("paused", False)
 
 
-def expect_silent(audio: Locator) -> None:
+def _silent(audio: Locator) -> None:
     """Wait until the element is paused."""
     expect(audio).to_have_js_property("paused", True)

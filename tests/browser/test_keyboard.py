@@ -52,6 +52,7 @@ def test_ask_move_play_and_take_along(page: Page) -> None:
     query = page.get_by_test_id("ab-audio-query")
     expect(query).to_have_js_property("paused", False)
     page.keyboard.press("Escape")
+    expect(page.get_by_label("A/B comparison")).to_be_hidden()
     expect(query).to_have_js_property("paused", True)
 
     _tab_to(page, "playlist-m3u8", "Shift+Tab")

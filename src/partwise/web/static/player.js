@@ -151,7 +151,9 @@ export function makeComparison() {
   document.addEventListener("keydown", (event) => {
     if (!active() || event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target)) return;
     const key = event.key.toLowerCase();
-    if (key === " ") {
+    if (key === "escape") {
+      stop();
+    } else if (key === " ") {
       if (event.target.closest("button, summary, a")) return; // there it presses what has the focus
       event.preventDefault();
       stop();
