@@ -110,7 +110,7 @@ def application(
     app = create_app(test, consent)
     add_error_handlers(app)
     app.add_middleware(BodyLimits)
-    app.add_middleware(Security, token=token, hosts=hosts, open_paths=())
+    app.add_middleware(Security, token=token, hosts=hosts, open_paths=(), from_messages=True)
     return app
 
 

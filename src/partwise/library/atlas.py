@@ -23,7 +23,7 @@ from partwise.library.store import Store, TrackTable
 from partwise.parts import PARTS
 
 # For all five parts; what is not laid out by then shows its principal components. 50,000 tracks
-# take about 50 s on one core that has nothing else to do.
+# take about 35 s of one core.
 LIMIT_S = 180.0
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
@@ -64,8 +63,6 @@ def create_app(server: Server, settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Searches of a library that is read beside them wait for it; the page need not.
-        Thread(target=server.warm, name="warm", daemon=True).start()
         yield
         app.state.closing = True
         await run_in_threadpool(shared.close)

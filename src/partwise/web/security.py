@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,6 +47,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+_COOKIE_S = 30 * 86400
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -56,6 +57,9 @@ class Security:
     token : what a client has to know; None asks for nothing.
     hosts : names by which the server may be called, in lower case; None for any (with a token).
     open_paths : prefixes of addresses that see to credentials themselves.
+    from_messages : whether the address with the token is followed from messages. Browsers send a
+    "strict" cookie only on the way from our own pages, so the cookie is a "lax" one then: other
+    sites' links carry it too, but what changes something is checked by its origin.
     """
 
     def __init__(
@@ -64,11 +68,13 @@ class Security:
         token: str | None = None,
         hosts: frozenset[str] | None = LOOPBACK_NAMES,
         open_paths: tuple[str, ...] = OPEN_PATHS,
+        from_messages: bool = False,
     ) -> None:
         self._app = app
         self._token = token
         self._hosts = hosts
         self._open_paths = open_paths
+        self._same_site: Literal["lax", "strict"] = "lax" if from_messages else "strict"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -108,7 +114,11 @@ class Security:
         asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         known = any(key == "token" and _equal(text, token) for key, text in asked)
         if known and scope["method"] in _SAFE:
-            return _admit(scope["path"], asked, name, value)
+            response = _without(scope["path"], asked)
+            response.set_cookie(
+                name, value, max_age=_COOKIE_S, httponly=True, samesite=self._same_site
+            )
+            return response
         sentence = "a token is needed: open the address that the server printed, or send it as"
         challenge = {"WWW-Authenticate": "Bearer"}
         text = f"{sentence} Authorization: Bearer"
@@ -124,16 +134,12 @@ def cookie_of(token: str) -> tuple[str, str]:
     return f"partwise_{digest[:8]}", digest[8:]
 
 
-def _admit(path: str, asked: list[tuple[str, str]], name: str, value: str) -> Response:
-    """Set the cookie and go to the same address without the token."""
+def _without(path: str, asked: list[tuple[str, str]]) -> Response:
+    """On to the same address without the token."""
     rest = urlencode([(key, text) for key, text in asked if key != "token"])
     # One slash: an address with two would lead to another host.
     target = quote("/" + path.lstrip("/\\")) + (f"?{rest}" if rest else "")
-    response = RedirectResponse(target, status_code=303)
-    # Not "strict": who follows a link in a message would be sent on without the cookie. What
-    # changes something is checked by its origin.
-    response.set_cookie(name, value, max_age=30 * 86400, httponly=True, samesite="lax")
-    return response
+    return RedirectResponse(target, status_code=303)
 
 
 def _equal(given: str, wanted: str) -> bool:

@@ -24,6 +24,7 @@ export function makeHits(on) {
   let order = [];
   let scores = [];
   let shown = PAGE;
+  let comparing = null; // {id} of the track that is played against the query
   let rowHeight = 0;
 
   const heights = new ResizeObserver((entries) => {
@@ -50,6 +51,7 @@ export function makeHits(on) {
       compare: find(".ab-button"),
       like: find(".like-button"),
       menu: find(".seed-menu"),
+      takes: PARTS.map((part) => find(`.seed-menu option[value="${part}"]`)),
       more: find(".hit-more"),
     };
     row.image.addEventListener("error", () => {
@@ -74,10 +76,17 @@ export function makeHits(on) {
       return;
     }
     const { hit } = row;
+    const mine = { id: hit.track_id };
+    comparing = mine;
+    showComparing();
     on.compare(hit, moment, () => {
-      rows.get(hit.track_id)?.compare.setAttribute("aria-pressed", "false");
+      if (comparing === mine) comparing = null; // else another one has taken its place
+      showComparing();
     });
-    row.compare.setAttribute("aria-pressed", "true");
+  }
+
+  function showComparing() {
+    for (const [id, row] of rows) row.compare.setAttribute("aria-pressed", String(id === comparing?.id));
   }
 
   function toggle(row) {
@@ -108,7 +117,7 @@ export function makeHits(on) {
     if (row.hit === hit) return;
     if (row.hit?.track_id !== hit.track_id) {
       close(row);
-      row.compare.setAttribute("aria-pressed", "false");
+      row.compare.setAttribute("aria-pressed", String(hit.track_id === comparing?.id));
       row.place = -1;
     }
     row.hit = hit;
@@ -126,13 +135,14 @@ export function makeHits(on) {
       : "";
     row.alike.title = hit.alike.join("\n");
     const words = PARTS.map((part, p) => showBar(row.bars[p], part, hit.similarities[part]));
-    row.why.setAttribute("aria-label", words.join(", "));
+    row.why.title = words.join(", ");
+    row.why.setAttribute("aria-label", row.why.title);
     row.compare.setAttribute("aria-label", `A/B: compare the query with ${hit.title}`);
     row.like.setAttribute("aria-label", `Find like ${hit.title}`);
     row.menu.setAttribute("aria-label", `Use a part of ${hit.title}`);
-    for (const option of row.menu.options) {
-      if (PARTS.includes(option.value)) option.disabled = !hit.parts.includes(option.value);
-    }
+    PARTS.forEach((part, p) => {
+      row.takes[p].disabled = !hit.parts.includes(part);
+    });
   }
 
   /** Show the order of the moment. Rows stay with their hit; the others are filled anew. */
@@ -216,7 +226,6 @@ function showBar(bar, part, similarity) {
   const absent = similarity === null || similarity === undefined;
   const words = absent ? `${part} absent` : `${part} ${similarity.toFixed(2)}`;
   bar.classList.toggle("absent", absent);
-  bar.title = words;
   bar.firstElementChild.style.height = absent ? "0" : `${Math.max(0, similarity) * 100}%`;
   return words;
 }

@@ -13,9 +13,10 @@ export function makeLanes() {
   let shown = null;
 
   function draw() {
-    if (!shown || !canvas.clientWidth) return;
-    const theme = colours();
+    if (!canvas.clientWidth) return;
     const { context, width } = sheet(canvas, PARTS.length * (LANE + GAP));
+    if (!shown) return;
+    const theme = colours();
     const x = (time) => Math.round((time / shown.duration_s) * width); // no seams
     context.font = "600 10px system-ui, sans-serif";
     context.textBaseline = "middle";

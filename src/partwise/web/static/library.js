@@ -47,7 +47,8 @@ function facts(job) {
   } else {
     if (job.rate > 0) words.push(`${Math.round(job.rate)} × real time`);
     if (job.left_s !== null && job.files_done) words.push(`about ${clock(job.left_s)} left`);
-    if (job.message) words.push(job.message);
+    const { message } = job;
+    if (message && message.toLowerCase() !== title(job).toLowerCase()) words.push(message);
   }
   words.push(`${clock(job.elapsed_s)} elapsed`);
   return words.join(" · ");

@@ -24,6 +24,7 @@ let question = state.fromHash(location.hash);
 let heard = PARTS; // the parts of the query, once `heardKey` is its key
 let heardKey = "";
 let answer = null; // of the server: {hits, table, question}
+let comparisons = 0; // asked for so far: only the last one is played
 let asking = null; // AbortController of the search under way
 
 const current = () => question;
@@ -88,6 +89,7 @@ function setSeed(part, song) {
 
 /** The question has changed: show it, keep it in the address, ask it. */
 function changed() {
+  clearError();
   const hash = state.toHash(question);
   if (hash !== location.hash.slice(1)) history.replaceState(null, "", `#${hash}`);
   showQuestion();
@@ -148,7 +150,7 @@ function noteWeights(some) {
   const absent = PARTS.filter((part) => !heard.includes(part));
   let note = "";
   if (!some) note = "Every part is at zero: raise a fader.";
-  else if (answer && absent.length) note = `The query has no ${listed(absent)}.`;
+  else if (answer && absent.length) note = `The query has no ${listed(absent, "or")}.`;
   byId("mixer-note").textContent = note;
 }
 
@@ -176,7 +178,6 @@ async function ask() {
       return;
     }
     showAnswer(await api.search(asked, signal));
-    clearError();
   } catch (error) {
     if (error.name === "AbortError") return;
     sayError(error);
@@ -246,12 +247,14 @@ async function momentsOf(hit) {
 /** Play a hit against the query, at the best moment unless one is named. */
 async function compare(hit, moment, done) {
   clearError();
+  const mine = (comparisons += 1);
   try {
     const chosen = moment ?? (await momentsOf(hit))[0];
+    if (mine !== comparisons) return;
     if (!chosen) throw new Error("No passage of this hit matches the query.");
-    const mine = heaviestSide(chosen.query);
-    const name = answer.query.songs.find((song) => song.song_id === mine.song_id)?.name ?? "query";
-    const a = { songId: mine.song_id, start_s: mine.start_s, end_s: mine.end_s, label: name };
+    const side = heaviestSide(chosen.query);
+    const name = answer.query.songs.find((song) => song.song_id === side.song_id)?.name ?? "query";
+    const a = { songId: side.song_id, start_s: side.start_s, end_s: side.end_s, label: name };
     const b = { songId: hit.track_id, start_s: chosen.start_s, end_s: chosen.end_s, label: hit.title };
     await comparison.start(a, b, done);
   } catch (error) {

@@ -6,10 +6,10 @@ export function capital(part) {
   return part[0].toUpperCase() + part.slice(1);
 }
 
-/** "drums", "drums and bass", "drums, bass and piano". */
-export function listed(words) {
+/** "drums", "drums and bass", "drums, bass and piano"; or with another word than "and". */
+export function listed(words, and = "and") {
   if (words.length < 2) return words.join("");
-  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+  return `${words.slice(0, -1).join(", ")} ${and} ${words.at(-1)}`;
 }
 
 /** A time for people: 3:07. */

@@ -48,7 +48,12 @@ export function makePicker(picked) {
   input.addEventListener("focus", open);
   list.addEventListener("click", (event) => {
     const button = event.target.closest("button.song");
-    if (button) pick(button);
+    if (!button) return;
+    pick(button);
+    if (event.detail === 0) {
+      input.focus(); // picked by key: the button is gone, and the focus must stay somewhere
+      close();
+    }
   });
   picker.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") step(1);

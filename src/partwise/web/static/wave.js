@@ -29,6 +29,7 @@ export function makeWave(ranged) {
   let surfer = null;
   let regions = null;
   let song = null;
+  let asked = { range: null, canRange: false };
   let stopSelecting = null;
   let quiet = false; // a region is set by us, not by the visitor
   let timer = 0;
@@ -64,12 +65,12 @@ export function makeWave(ranged) {
   }
 
   function showRegion(range) {
+    showTimes(range);
     if (!regions) return;
     quiet = true;
     regions.clearRegions();
     if (range) regions.addRegion({ start: range[0], end: range[1], color: tint() });
     quiet = false;
-    showTimes(range);
   }
 
   function typed() {
@@ -94,7 +95,6 @@ export function makeWave(ranged) {
   }
 
   function make(peaks) {
-    surfer?.destroy();
     surfer = WaveSurfer.create({
       ...looks(),
       container: place,
@@ -113,15 +113,20 @@ export function makeWave(ranged) {
     regions.on("region-created", regionChanged);
     regions.on("region-updated", regionChanged);
     surfer.on("timeupdate", showTime);
-    surfer.on("error", () => {
-      if (audio.error) sayError("This song cannot be played: its file may be gone.");
-    });
+  }
+
+  function clear() {
+    stopSelecting?.();
+    surfer?.destroy();
+    surfer = regions = stopSelecting = null;
+    lanes.show(null);
+    showTime(0);
   }
 
   async function load(next) {
     song = next;
     audio.pause();
-    showTime(0);
+    clear();
     const [wave, presence] = await Promise.all([
       api.peaks(next.id, POINTS),
       api.presence(next.id),
@@ -133,9 +138,24 @@ export function makeWave(ranged) {
     showTime(0);
   }
 
+  /** Make the wave take drags, or not, and show the passage that is asked for. */
+  function showAsked() {
+    const { range, canRange } = asked;
+    stopSelecting?.();
+    stopSelecting = canRange && regions ? regions.enableDragSelection({ color: tint() }) : null;
+    for (const input of inputs) input.disabled = !canRange;
+    showRegion(canRange ? range : null);
+  }
+
   play.addEventListener("click", () => {
-    if (audio.paused) audio.play().catch(sayError);
-    else audio.pause();
+    if (!audio.paused) {
+      audio.pause();
+      return;
+    }
+    const { range } = asked;
+    const inside = range && audio.currentTime >= range[0] && audio.currentTime < range[1];
+    if (range && !inside) [audio.currentTime] = range;
+    audio.play().catch(() => sayError("This song cannot be played: its file may be gone."));
   });
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showPlaying);
   for (const input of inputs) input.addEventListener("change", typed);
@@ -149,7 +169,7 @@ export function makeWave(ranged) {
   });
 
   return {
-    /** wanted: {id, name, duration_s} or null; range may be chosen only where `canRange`. */
+    /** wanted: {id} or null; range may be chosen only where `canRange`. */
     async show(wanted, range, canRange) {
       byId("wave-area").hidden = !wanted;
       if (!wanted) {
@@ -157,11 +177,9 @@ export function makeWave(ranged) {
         song = null;
         return;
       }
-      if (wanted.id !== song?.id) await load({ id: wanted.id, duration_s: wanted.duration_s ?? 0 });
-      stopSelecting?.();
-      stopSelecting = canRange && regions ? regions.enableDragSelection({ color: tint() }) : null;
-      for (const input of inputs) input.disabled = !canRange;
-      showRegion(canRange ? range : null);
+      asked = { range, canRange };
+      if (wanted.id !== song?.id) await load({ id: wanted.id, duration_s: 0 });
+      if (song?.id === wanted.id) showAsked();
     },
   };
 }
