@@ -15,11 +15,14 @@ from partwise.library.paths import path_to_text, shown
 from partwise.library.query import Query, Seed
 from partwise.library.search import Hit, catalogue_of
 from partwise.library.store import quoted
-from partwise.parts import PARTS, PartWeights
+from partwise.parts import PARTS, Part, PartWeights
 from partwise.web.known_covers import KnownCovers
 from partwise.web.schemas import SMALLEST_WEIGHT, Filter, QueryAsked
 from partwise.web.server import UPLOAD_PREFIX, NotHere, Server
 from partwise.web.uploads import Uploads
+
+# Plain text: an answer of 500 hits holds thousands of them, and an enum costs each time.
+_NAMES: dict[Part, str] = {part: part.value for part in PARTS}
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def _holds(column: str, text: str) -> str:
 
 def by_part(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     """Five numbers by the names of the parts."""
-    return {str(part): float(values[part.index]) for part in PARTS}
+    return {name: float(values[at]) for at, name in enumerate(_NAMES.values())}
 
 
 def moment_json(moment: Moment, ids: dict[str, str]) -> dict[str, Any]:
@@ -127,7 +130,7 @@ def moment_json(moment: Moment, ids: dict[str, str]) -> dict[str, Any]:
         "query": [
             {
                 "song_id": ids[side.name],
-                "parts": side.parts,
+                "parts": [_NAMES[part] for part in side.parts],
                 "start_s": side.start_s,
                 "end_s": side.end_s,
             }
@@ -138,7 +141,8 @@ def moment_json(moment: Moment, ids: dict[str, str]) -> dict[str, Any]:
 
 def hits_json(question: Question, hits: Sequence[Hit], covers: KnownCovers) -> list[dict[str, Any]]:
     """See ``schemas.Hit``; plain values, because 500 models a search would take their time."""
-    heard = question.query.parts
+    heard = set(question.query.parts)
+    names = tuple(_NAMES.values())
     has_cover = covers.of([(hit.track_id, hit.path) for hit in hits])
     return [
         {
@@ -152,11 +156,11 @@ def hits_json(question: Question, hits: Sequence[Hit], covers: KnownCovers) -> l
             "duration_s": hit.duration_s,
             "paths": [path_to_text(path) for path in hit.paths],
             "similarities": {
-                part: hit.similarities[at] if part in hit.parts and part in heard else None
-                for at, part in enumerate(PARTS)
+                name: hit.similarities[at] if part in hit.parts and part in heard else None
+                for at, (part, name) in enumerate(_NAMES.items())
             },
-            "presence": dict(zip(PARTS, hit.presence, strict=True)),
-            "parts": hit.parts,
+            "presence": dict(zip(names, hit.presence, strict=True)),
+            "parts": [_NAMES[part] for part in hit.parts],
             "moments": [moment_json(moment, question.ids) for moment in hit.moments],
             "alike": [shown(path) for path in hit.alike],
             "has_cover": hit.track_id in has_cover,

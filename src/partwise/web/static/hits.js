@@ -26,9 +26,14 @@ export function makeHits(on) {
   let shown = PAGE;
   let comparing = null; // {id} of the track that is played against the query
   let rowHeight = 0;
+  const inSight = new WeakMap(); // row's element -> whether it can be seen
 
   const heights = new ResizeObserver((entries) => {
     rowHeight = entries[0].borderBoxSize[0].blockSize;
+  });
+
+  const sight = new IntersectionObserver((entries) => {
+    for (const entry of entries) inSight.set(entry.target, entry.isIntersecting);
   });
 
   function makeRow() {
@@ -54,6 +59,7 @@ export function makeHits(on) {
       takes: PARTS.map((part) => find(`.seed-menu option[value="${part}"]`)),
       more: find(".hit-more"),
     };
+    sight.observe(item);
     row.image.addEventListener("error", () => {
       row.image.hidden = true;
     });
@@ -178,13 +184,14 @@ export function makeHits(on) {
       focused.focus({ preventScroll: true });
     }
     more.hidden = order.length <= shown;
-    if (animate && !calm.matches) slide(moved);
+    if (animate && !calm.matches) requestAnimationFrame(() => slide(moved));
   }
 
   /** After the order has changed, and without asking for a layout: rows are of one height. */
   function slide(moved) {
     if (!rowHeight || list.querySelector(".open")) return;
     for (const [row, by] of moved) {
+      if (!inSight.get(row.item)) continue;
       row.animation?.cancel();
       const from = { transform: `translateY(${by * rowHeight}px)` };
       const timing = { duration: MOVE_MS, easing: "cubic-bezier(.2,.7,.3,1)" };

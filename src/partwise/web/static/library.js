@@ -107,4 +107,3 @@ stop?.addEventListener("click", async () => {
 if (folder && !folder.value) folder.value = remembered();
 const events = new EventSource(api.INDEX_EVENTS);
 events.addEventListener("job", (event) => told(JSON.parse(event.data)));
-window.addEventListener("pagehide", () => events.close());
