@@ -26,7 +26,7 @@ from playwright.sync_api import Page, Route
 
 from chromium import NOT_FOUND, chromium, find_chromium
 from demo_music import demo_music
-from find_page import SEARCH, FindPage
+from find_page import SEARCH, SONG, FindPage, to_the_middle
 from partwise.library.library import Library
 from partwise.parts import PARTS
 from server_process import served
@@ -94,6 +94,7 @@ def drag_and_time(page: Page, part: str, moves: int) -> list[float]:
     The page shows hits; the fader is let go at the end.
     """
     fader = FindPage(page).faders[part]
+    to_the_middle(fader)
     box = fader.bounding_box()
     assert box is not None
     upright = box["height"] > box["width"]
@@ -126,7 +127,7 @@ def main() -> None:
         sys.exit(NOT_FOUND)
     with tempfile.TemporaryDirectory(prefix="partwise-fader-") as folder:
         music, library = Path(folder, "music"), Path(folder, "library")
-        demo_music(music, 3)
+        demo_music(music, 12)
         Library(library).index(music)
         with (
             served("serve", "--library", library, ready="/api/v1/status") as url,
@@ -134,7 +135,7 @@ def main() -> None:
         ):
             page = browser.new_page(base_url=url, viewport={"width": 1280, "height": 800})
             answer_with_made_up_hits(page, options.hits)
-            FindPage(page).ask("Amber Meadow")
+            FindPage(page).ask(SONG)
             times_ms = np.asarray(drag_and_time(page, "drums", options.moves))
             version = browser.version
     found = {

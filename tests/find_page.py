@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, Response, expect
 
 from page_waits import wait_until
 
+SONG = "Open Viaduct"  # in which all five parts are heard
 SEARCH = re.compile(r"/api/v1/search$")
 _ORDER = """() => [...document.querySelectorAll("[data-testid=hit-title]")]
   .map((title) => title.textContent.trim()).join("\\n")"""
@@ -33,15 +34,15 @@ class FindPage:
             for part in ("drums", "bass", "piano", "guitar", "other")
         }
 
-    def ask(self, title: str) -> list[dict[str, Any]]:
-        """Pick a song of the library and wait for what is like it; gives the hits as answered."""
+    def ask(self, title: str) -> dict[str, Any]:
+        """Pick a song of the library and wait for what is like it; gives the server's answer."""
         if self.page.url == "about:blank":
             self.page.goto("/")
         with self.asking() as both:
             self.page.get_by_test_id("song-search").fill(title)
             self.page.get_by_test_id("song-result").filter(has_text=title).first.click()
         expect(self.hits.first).to_be_visible()
-        return both[1]["hits"]
+        return both[1]
 
     @contextmanager
     def asking(self) -> Iterator[list[dict[str, Any]]]:
@@ -79,6 +80,7 @@ class FindPage:
     def hold(self, fader: Locator, share: float) -> None:
         """Press the mouse on a fader's handle and move it to a share of its way, without letting
         go."""
+        to_the_middle(fader)
         box = fader.bounding_box()
         assert box is not None
         along = [float(fader.input_value()), *(float(fader.get_attribute(a) or d) for a, d in _WAY)]
@@ -95,6 +97,11 @@ class FindPage:
         self.page.mouse.move(*place((value - low) / (high - low)))
         self.page.mouse.down()
         self.page.mouse.move(*place(share), steps=5)
+
+
+def to_the_middle(element: Locator) -> None:
+    """Scroll an element to the middle of the window."""
+    element.evaluate("element => element.scrollIntoView({block: 'center', behavior: 'instant'})")
 
 
 _WAY = (("min", "0"), ("max", "100"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from find_page import FindPage
+from find_page import SONG, FindPage
 
 _MOVES = """element => new Promise((done) => {
   const from = element.currentTime;
@@ -16,7 +16,7 @@ _MOVES = """element => new Promise((done) => {
 
 def test_moments_in_turn(page: Page, shot: Callable[[Page, str], Path]) -> None:
     find = FindPage(page)
-    hit = find.ask("Amber Meadow")[0]
+    hit = find.ask(SONG)["hits"][0]
     moment = hit["moments"][0]
     query, other = page.get_by_test_id("ab-audio-query"), page.get_by_test_id("ab-audio-hit")
     button = find.hits.first.get_by_test_id("ab-button")

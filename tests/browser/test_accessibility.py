@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from find_page import FindPage
+from find_page import SONG, FindPage
 from page_checks import faint_texts, unnamed_controls
 from page_guard import PageGuard
 
@@ -13,7 +13,7 @@ from page_guard import PageGuard
 def test_names_and_contrast(page: Page, path: str, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     if path == "/":
-        FindPage(page).ask("Amber Meadow")
+        FindPage(page).ask(SONG)
     else:
         page.goto(path)
     page.wait_for_load_state("networkidle")

@@ -7,12 +7,12 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from demo_music import BANDS, FIRST_YEAR
-from find_page import FindPage
+from find_page import SONG, FindPage
 
 
 def test_filters(page: Page) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     find.open_filters()
     with find.asking() as question:
         page.get_by_test_id("filter-text").fill(BANDS[2])
@@ -28,7 +28,7 @@ def test_filters(page: Page) -> None:
 
 def test_max_per_artist(page: Page) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     find.open_filters()
     with find.asking() as question:
         page.get_by_test_id("max-per-artist").fill("1")
@@ -39,7 +39,7 @@ def test_max_per_artist(page: Page) -> None:
 
 def test_playlists_hold_the_hits_in_order(page: Page, music: list[Path]) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     find.set_fader("drums", 0)
     shown = find.order()
     paths = {_title(path): path for path in music}
@@ -65,7 +65,7 @@ def test_link_asks_the_same_again(
     context: BrowserContext, page: Page, shot: Callable[[Page, str], Path]
 ) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     with find.asking():
         page.get_by_test_id("solo-bass").click()
     find.open_filters()

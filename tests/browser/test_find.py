@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from find_page import FindPage
+from find_page import SONG, FindPage
 from page_guard import PageGuard
 
 SEARCH = "POST /api/v1/search"
@@ -12,9 +12,9 @@ SEARCH = "POST /api/v1/search"
 
 def test_hits_appear(page: Page, shot: Callable[[Page, str], object]) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     expect(find.hits.nth(9)).to_be_attached()
-    assert "Amber Meadow" not in find.order()
+    assert SONG not in find.order()
     bars = find.hits.first.get_by_test_id("hit-why")
     expect(bars).to_be_visible()
     shot(page, "find")
@@ -22,7 +22,7 @@ def test_hits_appear(page: Page, shot: Callable[[Page, str], object]) -> None:
 
 def test_order_follows_a_held_fader(page: Page, guard: PageGuard) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     before, asked = find.order(), guard.asked(SEARCH)
     drums = find.faders["drums"]
     find.hold(drums, 0.0)
@@ -39,7 +39,7 @@ def test_order_follows_a_held_fader(page: Page, guard: PageGuard) -> None:
 
 def test_keys_move_a_fader(page: Page) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     before = find.order()
     find.faders["bass"].focus()
     with find.asking() as question:
@@ -50,7 +50,7 @@ def test_keys_move_a_fader(page: Page) -> None:
 
 def test_solo_and_mute(page: Page) -> None:
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     mixed = find.order()
     solo = page.get_by_test_id("solo-drums")
     with find.asking() as question:
@@ -72,7 +72,7 @@ def test_solo_and_mute(page: Page) -> None:
 def test_why_says_the_similarities(page: Page) -> None:
     """The bars have the values of the answer, and a name that can be read out."""
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     why = find.hits.first.get_by_test_id("hit-why")
     text = why.get_attribute("aria-label") or why.inner_text()
     assert "drums" in text.lower()
@@ -95,6 +95,6 @@ def test_script_in_tags_is_text(page: Page) -> None:
     find = FindPage(page)
     find.ask("<script>")
     expect(page.get_by_label("Songs of the query")).to_contain_text("<script>alert(1)</script>")
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     expect(find.hits.filter(has_text="<img src=x onerror=alert(2)>")).to_have_count(1)
     expect(page.locator("img[src=x]")).to_have_count(0)

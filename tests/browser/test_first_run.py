@@ -1,5 +1,6 @@
 """From an empty library to the first answer, all in the browser."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from server_process import served
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few recordings, and a file that is none."""
-    folder = tmp_path_factory.mktemp("my-music")
-    demo_music(folder, 4)
-    (folder / "torn.mp3").write_bytes(b"not a recording " * 500)
-    return folder
+def folder() -> Iterator[Path]:
+    """A few recordings, and a file that is none; its name is short, for the picture."""
+    with tempfile.TemporaryDirectory(prefix="my-music-") as name:
+        demo_music(Path(name), 4)
+        Path(name, "torn.mp3").write_bytes(b"not a recording " * 500)
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-from find_page import FindPage
+from find_page import SONG, FindPage
 from page_checks import too_wide
 
 
@@ -25,7 +25,7 @@ def test_find_fits(page: Page, shot: Callable[[Page, str], Path]) -> None:
     page.goto("/")
     assert too_wide(page) == []
     find = FindPage(page)
-    find.ask("Amber Meadow")
+    find.ask(SONG)
     assert too_wide(page) == []
     for part in find.faders:
         for control in (f"fader-{part}", f"solo-{part}", f"mute-{part}"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from find_page import FindPage
+from find_page import SONG, FindPage
 from page_guard import PageGuard
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
@@ -20,7 +20,7 @@ from fader import (  # pyright: ignore[reportMissingImports]
 def test_500_hits_follow(page: Page, guard: PageGuard) -> None:
     guard.expect_refusal(404)  # nobody can hear the made-up songs
     answer_with_made_up_hits(page, 500)
-    FindPage(page).ask("Amber Meadow")
+    FindPage(page).ask(SONG)
     times_ms = drag_and_time(page, "drums", 40)
     assert len(times_ms) >= 20
     p95_ms = statistics.quantiles(times_ms, n=20)[-1]

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from find_page import FindPage
+from find_page import SONG, FindPage, to_the_middle
 
 
 def test_one_song_per_part(page: Page, shot: Callable[[Page, str], Path]) -> None:
     find = FindPage(page)
-    hits = find.ask("Amber Meadow")
+    hits = find.ask(SONG)["hits"]
+    to_the_middle(find.faders["drums"])
     before = find.order()
     with find.asking() as question:
         find.hits.nth(0).drag_to(find.faders["drums"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from find_page import FindPage
+from find_page import SONG, FindPage
 from page_waits import wait_until
 
 _PAPER = "() => getComputedStyle(document.body).backgroundColor"
@@ -18,7 +18,7 @@ def _brightness(page: Page) -> float:
 
 def test_follows_the_system_and_the_toggle(page: Page, shot: Callable[[Page, str], Path]) -> None:
     page.emulate_media(color_scheme="light")
-    FindPage(page).ask("Amber Meadow")
+    FindPage(page).ask(SONG)
     assert _brightness(page) > 200
     page.emulate_media(color_scheme="dark")
     assert _brightness(page) < 60
