@@ -93,7 +93,8 @@ def drag_and_time(page: Page, part: str, moves: int) -> list[float]:
 
     The page shows hits; the fader is let go at the end.
     """
-    fader = FindPage(page).faders[part]
+    find = FindPage(page)
+    fader = find.faders[part]
     to_the_middle(fader)
     box = fader.bounding_box()
     assert box is not None
@@ -111,7 +112,8 @@ def drag_and_time(page: Page, part: str, moves: int) -> list[float]:
     for number in range(moves):
         go(0.5 + 0.5 * float(np.sin(number / 4)))
         page.evaluate("() => new Promise(requestAnimationFrame)")
-    page.mouse.up()
+    with find.asking():  # as when anybody lets go
+        page.mouse.up()
     return page.evaluate(_TIMES, MEASURE)
 
 

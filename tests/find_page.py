@@ -41,8 +41,13 @@ class FindPage:
         with self.asking() as both:
             self.page.get_by_test_id("song-search").fill(title)
             self.page.get_by_test_id("song-result").filter(has_text=title).first.click()
-        expect(self.hits.first).to_be_visible()
+        self.wait_until_shown()
         return both[1]
+
+    def wait_until_shown(self) -> None:
+        """Wait until the hits are there, and the wave of the query."""
+        expect(self.hits.first).to_be_visible()
+        expect(self.page.get_by_test_id("wave").locator("canvas").first).to_be_visible()
 
     @contextmanager
     def asking(self) -> Iterator[list[dict[str, Any]]]:

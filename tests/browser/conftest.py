@@ -86,14 +86,21 @@ def page(context: BrowserContext, guard: PageGuard) -> Page:
 
 
 @pytest.fixture
-def shot(tmp_path: Path) -> Callable[[Page, str], Path]:
-    """Take a picture of what is seen: into docs/pages if ``PARTWISE_SCREENSHOTS`` is 1."""
+def shot(tmp_path: Path) -> Callable[..., Path]:
+    """Take a picture of what is seen: into docs/pages if ``PARTWISE_SCREENSHOTS`` is 1.
 
-    def take(page: Page, name: str) -> Path:
+    ``shot(page, name, height=PIXELS)`` makes the window as high for the picture.
+    """
+
+    def take(page: Page, name: str, height: int | None = None) -> Path:
         folder = _PICTURES if os.environ.get("PARTWISE_SCREENSHOTS") == "1" else tmp_path
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.png"
+        before = page.viewport_size or _DESKTOP
+        page.set_viewport_size({"width": before["width"], "height": height or before["height"]})
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         page.screenshot(path=path, animations="disabled")
+        page.set_viewport_size(before)
         _make_smaller(path)
         return path
 

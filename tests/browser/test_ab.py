@@ -14,7 +14,7 @@ _MOVES = """element => new Promise((done) => {
 })"""
 
 
-def test_moments_in_turn(page: Page, shot: Callable[[Page, str], Path]) -> None:
+def test_moments_in_turn(page: Page, shot: Callable[..., Path]) -> None:
     find = FindPage(page)
     hit = find.ask(SONG)["hits"][0]
     moment = hit["moments"][0]
@@ -33,7 +33,7 @@ def test_moments_in_turn(page: Page, shot: Callable[[Page, str], Path]) -> None:
     other.evaluate(_MOVES)
     assert abs(_time(other) - moment["start_s"]) < 2.0
     expect_silent(query)
-    shot(page, "ab")
+    shot(page, "ab", height=1150)
 
     page.keyboard.press("a")
     _playing(query)

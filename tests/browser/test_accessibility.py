@@ -16,7 +16,8 @@ def test_names_and_contrast(page: Page, path: str, scheme: str) -> None:
         FindPage(page).ask(SONG)
     else:
         page.goto(path)
-    page.wait_for_load_state("networkidle")
+    if path == "/map":
+        expect(page.get_by_test_id("map-canvas")).to_have_attribute("data-part", "drums")
     assert page.locator("h1").count() == 1
     assert page.locator("html").get_attribute("lang") == "en"
     assert unnamed_controls(page) == []

@@ -31,7 +31,7 @@ def recording(music: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-def test_choose_a_file(page: Page, recording: Path, shot: Callable[[Page, str], Path]) -> None:
+def test_choose_a_file(page: Page, recording: Path, shot: Callable[..., Path]) -> None:
     page.goto("/")
     find = FindPage(page)
     with find.asking():

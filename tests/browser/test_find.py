@@ -1,6 +1,7 @@
 """Picking a song, and the faders."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -10,14 +11,14 @@ from page_guard import PageGuard
 SEARCH = "POST /api/v1/search"
 
 
-def test_hits_appear(page: Page, shot: Callable[[Page, str], object]) -> None:
+def test_hits_appear(page: Page, shot: Callable[..., Path]) -> None:
     find = FindPage(page)
     find.ask(SONG)
     expect(find.hits.nth(9)).to_be_attached()
     assert SONG not in find.order()
     bars = find.hits.first.get_by_test_id("hit-why")
     expect(bars).to_be_visible()
-    shot(page, "find")
+    shot(page, "find", height=1150)
 
 
 def test_order_follows_a_held_fader(page: Page, guard: PageGuard) -> None:
@@ -32,7 +33,7 @@ def test_order_follows_a_held_fader(page: Page, guard: PageGuard) -> None:
     with find.asking() as question:
         page.mouse.up()
     assert question[0]["weights"]["drums"] == 0
-    page.wait_for_load_state("networkidle")
+    expect(page.get_by_test_id("hits")).not_to_have_attribute("aria-busy", "true")
     assert guard.asked(SEARCH) == asked + 1
     assert find.order() == while_held  # the page had the server's order before the server
 

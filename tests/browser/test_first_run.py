@@ -31,7 +31,7 @@ def site(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_index_and_ask(
-    page: Page, guard: PageGuard, folder: Path, shot: Callable[[Page, str], Path]
+    page: Page, guard: PageGuard, folder: Path, shot: Callable[..., Path]
 ) -> None:
     guard.expect_refusal(422)  # of a folder that does not exist
     page.goto("/")

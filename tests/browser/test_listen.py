@@ -37,7 +37,7 @@ def site(library: Path, answers: Path) -> Iterator[str]:
 
 
 def test_consent_to_report(
-    page: Page, guard: PageGuard, answers: Path, shot: Callable[[Page, str], Path]
+    page: Page, guard: PageGuard, answers: Path, shot: Callable[..., Path]
 ) -> None:
     page.add_init_script(_HURRY)
     page.goto("/listen")

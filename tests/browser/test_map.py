@@ -35,7 +35,7 @@ def _colours(page: Page) -> int:
     return len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0))
 
 
-def test_click_plays(page: Page, shot: Callable[[Page, str], Path]) -> None:
+def test_click_plays(page: Page, shot: Callable[..., Path]) -> None:
     page.goto("/map?part=drums")
     canvas = page.get_by_test_id("map-canvas")
     expect(canvas).to_have_attribute("data-part", "drums")

@@ -21,7 +21,7 @@ def context(browser: Browser, site: str) -> Iterator[BrowserContext]:
     context.close()
 
 
-def test_find_fits(page: Page, shot: Callable[[Page, str], Path]) -> None:
+def test_find_fits(page: Page, shot: Callable[..., Path]) -> None:
     page.goto("/")
     assert too_wide(page) == []
     find = FindPage(page)
@@ -35,14 +35,13 @@ def test_find_fits(page: Page, shot: Callable[[Page, str], Path]) -> None:
     find.hits.last.get_by_test_id("ab-button").scroll_into_view_if_needed()
     expect(find.hits.last.get_by_test_id("ab-button")).to_be_in_viewport()
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_load_state("networkidle")
     shot(page, "phone")
 
 
 @pytest.mark.parametrize("path", ["/library", "/map"])
 def test_other_pages_fit(page: Page, path: str) -> None:
     page.goto(path)
-    page.wait_for_load_state("networkidle")
+    expect(page.locator("h1")).to_be_visible()
     assert too_wide(page) == []
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from find_page import SONG, FindPage
 
 
-def test_drag_a_range(page: Page, shot: Callable[[Page, str], Path]) -> None:
+def test_drag_a_range(page: Page, shot: Callable[..., Path]) -> None:
     find = FindPage(page)
     length_s = find.ask(SONG)["query"]["songs"][0]["duration_s"]
     whole, address = find.order(), page.url
@@ -28,7 +28,7 @@ def test_drag_a_range(page: Page, shot: Callable[[Page, str], Path]) -> None:
     find.wait_for_other_order(whole)
     assert page.url != address
     expect(page.get_by_test_id("presence")).to_be_visible()
-    shot(page, "range")
+    shot(page, "range", height=1150)
 
     with find.asking() as question:
         page.get_by_test_id("range-clear").click()

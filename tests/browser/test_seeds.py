@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from find_page import SONG, FindPage, to_the_middle
 
 
-def test_one_song_per_part(page: Page, shot: Callable[[Page, str], Path]) -> None:
+def test_one_song_per_part(page: Page, shot: Callable[..., Path]) -> None:
     find = FindPage(page)
     hits = find.ask(SONG)["hits"]
     to_the_middle(find.faders["drums"])
@@ -26,4 +26,4 @@ def test_one_song_per_part(page: Page, shot: Callable[[Page, str], Path]) -> Non
     }
     expect(page.get_by_test_id("seed-bass")).to_contain_text(second["title"])
     find.wait_for_other_order(before)
-    shot(page, "seeds")
+    shot(page, "seeds", height=1150)

@@ -16,14 +16,13 @@ def _brightness(page: Page) -> float:
     return sum(map(float, numbers[:3])) / 3
 
 
-def test_follows_the_system_and_the_toggle(page: Page, shot: Callable[[Page, str], Path]) -> None:
+def test_follows_the_system_and_the_toggle(page: Page, shot: Callable[..., Path]) -> None:
     page.emulate_media(color_scheme="light")
     FindPage(page).ask(SONG)
     assert _brightness(page) > 200
     page.emulate_media(color_scheme="dark")
     assert _brightness(page) < 60
-    page.wait_for_load_state("networkidle")
-    shot(page, "find-dark")
+    shot(page, "find-dark", height=1150)
     toggle = page.get_by_test_id("theme-toggle")
     toggle.click()
     wait_until(page, f"() => ({_PAPER})().match(/\\d+/)[0] > 200")
