@@ -7,7 +7,7 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -198,6 +198,7 @@ class Searcher:
         if not include_duplicates:
             for seed in query.seeds:
                 done.update(self._alike(seed.whole, seed.duration_s))
+        alike_track = self._alike_finder()
         per_artist: dict[str, int] = {}
         hits: list[Hit] = []
         for track_id, scored in ranking:
@@ -215,7 +216,7 @@ class Searcher:
             per_artist[artist] = per_artist.get(artist, 0) + 1
             folded: list[Path] = []
             if not include_duplicates:
-                for other in self._alike_track(track_id, track.duration_s):
+                for other in alike_track(track_id, track.duration_s):
                     if other in done or other not in catalogue:
                         continue
                     if chosen is None or other in chosen:
@@ -280,18 +281,22 @@ class Searcher:
                     break
                 k *= 4
 
-    def _alike_track(self, track_id: str, duration_s: float) -> list[str]:
-        """Ids of the near-duplicates of a track of the library, itself included."""
+    def _alike_finder(self) -> Callable[[str, float], list[str]]:
+        """A function from a track's id and duration to its near-duplicates, itself included."""
         index = self.index("tracks")
         if not isinstance(index, ExactIndex):
-            return self._alike(self._vector_of(track_id), duration_s)
+            return lambda track_id, seconds: self._alike(self._vector_of(track_id), seconds)
         duplicates = self._duplicates(index)
-        known = duplicates.known(track_id)
-        if known is None:
+
+        def find(track_id: str, duration_s: float) -> list[str]:
+            known = duplicates.known(track_id)
+            if known is not None:
+                return known
             rows = index.rows_of_track(track_id)
             vector = index.vectors[rows[0]] if len(rows) else self._vector_of(track_id)
-            known = duplicates.of(vector, duration_s, track_id)
-        return known
+            return duplicates.of(vector, duration_s, track_id)
+
+        return find
 
     def _alike(self, vector: np.ndarray, duration_s: float) -> list[str]:
         """Ids of near-duplicates that have a file, itself included when it is in the library."""
