@@ -7,7 +7,7 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -208,9 +208,8 @@ class Searcher:
             artist = (track.tags.artist or "").strip().casefold()
             if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
                 continue
-            there = existing(track.paths)
-            paths = there if chosen is None else [p for p in chosen[track_id] if p in there]
-            if not paths:
+            files = _files(track, None if chosen is None else chosen[track_id])
+            if not files:
                 continue
             done.add(track_id)
             per_artist[artist] = per_artist.get(artist, 0) + 1
@@ -222,7 +221,6 @@ class Searcher:
                     if chosen is None or other in chosen:
                         folded += [Path(path) for path in existing(catalogue[other].paths)[:1]]
                     done.add(other)
-            files = [Path(path) for path in (*paths, *(p for p in there if p not in paths))]
             hits.append(
                 Hit(
                     rank=len(hits) + 1,
@@ -235,7 +233,7 @@ class Searcher:
                     moments=(),
                     tags=track.tags,
                     duration_s=track.duration_s,
-                    paths=tuple(files),
+                    paths=files,
                     alike=tuple(folded),
                 )
             )
@@ -358,6 +356,15 @@ class _Scored:
     similarities: tuple[float, ...]
     presence: tuple[float, ...]
     parts: tuple[Part, ...]
+
+
+def _files(track: Track, wanted: Collection[str] | None) -> tuple[Path, ...]:
+    """The files of a track that are there now, the wanted ones first; none unless one of those."""
+    there = existing(track.paths)
+    if wanted is None:
+        return track.files if len(there) == len(track.paths) else tuple(map(Path, there))
+    first = [path for path in there if path in wanted]
+    return tuple(map(Path, (*first, *(p for p in there if p not in wanted)))) if first else ()
 
 
 def catalogue_of(library: Library) -> dict[str, Track]:
