@@ -7,8 +7,8 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,12 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.catalogue import Track, existing, read_catalogue, select
 from partwise.library.duplicates import ALIKE_SIMILARITY, Duplicates, alike
+from partwise.library.hits import Hit, Scored, files_of
 from partwise.library.moments import Moment, best_moments
 from partwise.library.query import Query
 from partwise.library.resident import Kept, Key
 from partwise.library.songs import Song, Songs, build_query
 from partwise.library.store import in_list, vectors_of
-from partwise.library.tags import Tags
 from partwise.library.vector_index import ExactIndex, Method, VectorIndex, open_index
 from partwise.parts import PARTS, Part, PartWeights
 
@@ -37,33 +37,6 @@ if TYPE_CHECKING:
 # Up to here a server holds vectors in memory (384 MB at 5 x 64 floats): exact, and faster than
 # LanceDB's index. A command, which would have to load them for one answer, stops earlier.
 RESIDENT_MAX_ROWS = 300_000
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One answer.
-
-    rank : 1 for the best. score : under the weights asked for, in -1..1.
-    path : a file of the track that is there now. paths : all of them.
-    similarities : five floats in the order of ``PARTS``, each -1..1; 0 where a part is absent.
-    presence : five floats, how surely each part is heard in what was compared, 0..1.
-    parts : the parts that are present in what was compared.
-    moments : where it sounds most like the query, best first.
-    alike : files of near-duplicates of this track, which are left out of the answers.
-    """
-
-    rank: int
-    track_id: str
-    path: Path
-    score: float
-    similarities: tuple[float, ...]
-    presence: tuple[float, ...]
-    parts: tuple[Part, ...]
-    moments: tuple[Moment, ...]
-    tags: Tags
-    duration_s: float
-    paths: tuple[Path, ...]
-    alike: tuple[Path, ...] = ()
 
 
 def search(
@@ -208,7 +181,7 @@ class Searcher:
             artist = (track.tags.artist or "").strip().casefold()
             if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
                 continue
-            files = _files(track, None if chosen is None else chosen[track_id])
+            files = files_of(track, None if chosen is None else chosen[track_id])
             if not files:
                 continue
             done.add(track_id)
@@ -250,7 +223,7 @@ class Searcher:
 
     def _ranking(
         self, query: Query, weights: PartWeights, first: int, allowed: Mapping[str, Any] | None
-    ) -> Iterator[tuple[str, _Scored]]:
+    ) -> Iterator[tuple[str, Scored]]:
         """Every track once, best first: those with all wanted parts, then the others."""
         index = self.index("segments" if query.passage else "tracks")
         seen: set[str] = set()
@@ -268,7 +241,7 @@ class Searcher:
                         seen.add(track_id)
                         yield (
                             track_id,
-                            _Scored(
+                            Scored(
                                 float(found.scores[at]),
                                 tuple(similarities[at].tolist()),
                                 tuple(found.presence[at].tolist()),
@@ -346,25 +319,6 @@ class Searcher:
             else hit
             for hit in hits
         ]
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """What was compared with the query: a track, or its best segment."""
-
-    score: float
-    similarities: tuple[float, ...]
-    presence: tuple[float, ...]
-    parts: tuple[Part, ...]
-
-
-def _files(track: Track, wanted: Collection[str] | None) -> tuple[Path, ...]:
-    """The files of a track that are there now, the wanted ones first; none unless one of those."""
-    there = existing(track.paths)
-    if wanted is None:
-        return track.files if len(there) == len(track.paths) else tuple(map(Path, there))
-    first = [path for path in there if path in wanted]
-    return tuple(map(Path, (*first, *(p for p in there if p not in wanted)))) if first else ()
 
 
 def catalogue_of(library: Library) -> dict[str, Track]:
