@@ -29,6 +29,14 @@ def problems(wheel: Path) -> list[str]:
         need("partwise/embedding/weights/partwise.json")
         need("partwise/evaluation/html/templates/page.html")
         need("partwise/evaluation/html/templates/style.css")
+        for name in ("base", "find", "library", "map"):
+            need(f"partwise/web/templates/{name}.html")
+        for name in ("main.js", "map.js", "partwise.css", "vendor/htmx.LICENSE.txt"):
+            need(f"partwise/web/static/{name}")
+        for name in ("vendor/wavesurfer.esm.js", "vendor/wavesurfer.LICENSE.txt"):
+            need(f"partwise/web/static/{name}")
+        need("partwise/listening/templates/question.html")
+        need("partwise/listening/static/listen.js")
         if need("partwise/demo/groups.json"):
             groups = json.loads(archive.read("partwise/demo/groups.json"))
             for piece in groups["pieces"]:

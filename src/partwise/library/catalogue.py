@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partwise.errors import PartwiseError
@@ -25,6 +27,11 @@ class Track:
     paths: tuple[str, ...]
     tags: Tags
     duration_s: float
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """``paths`` as objects, made once: answers of hundreds of tracks share them."""
+        return tuple(map(Path, self.paths))
 
 
 def read_catalogue(store: Store) -> dict[str, Track]:

@@ -14,7 +14,7 @@ from typing import Any
 
 # A server looks for changes at most this often, and reads at most this share of the time.
 LOOK_EVERY_S = 1.0
-READING_SHARE = 0.1
+READING_SHARE = 0.02
 
 # (digest of the model, versions of tables): the first decides whether old answers may be given.
 Key = tuple[str, *tuple[int, ...]]

@@ -7,8 +7,8 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,12 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.catalogue import Track, existing, read_catalogue, select
 from partwise.library.duplicates import ALIKE_SIMILARITY, Duplicates, alike
+from partwise.library.hits import Hit, Scored, files_of
 from partwise.library.moments import Moment, best_moments
 from partwise.library.query import Query
 from partwise.library.resident import Kept, Key
 from partwise.library.songs import Song, Songs, build_query
 from partwise.library.store import in_list, vectors_of
-from partwise.library.tags import Tags
 from partwise.library.vector_index import ExactIndex, Method, VectorIndex, open_index
 from partwise.parts import PARTS, Part, PartWeights
 
@@ -37,33 +37,6 @@ if TYPE_CHECKING:
 # Up to here a server holds vectors in memory (384 MB at 5 x 64 floats): exact, and faster than
 # LanceDB's index. A command, which would have to load them for one answer, stops earlier.
 RESIDENT_MAX_ROWS = 300_000
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One answer.
-
-    rank : 1 for the best. score : under the weights asked for, in -1..1.
-    path : a file of the track that is there now. paths : all of them.
-    similarities : five floats in the order of ``PARTS``, each -1..1; 0 where a part is absent.
-    presence : five floats, how surely each part is heard in what was compared, 0..1.
-    parts : the parts that are present in what was compared.
-    moments : where it sounds most like the query, best first.
-    alike : files of near-duplicates of this track, which are left out of the answers.
-    """
-
-    rank: int
-    track_id: str
-    path: Path
-    score: float
-    similarities: tuple[float, ...]
-    presence: tuple[float, ...]
-    parts: tuple[Part, ...]
-    moments: tuple[Moment, ...]
-    tags: Tags
-    duration_s: float
-    paths: tuple[Path, ...]
-    alike: tuple[Path, ...] = ()
 
 
 def search(
@@ -198,6 +171,7 @@ class Searcher:
         if not include_duplicates:
             for seed in query.seeds:
                 done.update(self._alike(seed.whole, seed.duration_s))
+        alike_track = self._alike_finder()
         per_artist: dict[str, int] = {}
         hits: list[Hit] = []
         for track_id, scored in ranking:
@@ -207,21 +181,19 @@ class Searcher:
             artist = (track.tags.artist or "").strip().casefold()
             if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
                 continue
-            there = existing(track.paths)
-            paths = there if chosen is None else [p for p in chosen[track_id] if p in there]
-            if not paths:
+            files = files_of(track, None if chosen is None else chosen[track_id])
+            if not files:
                 continue
             done.add(track_id)
             per_artist[artist] = per_artist.get(artist, 0) + 1
             folded: list[Path] = []
             if not include_duplicates:
-                for other in self._alike_track(track_id, track.duration_s):
+                for other in alike_track(track_id, track.duration_s):
                     if other in done or other not in catalogue:
                         continue
                     if chosen is None or other in chosen:
                         folded += [Path(path) for path in existing(catalogue[other].paths)[:1]]
                     done.add(other)
-            files = [Path(path) for path in (*paths, *(p for p in there if p not in paths))]
             hits.append(
                 Hit(
                     rank=len(hits) + 1,
@@ -234,7 +206,7 @@ class Searcher:
                     moments=(),
                     tags=track.tags,
                     duration_s=track.duration_s,
-                    paths=tuple(files),
+                    paths=files,
                     alike=tuple(folded),
                 )
             )
@@ -251,7 +223,7 @@ class Searcher:
 
     def _ranking(
         self, query: Query, weights: PartWeights, first: int, allowed: Mapping[str, Any] | None
-    ) -> Iterator[tuple[str, _Scored]]:
+    ) -> Iterator[tuple[str, Scored]]:
         """Every track once, best first: those with all wanted parts, then the others."""
         index = self.index("segments" if query.passage else "tracks")
         seen: set[str] = set()
@@ -269,7 +241,7 @@ class Searcher:
                         seen.add(track_id)
                         yield (
                             track_id,
-                            _Scored(
+                            Scored(
                                 float(found.scores[at]),
                                 tuple(similarities[at].tolist()),
                                 tuple(found.presence[at].tolist()),
@@ -280,18 +252,22 @@ class Searcher:
                     break
                 k *= 4
 
-    def _alike_track(self, track_id: str, duration_s: float) -> list[str]:
-        """Ids of the near-duplicates of a track of the library, itself included."""
+    def _alike_finder(self) -> Callable[[str, float], list[str]]:
+        """A function from a track's id and duration to its near-duplicates, itself included."""
         index = self.index("tracks")
         if not isinstance(index, ExactIndex):
-            return self._alike(self._vector_of(track_id), duration_s)
+            return lambda track_id, seconds: self._alike(self._vector_of(track_id), seconds)
         duplicates = self._duplicates(index)
-        known = duplicates.known(track_id)
-        if known is None:
+
+        def find(track_id: str, duration_s: float) -> list[str]:
+            known = duplicates.known(track_id)
+            if known is not None:
+                return known
             rows = index.rows_of_track(track_id)
             vector = index.vectors[rows[0]] if len(rows) else self._vector_of(track_id)
-            known = duplicates.of(vector, duration_s, track_id)
-        return known
+            return duplicates.of(vector, duration_s, track_id)
+
+        return find
 
     def _alike(self, vector: np.ndarray, duration_s: float) -> list[str]:
         """Ids of near-duplicates that have a file, itself included when it is in the library."""
@@ -343,16 +319,6 @@ class Searcher:
             else hit
             for hit in hits
         ]
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """What was compared with the query: a track, or its best segment."""
-
-    score: float
-    similarities: tuple[float, ...]
-    presence: tuple[float, ...]
-    parts: tuple[Part, ...]
 
 
 def catalogue_of(library: Library) -> dict[str, Track]:

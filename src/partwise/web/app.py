@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -82,9 +81,7 @@ def create_app(server: Server, settings: Settings | None = None) -> FastAPI:
     app.state.closing = False
     add_error_handlers(app)
     for name in ROUTERS:
-        module = f"partwise.web.{name}"
-        if find_spec(module) is not None:
-            app.include_router(import_module(module).router)
+        app.include_router(import_module(f"partwise.web.{name}").router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(BodyLimits)
     # Added last, so it is the first that sees a request.
