@@ -84,7 +84,8 @@ class Jobs:
         """Begin a run. Raises Refused while one is under way, here or in another process."""
         roots = tuple(self._checked(folder) for folder in folders)
         with self._guard:
-            if self._thread is not None and self._thread.is_alive():
+            # Its thread may live a little longer: it warms the server up.
+            if self._job is not None and self._job.state == "running":
                 raise Refused(409, "an indexing run is under way: wait for its end, or stop it")
             self._check_free()
             self._stop = threading.Event()
