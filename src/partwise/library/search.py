@@ -165,7 +165,9 @@ class Searcher:
         """
         catalogue = self.catalogue
         chosen = None if where is None else select(catalogue, where)
-        ranking = self._ranking(query, weights, first=4 * top + 16, allowed=chosen)
+        # A track has many segments among the best; of whole tracks, few are passed over.
+        first = 4 * top if query.passage else top + top // 2
+        ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
         # A track goes here when it is asked about, has been answered, or is folded into an answer.
         done = {seed.track_id for seed in query.seeds}
         if not include_duplicates:

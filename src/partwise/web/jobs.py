@@ -136,12 +136,13 @@ class Jobs:
     def _run(
         self, roots: tuple[str, ...], retry_failed: bool, prune: bool, stop: threading.Event
     ) -> None:
-        from partwise.library.indexing import index
+        from partwise.library.indexing import cores, index
 
         try:
             summary = index(
                 self._server.library.path,
                 roots,
+                jobs=max(1, cores() - 1),  # one core stays free for those who search
                 nice=NICE,
                 retry_failed=retry_failed,
                 prune=prune,
