@@ -59,4 +59,4 @@ def test_broken_file_gets_a_sentence(page: Page, guard: PageGuard, tmp_path: Pat
     page.goto("/")
     page.get_by_test_id("file-input").set_input_files(broken)
     error = page.get_by_test_id("error").first
-    expect(error).to_contain_text("cannot be used: not audio")
+    expect(error).to_contain_text("”: the file cannot be used: not audio")

@@ -28,7 +28,7 @@ export function makeFiles({ used, songDropped }) {
       return { id: track.track_id, name: track.title, parts: track.parts };
     } catch (error) {
       state.textContent = "";
-      sayError(error);
+      sayError(error.name === "AbortError" ? error : `“${file.name}”: ${error.message}`);
       return null;
     } finally {
       bar.hidden = true;
