@@ -1,4 +1,5 @@
 # make demo   hear the demo library and ask it for one part at a time (no torch is installed)
+# make page   the page, over the demo library: http://127.0.0.1:8321/
 # make test   everything the tests need, then the tests
 # make bench  the paper's three experiments, small, in one page: bench/report.html
 # All set themselves up on a fresh machine and share one .venv.
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: demo test lint format bench bench-speed picture clean help
+.PHONY: demo page test lint format bench bench-speed picture clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -24,6 +25,10 @@ $(VENV)/.run-installed: $(NEEDS) | $(BIN)/python
 	$(PIP) -e .
 	@touch $@
 
+$(VENV)/.web-installed: $(NEEDS) | $(BIN)/python
+	$(PIP) -e '.[web]'
+	@touch $@ $(VENV)/.run-installed
+
 $(VENV)/.dev-installed: $(NEEDS) | $(BIN)/python
 	$(PIP) -e '.[dev,train]'
 	@touch $@ $(VENV)/.run-installed
@@ -35,6 +40,10 @@ $(VENV)/.bench-installed: $(NEEDS) | $(BIN)/python
 
 demo: $(VENV)/.run-installed
 	$(BIN)/partwise demo
+
+page: $(VENV)/.web-installed
+	$(BIN)/partwise index src/partwise/demo/audio --library .demo-library
+	$(BIN)/partwise serve --library .demo-library
 
 test: $(VENV)/.dev-installed
 	@scripts/install_sound_tools.sh chromium
@@ -56,6 +65,8 @@ bench: $(VENV)/.bench-installed
 bench-speed: $(VENV)/.bench-installed
 	$(BIN)/python benchmarks/indexing.py
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web]'
+	$(BIN)/python benchmarks/serving.py
 
 picture: $(VENV)/.run-installed
 	$(BIN)/python scripts/make_readme_picture.py
