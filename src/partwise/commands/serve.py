@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 import secrets
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -85,6 +86,8 @@ def serve(
         music=folders if folders or not loopback else None,
     )
     server = Server(Library(library, resident=True), model)
+    # Threads that answer small questions are not to wait 5 ms behind each one that does not.
+    sys.setswitchinterval(0.001)
     server.warm()
     listening = bind(host, port)
     address = f"http://{_bracketed(host)}:{listening.getsockname()[1]}/"

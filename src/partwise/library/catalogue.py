@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,3 +100,26 @@ def _cause(message: str) -> str:
 def existing(paths: tuple[str, ...]) -> tuple[str, ...]:
     """Those files that are there now; the ledger tells only what the last run saw."""
     return tuple(path for path in paths if os.path.exists(path))
+
+
+class Existing:
+    """``existing``, asking the disk about a file once in a while only.
+
+    A server answers with hundreds of files at a time: asking about each lets another thread go
+    first each time, and sixteen such answers would wait for one another for a second.
+    """
+
+    def __init__(self, fresh_s: float = 20.0) -> None:
+        self._fresh_s = fresh_s
+        self._known: dict[str, tuple[float, bool]] = {}
+
+    def __call__(self, paths: tuple[str, ...]) -> tuple[str, ...]:
+        now_s = time.monotonic()
+        return tuple(path for path in paths if self._there(path, now_s))
+
+    def _there(self, path: str, now_s: float) -> bool:
+        known = self._known.get(path)
+        if known is None or now_s > known[0]:
+            known = (now_s + self._fresh_s, os.path.exists(path))
+            self._known[path] = known
+        return known[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,11 @@ class Scored:
     parts: tuple[Part, ...]
 
 
-def files_of(track: Track, wanted: Collection[str] | None) -> tuple[Path, ...]:
+def files_of(
+    track: Track,
+    wanted: Collection[str] | None,
+    existing: Callable[[tuple[str, ...]], tuple[str, ...]] = existing,
+) -> tuple[Path, ...]:
     """The files of a track that are there now, the wanted ones first; none unless one of those."""
     there = existing(track.paths)
     if wanted is None:

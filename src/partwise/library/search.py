@@ -18,7 +18,7 @@ import numpy as np
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
-from partwise.library.catalogue import Track, existing, read_catalogue, select
+from partwise.library.catalogue import Existing, Track, existing, read_catalogue, select
 from partwise.library.duplicates import ALIKE_SIMILARITY, Duplicates, alike
 from partwise.library.hits import Hit, Scored, files_of
 from partwise.library.moments import Moment, best_moments
@@ -103,6 +103,7 @@ class Searcher:
         self._method = method
         self._kept = Kept(resident)
         self._max_rows = RESIDENT_MAX_ROWS if resident else None
+        self._existing = Existing() if resident else existing
 
     # --- what is kept
 
@@ -183,7 +184,7 @@ class Searcher:
             artist = (track.tags.artist or "").strip().casefold()
             if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
                 continue
-            files = files_of(track, None if chosen is None else chosen[track_id])
+            files = files_of(track, None if chosen is None else chosen[track_id], self._existing)
             if not files:
                 continue
             done.add(track_id)
@@ -194,7 +195,9 @@ class Searcher:
                     if other in done or other not in catalogue:
                         continue
                     if chosen is None or other in chosen:
-                        folded += [Path(path) for path in existing(catalogue[other].paths)[:1]]
+                        folded += [
+                            Path(path) for path in self._existing(catalogue[other].paths)[:1]
+                        ]
                     done.add(other)
             hits.append(
                 Hit(
