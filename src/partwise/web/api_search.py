@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from partwise.library.indexing import cores
 from partwise.library.search import searcher_of
 from partwise.web.asking import (
     ask,
@@ -29,6 +31,9 @@ from partwise.web.server import Server, server_of
 from partwise.web.shared import Shared, json_response, shared_of
 from partwise.web.state import check_library
 
+# Searches are work for the processor: more at a time than cores would only interrupt one another.
+_TURNS = threading.Semaphore(cores())
+
 router = APIRouter(prefix="/api/v1", tags=["search"])
 
 
@@ -43,6 +48,11 @@ def search(
     Hits in which every wanted part is present come first. A hit's score is
     sum_p w_p s_p / sum_p w_p over its similarities, so a page can re-rank while a fader moves.
     """
+    with _TURNS:
+        return _answer(asked, server, shared)
+
+
+def _answer(asked: SearchAsked, server: Server, shared: Shared) -> Response:
     started = time.perf_counter()
     check_library(server)
     question = ask(server, shared.uploads, asked)
