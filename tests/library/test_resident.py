@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from partwise.library import resident
+from partwise.library.catalogue import Existing
 from partwise.library.exact_index import ExactIndex
 from partwise.library.library import Library
 from partwise.library.resident import Kept
@@ -140,3 +141,14 @@ def test_moments_only_of_the_first_hits(tmp_path: Path):
     assert [hit.moments for hit in everything] == [
         searcher.moments(query, weights, hit.track_id) for hit in hits
     ]
+
+
+def test_a_file_that_is_gone_leaves_the_answers_of_a_server(tmp_path: Path):
+    path = tmp_path / "a.mp3"
+    path.touch()
+    paths = (str(path), str(tmp_path / "never.mp3"))
+    remembering, asking = Existing(fresh_s=1000.0), Existing(fresh_s=-1.0)
+    assert remembering(paths) == asking(paths) == paths[:1]
+    path.unlink()
+    assert asking(paths) == ()
+    assert remembering(paths) == paths[:1]  # known until its time is over
