@@ -51,6 +51,9 @@ export function makePicker(picked) {
   });
   document.addEventListener("htmx:after:swap", (event) => {
     if (!list.contains(event.target) && event.target !== input && event.target !== document) return;
+    // A list that was asked for earlier may arrive now: it is not what a key waits for.
+    const answers = list.querySelector("[data-answers]")?.dataset.answers;
+    if (answers !== undefined && answers !== input.value.trim()) return;
     stale = false;
     const act = waiting;
     waiting = null;
