@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import typer
 
+from partwise.commands.serve import bracketed, is_loopback, require_packages
 from partwise.errors import PartwiseError
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def serve(
     A test is fixed when it is made: then --library, --parts, --trials, --aspects and --seed have
     no effect, and answers that it holds are kept.
     """
-    require_packages()
-    from partwise.commands.serve import is_loopback
+    require_packages("partwise listen serve")
     from partwise.listening.pages import read_consent
     from partwise.web.running import bind, make_runner
     from partwise.web.security import LOOPBACK_NAMES
@@ -87,7 +87,7 @@ def serve(
         token = secrets.token_urlsafe(12)
     text = read_consent(consent)
     test = _existing_or_new(out, library, parts, trials, aspects, seed)
-    name = f"[{host}]" if ":" in host else host
+    name = bracketed(host)
     app = application(test, text, token, LOOPBACK_NAMES | {name.lower()} if loopback else None)
     listening = bind(host, port)
     address = f"http://{name}:{listening.getsockname()[1]}/listen"
@@ -112,20 +112,6 @@ def application(
     app.add_middleware(BodyLimits)
     app.add_middleware(Security, token=token, hosts=hosts, open_paths=(), from_messages=True)
     return app
-
-
-def require_packages() -> None:
-    """Raise PartwiseError, saying what to install, where pages cannot be made and served."""
-    try:
-        import fastapi  # noqa: F401
-        import jinja2  # noqa: F401
-        import python_multipart  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise PartwiseError(
-            f"the pages of `partwise listen` need {error.name}: "
-            "pip install 'partwise[web]' -c constraints.txt"
-        ) from None
 
 
 def _existing_or_new(
@@ -205,7 +191,7 @@ def report(
     if html is not None:
         from partwise.listening.report_html import report_html
 
-        require_packages()
+        require_packages("partwise listen report")
         _write(html, report_html(found), "--html")
     if as_json:
         json.dump(found, sys.stdout, indent=1)

@@ -57,14 +57,7 @@ def serve(
     # Searches run beside each other; cores that each of them took for itself would only be fought
     # over. NumPy reads this when it is first imported, which no command has done yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        import fastapi  # noqa: F401
-        import jinja2  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise PartwiseError(
-            f"`partwise serve` needs {error.name}: pip install 'partwise[web]' -c constraints.txt"
-        ) from None
+    require_packages("partwise serve")
     from partwise.library.library import Library
     from partwise.web.app import Settings, create_app
     from partwise.web.running import bind, make_runner
@@ -82,7 +75,7 @@ def serve(
             raise PartwiseError(f"--music {shown(folder)} is not a folder")
     settings = Settings(
         token=token,
-        hosts=LOOPBACK_NAMES | {_bracketed(host).lower()} if loopback else None,
+        hosts=LOOPBACK_NAMES | {bracketed(host).lower()} if loopback else None,
         music=folders if folders or not loopback else None,
     )
     server = Server(Library(library, resident=True), model)
@@ -90,10 +83,23 @@ def serve(
     sys.setswitchinterval(0.001)
     server.warm()
     listening = bind(host, port)
-    address = f"http://{_bracketed(host)}:{listening.getsockname()[1]}/"
+    address = f"http://{bracketed(host)}:{listening.getsockname()[1]}/"
     print(f"library {shown(server.library.path)}")
     print(f"open {address}{'' if token is None else '?token=' + quote(token, safe='')}", flush=True)
     make_runner(create_app(server, settings)).run(sockets=[listening])
+
+
+def require_packages(command: str) -> None:
+    """Raise PartwiseError, saying what to install, where pages cannot be served."""
+    try:
+        import fastapi  # noqa: F401
+        import jinja2  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise PartwiseError(
+            f"`{command}` needs {error.name}: pip install 'partwise[web]' -c constraints.txt"
+        ) from None
 
 
 def is_loopback(host: str) -> bool:
@@ -106,5 +112,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """A host as it stands in an address."""
     return f"[{host}]" if ":" in host else host

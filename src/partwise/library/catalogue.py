@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partwise.errors import PartwiseError
-from partwise.library.paths import path_to_text
+from partwise.library.paths import path_to_text, shown
 from partwise.library.tags import Tags
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ class Track:
     paths: tuple[str, ...]
     tags: Tags
     duration_s: float
+
+    @property
+    def title(self) -> str:
+        """From the tags, else the file's name without its ending, printable."""
+        return self.tags.title or shown(Path(self.paths[0]).stem)
 
     @cached_property
     def files(self) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from partwise.library.ledger import LedgerRow, State, rows_from_arrow
+from partwise.library.ledger import LedgerRow, State
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.paths import library_folder, path_to_text
 from partwise.library.store import Store, TrackTable, quoted
@@ -70,9 +70,7 @@ class Library:
 
     def paths_of(self, track_id: str) -> list[str]:
         """The files of a track as far as the last run saw them; empty when all are gone."""
-        where = f"content_hash = {quoted(track_id)} AND state = '{State.INDEXED}'"
-        rows = self.store.ledger_table.search().where(where).to_arrow()
-        return sorted(row.os_path for row in rows_from_arrow(rows).values())
+        return sorted(row.os_path for row in self.store.rows_of_content(track_id))
 
     def find(self, path_or_id: str | os.PathLike[str]) -> str | None:
         """The track id of a file of the library, or of a track id itself; None when not there."""

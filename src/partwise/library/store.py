@@ -161,6 +161,12 @@ class Store:
         rows = self.ledger_table.search().where(in_list("path", sorted(spellings)))
         return list(rows_from_arrow(rows.to_arrow()).values())
 
+    def rows_of_content(self, content_hash: str) -> list[LedgerRow]:
+        """The ledger's rows of the indexed files with this content, by path."""
+        where = f"content_hash = {quoted(content_hash)} AND state = '{State.INDEXED}'"
+        rows = rows_from_arrow(self.ledger_table.search().where(where).to_arrow())
+        return [row for _, row in sorted(rows.items())]
+
     def live_paths(self) -> dict[str, list[str]]:
         """For each track that has one, its files as far as the last run saw them, sorted.
 

@@ -12,7 +12,7 @@ from partwise import __version__
 from partwise.library.catalogue import Track
 from partwise.library.paths import path_to_text, shown
 from partwise.parts import PARTS
-from partwise.web.asking import by_part, track_title
+from partwise.web.asking import by_part
 from partwise.web.jobs import failures_json
 from partwise.web.schemas import TEXT, Failures, SongId, Status, Tracks, error_answers
 from partwise.web.schemas import Track as TrackAnswer
@@ -94,7 +94,7 @@ def tracks_json(shared: Shared, found: Sequence[Track]) -> list[dict[str, Any]]:
         answers.append(
             {
                 "track_id": track.track_id,
-                "title": track_title(track),
+                "title": track.title,
                 "artist": track.tags.artist,
                 "album": track.tags.album,
                 "year": track.tags.year,

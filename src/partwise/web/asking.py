@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from partwise.library.catalogue import Track
 from partwise.library.moments import Moment
 from partwise.library.paths import path_to_text, shown
 from partwise.library.query import Query, Seed
@@ -76,12 +74,7 @@ def title_of(server: Server, song_id: str) -> str:
     track = catalogue_of(server.library).get(song_id)
     if track is None:
         raise NotHere("there is no such song in the library")
-    return track_title(track)
-
-
-def track_title(track: Track) -> str:
-    """From the tags, else the file's name without its ending."""
-    return track.tags.title or shown(Path(track.paths[0]).stem)
+    return track.title
 
 
 def condition(where: str | None, wanted: Filter | None) -> str | None:

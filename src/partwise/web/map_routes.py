@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, FileSystemLoader
 
 from partwise.parts import PARTS, Part
 from partwise.web.map_state import map_state_of
 from partwise.web.server import Server, server_of
+from partwise.web.templating import make_environment
 
 router = APIRouter()
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+TEMPLATES = make_environment()
 OneServer = Annotated[Server, Depends(server_of)]
 _ERROR = {"application/json": {"schema": {"type": "object", "required": ["error"]}}}
 _NOT_HERE: dict[int | str, dict[str, Any]] = {

@@ -13,11 +13,11 @@ from weakref import WeakKeyDictionary
 
 from partwise.library.atlas import Atlas, atlas_file, make_atlas, read_atlas
 from partwise.library.catalogue import Track
-from partwise.library.manifest import FILE_NAME
 from partwise.library.paths import shown
 from partwise.library.search import catalogue_of
 from partwise.library.store import Store
 from partwise.web.server import NotHere, Server
+from partwise.web.state import has_library
 
 _LOG = logging.getLogger("partwise.web")
 # How long a failure is told before the map is tried again.
@@ -44,7 +44,7 @@ class MapState:
 
     def atlas(self, server: Server) -> Atlas:
         """The map. Raises NotHere while there is none yet."""
-        if not (server.library.path / FILE_NAME).exists():
+        if not has_library(server):
             raise NotHere("there is nothing to map yet: index a folder first")
         store = server.library.store
         with self._lock:
@@ -125,14 +125,10 @@ def list_points(atlas: Atlas, catalogue: dict[str, Track]) -> dict[str, object]:
     return {
         "version": atlas.version,
         "track_ids": atlas.track_ids,
-        "titles": [None if track is None else _title(track) for track in tracks],
+        "titles": [None if track is None else track.title for track in tracks],
         "artists": [None if track is None else track.tags.artist for track in tracks],
         "groups": [-1 if name is None else numbers[name] for name in names],
     }
-
-
-def _title(track: Track) -> str:
-    return track.tags.title or shown(Path(track.paths[0]).stem)
 
 
 def _group(track: Track) -> str:

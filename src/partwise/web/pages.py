@@ -10,13 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
 from partwise.library.paths import shown
 from partwise.parts import PARTS
-from partwise.web.asking import track_title
 from partwise.web.server import Server, server_of
 from partwise.web.shared import Shared, shared_of
+from partwise.web.templating import make_environment
 
 MOST_SONGS = 12
 MOST_FAILURES = 500
@@ -34,13 +34,7 @@ def clock(seconds: float) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("partwise.web"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = make_environment()
     environment.filters["clock"] = clock
     environment.globals["parts"] = [str(part) for part in PARTS]
     return environment
@@ -66,7 +60,7 @@ def find_songs(
     songs = [
         {
             "id": track.track_id,
-            "title": track_title(track),
+            "title": track.title,
             "artist": track.tags.artist,
             "duration_s": track.duration_s,
         }

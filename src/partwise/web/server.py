@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,9 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from partwise.errors import PartwiseError
-from partwise.library.ledger import State
 from partwise.library.library import Library
 from partwise.library.paths import shown
 from partwise.library.search import catalogue_of, searcher_of
-from partwise.library.store import in_list
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
@@ -58,7 +55,6 @@ class Server:
         self.library = library
         self.model = model
         self.find_upload: Callable[[str], tuple[Song, PartEmbeddings] | None] = lambda _: None
-        self._reading = threading.Lock()
 
     def warm(self) -> None:
         """Read into memory what the first search would have to wait for, if there is a library."""
@@ -81,8 +77,7 @@ class Server:
         """
         if song_id.startswith(UPLOAD_PREFIX):
             return self._upload(song_id)[0]
-        with self._reading:  # a table's rows are read once, not by sixteen clients at a time
-            track = catalogue_of(self.library).get(song_id)
+        track = catalogue_of(self.library).get(song_id)
         if track is None:
             raise NotHere("there is no such song in the library")
         path = self._unchanged_file(song_id)
@@ -108,12 +103,7 @@ class Server:
         return found
 
     def _unchanged_file(self, track_id: str) -> Path:
-        store = self.library.store
-        where = f"{in_list('content_hash', [track_id])} AND state = '{State.INDEXED}'"
-        from partwise.library.ledger import rows_from_arrow
-
-        rows = rows_from_arrow(store.ledger_table.search().where(where).to_arrow())
-        for row in sorted(rows.values(), key=lambda row: row.path):
+        for row in self.library.store.rows_of_content(track_id):
             try:
                 status = os.stat(row.os_path)
             except OSError:

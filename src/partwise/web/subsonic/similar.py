@@ -20,7 +20,7 @@ from partwise.library.search import Hit, catalogue_of, searcher_of
 from partwise.web.server import Server
 from partwise.web.subsonic.params import number, part_weights, required
 from partwise.web.subsonic.responses import Code, Failure
-from partwise.web.subsonic.songs import child, title_of
+from partwise.web.subsonic.songs import child
 
 MAX_SIMILAR = 500
 
@@ -71,7 +71,7 @@ def _hits(server: Server, params: Mapping[str, str], default_count: int) -> list
     count = number(params, "count", default_count, least=1, most=MAX_SIMILAR)
     asked = part_weights(params)
     track = _known(server, song_id)
-    query = Query.of([Seed.of(server.segments(song_id), title_of(track), song_id)])
+    query = Query.of([Seed.of(server.segments(song_id), track.title, song_id)])
     searcher = searcher_of(server.library)
     return searcher.search(query, query.weights(asked), top=count, moments=0)
 

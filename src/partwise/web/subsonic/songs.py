@@ -42,7 +42,7 @@ def child(track: Track) -> dict[str, Any]:
     song: dict[str, Any] = {
         "id": track.track_id,
         "isDir": False,
-        "title": title_of(track),
+        "title": track.title,
         "isVideo": False,
         "type": "music",
         "mediaType": "song",
@@ -60,11 +60,6 @@ def child(track: Track) -> dict[str, Any]:
         "coverArt": track.track_id if has_cover(path) else None,
     }
     return song | {name: value for name, value in optional.items() if value is not None}
-
-
-def title_of(track: Track) -> str:
-    """The title in the tags, else the file's name without its ending."""
-    return track.tags.title or shown(Path(track.paths[0]).stem)
 
 
 def content_type_of(path: Path) -> str:
