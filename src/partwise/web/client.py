@@ -216,7 +216,11 @@ class Client:
             return self._sent_id(name)
         if _ID.fullmatch(name):
             return name
-        found = self.tracks(name, limit=6)
+        found = self.tracks(name, limit=500)
+        # A file called exactly so is meant, however many other names contain this one.
+        exact = [track for track in found if _is_called(track, name)]
+        if len(exact) == 1:
+            return exact[0]["track_id"]
         if len(found) == 1:
             return found[0]["track_id"]
         if not found:
@@ -278,6 +282,10 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             cause = getattr(error, "reason", None) or error
             raise PartwiseError(f"the server at {self.url} does not answer ({cause})") from None
+
+
+def _is_called(track: Mapping[str, Any], name: str) -> bool:
+    return any(path == name or path.rpartition("/")[2] == name for path in track["paths"])
 
 
 def _multipart(head: bytes, file: BinaryIO, tail: bytes) -> Iterator[bytes]:

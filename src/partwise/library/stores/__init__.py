@@ -1,0 +1,1 @@
+"""Where vectors lie: one protocol, and the stores that keep it."""
