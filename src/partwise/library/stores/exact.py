@@ -99,7 +99,8 @@ class ExactStore:
         return rows if columns is None else rows.select(list(columns))
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        yield from self.fetch(columns=columns).to_batches(_BATCH_ROWS)
+        rows = self.fetch(columns=columns).to_batches(_BATCH_ROWS)
+        yield from (batch for batch in rows if batch.num_rows)
 
     def count(self, track_ids: Iterable[str] | None = None) -> int:
         return self.fetch(track_ids, ["track_id"]).num_rows

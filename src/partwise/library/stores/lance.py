@@ -335,7 +335,9 @@ class LanceStore:
                 found = [
                     self._rows(names).where(in_list("track_id", ids)).to_arrow()
                     for ids in chunks(track_ids)
-                ] or [self._rows(names).limit(0).to_arrow()]
+                ]
+        if not found:
+            return self.schema.empty_table().select(names)
         return decoded(pa.concat_tables(found)).select(names)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
