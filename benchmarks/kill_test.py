@@ -282,12 +282,12 @@ def check(library: Path, reference: Path, report: Report) -> list[str]:
             faults.append(f"{path} is {mine.state} and not {its.state}, or has another content")
         elif mine.state is not State.INDEXED:
             faults.append(f"{path} is {mine.state}: {mine.reason}")
-    rows = ours.tracks_table.to_arrow().column("track_id").to_pylist()
+    rows = ours.tracks.fetch().column("track_id").to_pylist()
     report.tracks = len(rows)
     faults += [f"track {track} is there {n} times" for track, n in Counter(rows).items() if n > 1]
     if set(rows) != {row.content_hash for row in ledger.values()}:
         faults.append("the ledger and the tracks table name different contents")
-    segments = ours.segments_table.to_arrow()
+    segments = ours.segments.fetch()
     report.segments = len(segments)
     pairs = zip(segments["track_id"].to_pylist(), segments["segment"].to_pylist(), strict=True)
     faults += [f"segment {pair} is there {n} times" for pair, n in Counter(pairs).items() if n > 1]

@@ -207,7 +207,7 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path, tiny_model: Path) -> None
     summary = library.index(music, jobs=2, model=tiny_model)
     assert summary.usable == 32
     assert len(library.tracks()) == len(library.ledger()) == 32
-    assert library.store.segments_table.count_rows() == library.tracks().segments.sum()
+    assert library.store.segments.count() == library.tracks().segments.sum()
     assert {tuple(v.ravel()) for v in vectors} <= {
         tuple(v.ravel()) for v in Store(library.path).track_vectors().vectors
     }

@@ -99,23 +99,23 @@ def test_unchanged_files_are_not_read_and_nothing_is_written(
 ) -> None:
     index()
     before = rows(library)
-    versions = [t.version for t in (library.store.ledger_table, library.store.tracks_table)]
+    versions = [t.version for t in (library.store.ledger_table, library.store.tracks)]
     no_workers(monkeypatch)
     assert counts(index()) == {"unchanged": 5}
     assert rows(library) == before
     fresh = Library(library.path).store
-    assert [t.version for t in (fresh.ledger_table, fresh.tracks_table)] == versions
+    assert [t.version for t in (fresh.ledger_table, fresh.tracks)] == versions
 
 
 def test_a_touched_file_is_hashed_but_not_heard(index, library: Library, music: Path) -> None:
     index()
     os.utime(music / "a.wav", ns=(1, 1_600_000_000_000_000_001))
-    version = library.store.tracks_table.version
+    version = library.store.tracks.version
     summary = index()
     assert counts(summary) == {"unchanged": 5}
     assert summary.audio_s == 0
     assert rows(library)["a.wav"].mtime_ns == 1_600_000_000_000_000_001
-    assert Library(library.path).store.tracks_table.version == version
+    assert Library(library.path).store.tracks.version == version
 
 
 def test_a_changed_file_is_heard_and_its_old_track_goes(
@@ -129,7 +129,7 @@ def test_a_changed_file_is_heard_and_its_old_track_goes(
     assert old not in tracks.track_ids
     assert len(tracks) == 5
     assert library.store.segments_of([old]) == {}
-    assert library.store.segments_table.count_rows() == tracks.segments.sum()
+    assert library.store.segments.count() == tracks.segments.sum()
 
 
 def test_moved_files_are_known_by_content(index, library: Library, music: Path) -> None:
@@ -366,7 +366,7 @@ def test_status(index, library: Library, music: Path) -> None:
     assert (status.tracks, status.indexed) == (5, 4)
     assert [Path(row.path).name for row in status.failed] == ["empty.mp3"]
     assert [Path(row.path).name for row in status.missing] == ["a.wav"]
-    assert status.segments == library.store.segments_table.count_rows()
+    assert status.segments == library.store.segments.count()
     assert status.audio_s == pytest.approx(library.tracks().duration_s.sum())
     assert status.bytes_on_disk > 1000
     assert status.replacement is None

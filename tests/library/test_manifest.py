@@ -20,12 +20,30 @@ OTHER = ModelInfo("fedcba9876543210", 128, (0.5,) * 5, 10.0, 5.0)
 
 
 @pytest.mark.parametrize(
-    "manifest", [Manifest(MODEL), Manifest(MODEL, OTHER), Manifest(MODEL, None, Rate(10, 2, 4))]
+    "manifest",
+    [
+        Manifest(MODEL),
+        Manifest(MODEL, OTHER),
+        Manifest(MODEL, None, Rate(10, 2, 4)),
+        Manifest(MODEL, store="s3://bucket/music", precision="int8"),
+    ],
 )
 def test_round_trip(tmp_path: Path, manifest: Manifest) -> None:
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
     assert os.listdir(tmp_path) == ["library.json"]
+
+
+def test_the_first_format_is_read_and_written_as_the_newest(tmp_path: Path) -> None:
+    write_manifest(tmp_path, Manifest(MODEL))
+    file = tmp_path / "library.json"
+    data = json.loads(file.read_text())
+    del data["store"], data["precision"]
+    file.write_text(json.dumps(data | {"format": 1}))
+    former = read_manifest(tmp_path)
+    assert former == Manifest(MODEL, format=1)
+    write_manifest(tmp_path, former)
+    assert read_manifest(tmp_path) == Manifest(MODEL)
 
 
 def test_rate_per_job() -> None:
@@ -41,7 +59,10 @@ def changed(folder: Path, **values) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format": 2}, r"has format 2 and this partwise reads format 1"),
+        ({"format": 3}, r"has format 3 and this partwise reads formats up to 2"),
+        ({"format": "1"}, r"has format '1' and this partwise reads"),
+        ({"store": 7}, r"library\.json is damaged"),
+        ({"precision": "int4"}, r"library\.json is damaged"),
         ({"parts": ["drums", "vocals"]}, r"parts \['drums', 'vocals'\]"),
         ({"active": None}, r"library\.json is damaged"),
         ({"active": {"digest": "../x"}}, r"library\.json is damaged"),

@@ -112,7 +112,7 @@ def test_what_is_indexed_beside_a_server_comes_up(tmp_path: Path, eager):
 
 def test_only_new_tracks_are_read_and_gone_ones_leave(tmp_path: Path):
     library = make_library(tmp_path, pieces(6))
-    table = library.store.segments_table
+    table = library.store.segments
     first = ExactIndex.load(table)
     writer = Writer(library.store, library.store.active)
     add_pieces(writer, tmp_path / "music", pieces(8, first=6))

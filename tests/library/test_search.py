@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from partwise import Part, PartWeights, PartwiseError
-from partwise.library.index_upkeep import index_name, refresh_index
 from partwise.library.library import Library
 from partwise.library.lock import WriterLock
 from partwise.library.manifest import ModelInfo
 from partwise.library.search import Hit, Searcher
 from partwise.library.songs import build_query
+from partwise.library.stores.lance import LanceStore
 from partwise.library.tags import Tags
-from partwise.library.vector_index import Method
 from partwise.library.writing import Writer
 from small_library import DIGEST, Piece, add_pieces, angle, make_library
 from sounds import sound, write
@@ -301,29 +300,31 @@ def test_moments_prefer_segments_with_every_wanted_part(passages):
     assert together.moments[0].score == pytest.approx((np.cos(np.radians(35)) + 1) / 2, abs=1e-5)
 
 
-@pytest.mark.parametrize("method", list(Method), ids=str)
 @pytest.mark.parametrize("at", [None, (20, 30)], ids=["song", "passage"])
-def test_every_method_gives_the_same_answers(library, passages, method, at):
-    for of, name in ((library, "seed.mp3"), (passages, "seed.mp3")):
-        if at and of is library:
-            at = (10, 20)
-        for table in (of.store.tracks_table, of.store.segments_table):
-            refresh_index(table, min_rows=1)
-        query = build_query(of, name, at=at)
+def test_a_store_gives_the_same_answers_as_memory(library, passages, at):
+    for of in (library, passages):
+        query = build_query(of, "seed.mp3", at=(10, 20) if at and of is library else at)
         weights = PartWeights.parse("drums=2,bass")
-        expected = Searcher(of.store, Method.EXACT).search(query, weights, top=5)
-        found = Searcher(of.store, method).search(query, weights, top=5)
-        assert [hit.track_id for hit in found] == [hit.track_id for hit in expected]
-        for a, b in zip(found, expected, strict=True):
-            assert a.score == pytest.approx(b.score, abs=1e-5)
-            assert a.moments == b.moments and a.alike == b.alike
+        expected = Searcher(of.store).search(query, weights, top=5)
+        plain = Searcher(of.store, exact_max_rows=0).search(query, weights, top=5)
+        for store in (of.store.tracks, of.store.segments):
+            store.optimise(min_rows=1)
+            assert not store.accuracy.exact
+        indexed = Searcher(of.store, exact_max_rows=0).search(query, weights, top=5)
+        for found in (plain, indexed):
+            assert [hit.track_id for hit in found] == [hit.track_id for hit in expected]
+            for a, b in zip(found, expected, strict=True):
+                assert a.score == pytest.approx(b.score, abs=1e-5)
+                assert a.moments == b.moments and a.alike == b.alike
 
 
 def test_optimising_builds_indexes_on_request(tmp_path):
     library = make_library(tmp_path, [Piece(f"{n}.mp3", {D: 3 * n}, n + 1) for n in range(8)])
     assert not library.optimise(), "a small library needs none"
     assert library.optimise(min_rows=1)
-    assert index_name(library.store.segments_table) and index_name(library.store.tracks_table)
+    for store in (library.store.tracks, library.store.segments):
+        assert isinstance(store, LanceStore) and store.indexed
+        assert not store.accuracy.exact and store.accuracy.lowest == 1.0
     assert names(library.search("0.mp3", top=2)) == ["1.mp3", "2.mp3"]
     with WriterLock(library.path), pytest.raises(PartwiseError, match="is writing to the library"):
         library.optimise()

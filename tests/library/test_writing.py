@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from partwise.errors import PartwiseError
 from partwise.library.ledger import LedgerRow, State
 from partwise.library.manifest import ModelInfo
 from partwise.library.store import Store
+from partwise.library.stores.lance import LanceStore
+from partwise.library.stores.protocol import VectorStore
 from partwise.library.tags import Tags
 from partwise.library.writing import NewTrack, Writer, open_or_create
 
@@ -103,7 +106,13 @@ def test_dropped_tracks_leave_nothing(store: Store, writer: Writer) -> None:
     writer.add([track("a"), track("b")], [])
     assert writer.drop_tracks(["a", "nothing"]) == 2
     assert reopened(store).track_ids() == {"b"}
-    assert reopened(store).segments_table.count_rows() == 3
+    assert reopened(store).segments.count() == 3
+
+
+def lance(store: VectorStore) -> Any:
+    """The LanceDB table behind a store."""
+    assert isinstance(store, LanceStore)
+    return store.table
 
 
 class Cut(Exception):
@@ -118,7 +127,7 @@ def test_a_batch_that_was_cut_off_is_put_right(
     writer.add([track("a")], [row("/a", "a")])
     with monkeypatch.context() as patch:
         table, method = (
-            (writer._tracks, "add") if after == 1 else (store.ledger_table, "merge_insert")
+            (writer.tracks, "upsert") if after == 1 else (store.ledger_table, "merge_insert")
         )
 
         def stop(*args, **kwargs):
@@ -127,7 +136,7 @@ def test_a_batch_that_was_cut_off_is_put_right(
         patch.setattr(table, method, stop)
         with pytest.raises(Cut):
             writer.add([track("b"), track("c")], [row("/b", "b"), row("/c", "c")])
-    assert reopened(store).segments_table.count_rows() == 9
+    assert reopened(store).segments.count() == 9
 
     later = reopened(store)
     again = Writer(later, MODEL)
@@ -136,8 +145,8 @@ def test_a_batch_that_was_cut_off_is_put_right(
     missing = [track(name) for name in ("b", "c") if name not in known]
     again.add(missing, [row("/b", "b"), row("/c", "c")])
     final = reopened(store)
-    assert final.tracks_table.count_rows() == 3
-    assert final.segments_table.count_rows() == 9
+    assert final.tracks.count() == 3
+    assert final.segments.count() == 9
     assert {name: len(found) for name, found in final.segments_of("abc").items()} == dict.fromkeys(
         "abc", 3
     )
@@ -145,10 +154,10 @@ def test_a_batch_that_was_cut_off_is_put_right(
 
 def test_a_track_that_lost_segments_is_removed(store: Store, writer: Writer) -> None:
     writer.add([track("a"), track("b")], [])
-    writer._segments.delete("track_id = 'a' AND segment = 1")
+    lance(writer.segments).delete("track_id = 'a' AND segment = 1")
     again = Writer(reopened(store), MODEL)
     assert again.store.track_ids() == {"b"}
-    assert again.store.segments_table.count_rows() == 3
+    assert again.store.segments.count() == 3
 
 
 def test_a_track_that_is_there_twice_is_removed(store: Store, writer: Writer) -> None:
@@ -159,7 +168,7 @@ def test_a_track_that_is_there_twice_is_removed(store: Store, writer: Writer) ->
 
 def test_segments_without_a_track_are_not_shown(store: Store, writer: Writer) -> None:
     writer.add([track("a")], [])
-    writer._tracks.delete("track_id = 'a'")
+    writer.tracks.delete(["a"])
     assert reopened(store).segments_of(["a"]) == {}
 
 
@@ -211,7 +220,7 @@ def test_pieces_are_joined(store: Store, writer: Writer) -> None:
     before = reopened(store).track_vectors()
     writer.compact()
     after = reopened(store)
-    for table in (after.ledger_table, after.tracks_table, after.segments_table):
+    for table in (after.ledger_table, lance(after.tracks), lance(after.segments)):
         assert table.stats()["fragment_stats"]["num_fragments"] == 1
     np.testing.assert_array_equal(after.track_vectors().vectors, before.vectors)
     assert len(after.segments_of(["t7"])["t7"]) == 3

@@ -51,6 +51,19 @@ def index(
         metavar="PATH",
         help="An ONNX model to hear with (default: the shipped one).",
     ),
+    store: str | None = typer.Option(
+        None,
+        "--store",
+        metavar="URI",
+        help="Where a new library keeps its vectors: s3://BUCKET/PREFIX or milvus://HOST:PORT"
+        " (default: its own folder).",
+    ),
+    precision: str | None = typer.Option(
+        None,
+        "--precision",
+        metavar="P",
+        help="What a new library stores its vectors as: float32 (the default), float16 or int8.",
+    ),
 ) -> int:
     """Hear every recording in one or more folders.
 
@@ -68,6 +81,8 @@ def index(
             prune=prune,
             retry_failed=retry_failed,
             model=model,
+            store=store,
+            precision=precision,
             reporter=reporter,
             stop=stopped.event,
         )

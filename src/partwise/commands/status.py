@@ -13,9 +13,12 @@ from partwise.library.manifest import ModelInfo
 from partwise.library.overview import LibraryStatus
 from partwise.library.paths import shown
 from partwise.library.reports import duration_text
+from partwise.library.stores.protocol import Accuracy
 from partwise.parts import PARTS
 
 _LISTED = 20
+# Below this a search is told to miss hits.
+LEAST_RECALL = 0.98
 
 
 def status(
@@ -53,6 +56,7 @@ def _lines(state: LibraryStatus, failed_command: str) -> list[str]:
         f"model     {state.model.digest}, {len(PARTS)} parts of {state.model.dim} dimensions",
         f"heard     {state.tracks} tracks, {state.segments} segments,"
         f" {duration_text(state.audio_s) if state.audio_s else '0 s'}",
+        *_vector_lines(state),
         f"files     {state.indexed} indexed, {len(state.failed)} failed,"
         f" {len(state.missing)} missing",
     ]
@@ -76,6 +80,33 @@ def _lines(state: LibraryStatus, failed_command: str) -> list[str]:
     return lines
 
 
+def _vector_lines(state: LibraryStatus) -> list[str]:
+    """Where the vectors lie, and how exact a search among them is."""
+    lines = []
+    if state.store is not None or state.precision != "float32":
+        lines.append(f"vectors   {state.store or 'in the folder'}, {state.precision}")
+    words = {name: accuracy_text(accuracy) for name, accuracy in state.accuracy.items()}
+    if len(set(words.values())) == 1:
+        return [*lines, f"search    {words['tracks']}"]
+    return [*lines, *(f"search    {name}: {text}" for name, text in words.items())]
+
+
+def accuracy_text(accuracy: Accuracy) -> str:
+    """What a search promises, in words."""
+    if accuracy.exact:
+        return "exact"
+    lowest = accuracy.lowest
+    if lowest is None:
+        return "approximate: not measured yet"
+    text = (
+        f"approximate: finds {lowest:.3f} of the true best ten"
+        f" (lowest of {len(accuracy.recall)} weightings)"
+    )
+    if lowest < LEAST_RECALL:
+        text += f"; warning: below {LEAST_RECALL}, some of the best hits are missing"
+    return text
+
+
 def _line(row: LedgerRow) -> str:
     return f"{row.shown_path}: {row.reason}" if row.reason else row.shown_path
 
@@ -90,6 +121,12 @@ def _json(state: LibraryStatus) -> dict[str, Any]:
             "model": _model(change.model),
             "files_done": change.files_done,
             "files_total": change.files_total,
+        },
+        "store": state.store,
+        "precision": state.precision,
+        "search": {
+            name: {"exact": accuracy.exact, "recall_at_10": accuracy.recall}
+            for name, accuracy in state.accuracy.items()
         },
         "tracks": state.tracks,
         "segments": state.segments,

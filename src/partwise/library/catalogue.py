@@ -43,7 +43,7 @@ class Track:
 def read_catalogue(store: Store) -> dict[str, Track]:
     """The tracks of the active model that have a file, by id."""
     names = ["track_id", "duration_s", "title", "artist", "album", "year"]
-    rows = store.tracks_table.search().select(names).to_arrow()
+    rows = store.tracks.fetch(columns=names)
     columns = [rows.column(name).to_pylist() for name in names]
     paths = store.live_paths()
     return {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from partwise.library.exact_index import pattern_of
+from partwise.library.stores.rows import pattern_of
 
 # Two encodings of one recording differ by the error of the codec; other takes by far more. A copy
 # at half the sample rate kept 0.95 or more in its drums (cymbals are lost) and 0.999 in the rest.

@@ -30,7 +30,7 @@ from partwise.library.reports import (
 )
 from partwise.library.scan import AUDIO_SUFFIXES, FoundFile, Scan, scan
 from partwise.library.workers import Workers, WorkersUnfit
-from partwise.library.writing import Writer, make_folder, open_or_create
+from partwise.library.writing import Writer, check_place, make_folder, open_or_create
 
 _UPDATE_S = 0.25
 # A rate from less than this says more about starting the workers than about hearing.
@@ -53,6 +53,8 @@ def index(
     prune: bool = False,
     retry_failed: bool = False,
     model: str | os.PathLike[str] | None = None,
+    store: str | None = None,
+    precision: str | None = None,
     reporter: Reporter | None = None,
     stop: threading.Event | None = None,
 ) -> IndexSummary:
@@ -62,6 +64,8 @@ def index(
     prune : forget files below ``roots`` that are gone, and what was heard in them.
     retry_failed : try files again that failed before and have not changed.
     model : an ONNX file to hear with; None for the shipped one.
+    store, precision : where a library that is made here keeps its vectors and in which precision,
+        see ``writing.open_or_create``.
     stop : when set, the run writes what is done and returns with ``interrupted``.
 
     Safe to be killed at any moment: the next run goes on from there. Raises PartwiseError when a
@@ -78,6 +82,7 @@ def index(
         raise PartwiseError(f"--jobs is {jobs}: it must be at least 1")
     if not 0 <= nice <= 19:
         raise PartwiseError(f"--nice is {nice}: it must be between 0 and 19")
+    check_place(folder, store, precision)
     model_path = None if model is None else os.path.abspath(os.fspath(model))
     with ExitStack() as stack:
         if (folder / FILE_NAME).exists():
@@ -98,16 +103,16 @@ def index(
         if not (folder / FILE_NAME).exists():
             make_folder(folder)
             stack.enter_context(WriterLock(folder))
-        store = open_or_create(folder, info)
-        ledger = store.ledger()
+        opened = open_or_create(folder, info, store, precision)
+        ledger = opened.ledger()
         if not (
             found.files
             or found.problems
             or any(found.covers(row.os_path) for row in ledger.values())
         ):
             raise PartwiseError(_no_audio(found))
-        writer = Writer(store, info)
-        known = store.track_ids(info.digest)
+        writer = Writer(opened, info)
+        known = opened.track_ids(info.digest)
         plan = plan_run(found, ledger, known, info.digest, retry_failed=retry_failed)
         intake = Intake(
             writer,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from partwise.library.ledger import LedgerRow, State
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.paths import library_folder, path_to_text
-from partwise.library.store import Store, TrackTable, quoted
+from partwise.library.store import Store, TrackTable
 
 if TYPE_CHECKING:
     from partwise.library.query import Query
@@ -58,8 +58,7 @@ class Library:
 
     def tracks(self) -> TrackTable:
         """All tracks of the active model; kept in memory until the table changes."""
-        table = self.store.tracks_table
-        key = (self.store.digest, table.version)
+        key = (self.store.digest, self.store.tracks.version)
         if self._tracks is None or self._tracks[0] != key:
             self._tracks = (key, self.store.track_vectors())
         return self._tracks[1]
@@ -75,13 +74,10 @@ class Library:
     def find(self, path_or_id: str | os.PathLike[str]) -> str | None:
         """The track id of a file of the library, or of a track id itself; None when not there."""
         name = os.fspath(path_or_id)
-        tracks = self.store.tracks_table
         rows = [row for row in self.store.rows_of_file(name) if row.state is State.INDEXED]
         ids = [row.content_hash for row in rows if row.content_hash is not None]
         for track_id in [*ids, name]:
-            if path_to_text(track_id) == track_id and tracks.count_rows(
-                f"track_id = {quoted(track_id)}"
-            ):
+            if path_to_text(track_id) == track_id and self.store.tracks.count([track_id]):
                 return track_id
         return None
 
@@ -100,12 +96,16 @@ class Library:
         prune: bool = False,
         retry_failed: bool = False,
         model: str | os.PathLike[str] | None = None,
+        store: str | None = None,
+        precision: str | None = None,
         reporter: Reporter | None = None,
         stop: threading.Event | None = None,
     ) -> IndexSummary:
         """Hear every recording below ``folders`` that is new or has changed.
 
-        Makes the library when there is none. See ``partwise.library.indexing.index``.
+        Makes the library when there is none; its vectors then lie in ``store`` (a URI such as
+        ``s3://bucket/prefix``; None for the library's folder), in ``precision``.
+        See ``partwise.library.indexing.index``.
         """
         from partwise.library.indexing import index
 
@@ -119,6 +119,8 @@ class Library:
                 prune=prune,
                 retry_failed=retry_failed,
                 model=model,
+                store=store,
+                precision=precision,
                 reporter=reporter,
                 stop=stop,
             )
@@ -165,10 +167,8 @@ class Library:
         ``index`` does this at its end. min_rows : size from which a table gets an index; None for
         the measured one. Raises PartwiseError while another process writes.
         """
-        from partwise.library.index_upkeep import EXACT_MAX_ROWS, refresh_index
         from partwise.library.lock import WriterLock
 
-        least = EXACT_MAX_ROWS + 1 if min_rows is None else min_rows
         with WriterLock(self.path):
-            tracks = refresh_index(self.store.tracks_table, least)
-            return refresh_index(self.store.segments_table, least) or tracks
+            tracks = self.store.tracks.optimise(min_rows)
+            return self.store.segments.optimise(min_rows) or tracks

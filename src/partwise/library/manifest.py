@@ -1,19 +1,23 @@
-"""``library.json``: what a library folder is, which model made it, and how fast it was made."""
+"""``library.json``: what a library folder is, which model made it, where its vectors lie, and how
+fast it was made."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
 from partwise.library.faults import storage_errors
+from partwise.library.stores.precision import check_precision
 from partwise.parts import PARTS
 
-FORMAT = 1
+# 1: vectors in the folder, as float32. 2: in any store and precision.
+FORMAT = 2
+_OLDEST_FORMAT = 1
 FILE_NAME = "library.json"
 # What may lie in a folder before its library.json is written (a first run that was killed).
 _BEGINNING = re.compile(
@@ -58,11 +62,16 @@ class Manifest:
 
     active : the model whose vectors answer searches.
     pending : the model that is replacing it, while its run is not complete.
+    store : URI of the place where the vectors lie, None for the folder itself.
+    precision : in which they are stored. format : of the file as it was read.
     """
 
     active: ModelInfo
     pending: ModelInfo | None = None
     rate: Rate | None = None
+    store: str | None = None
+    precision: str = "float32"
+    format: int = FORMAT
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -89,9 +98,9 @@ def read_manifest(folder: Path) -> Manifest:
         version = data["format"]
     except (ValueError, KeyError, TypeError):
         raise PartwiseError(_damaged(path, "it is not the JSON that partwise writes")) from None
-    if version != FORMAT:
+    if version not in range(_OLDEST_FORMAT, FORMAT + 1):
         raise PartwiseError(
-            f"the library at {folder} has format {version!r} and this partwise reads format"
+            f"the library at {folder} has format {version!r} and this partwise reads formats up to"
             f" {FORMAT}: use the partwise that wrote it, or a newer one"
         )
     parts = data.get("parts")
@@ -104,14 +113,18 @@ def read_manifest(folder: Path) -> Manifest:
             active=_model(data["active"]),
             pending=None if data.get("pending") is None else _model(data["pending"]),
             rate=None if data.get("rate") is None else Rate(**data["rate"]),
+            store=_store(data.get("store")),
+            precision=check_precision(data.get("precision", "float32")),
+            format=version,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, PartwiseError) as error:
         raise PartwiseError(_damaged(path, f"{type(error).__name__}: {error}")) from None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace ``library.json`` in one step: a reader sees the old one or the new one."""
-    data = {"format": FORMAT, "parts": [str(part) for part in PARTS], **asdict(manifest)}
+    about = {"format": FORMAT, "parts": [str(part) for part in PARTS]}
+    data = {**about, **asdict(replace(manifest, format=FORMAT))}
     fresh = folder / (FILE_NAME + ".new")
     with storage_errors(folder):
         with open(fresh, "w", encoding="utf-8") as file:
@@ -130,6 +143,12 @@ def is_beginning(folder: Path) -> bool:
         return True
     except OSError:
         return False
+
+
+def _store(uri: Any) -> str | None:
+    if not (uri is None or isinstance(uri, str)):
+        raise ValueError(f"{uri!r} is not the URI of a store")
+    return uri
 
 
 def _model(data: dict[str, Any]) -> ModelInfo:

@@ -8,6 +8,8 @@ from pathlib import Path
 from partwise.library.ledger import LedgerRow, State
 from partwise.library.manifest import ModelInfo
 from partwise.library.store import Store
+from partwise.library.stores.protocol import Accuracy
+from partwise.library.vector_index import accuracy_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class LibraryStatus:
     """A library at a glance.
 
     folder : where it is. model : what answers searches. replacement : what will, or None.
+    store : where the vectors lie, None for the folder. precision : in which they are stored.
+    accuracy : of the searches of "tracks" and of "segments".
     tracks, segments : counts of the active model. audio_s : seconds of all tracks together.
     bytes_on_disk : size of the folder.
     indexed : number of files that answer. failed, missing, noted : rows of the other files, and
@@ -33,6 +37,9 @@ class LibraryStatus:
     folder: Path
     model: ModelInfo
     replacement: Replacement | None
+    store: str | None
+    precision: str
+    accuracy: dict[str, Accuracy]
     tracks: int
     segments: int
     audio_s: float
@@ -58,8 +65,14 @@ def overview(store: Store) -> LibraryStatus:
         folder=store.folder,
         model=manifest.active,
         replacement=replacement,
+        store=manifest.store,
+        precision=manifest.precision,
+        accuracy={
+            "tracks": accuracy_of(store.tracks),
+            "segments": accuracy_of(store.segments),
+        },
         tracks=len(durations_s),
-        segments=store.segments_table.count_rows(),
+        segments=store.segments.count(),
         audio_s=sum(durations_s.values()),
         bytes_on_disk=store.size_on_disk(),
         indexed=len(indexed),

@@ -204,7 +204,7 @@ def _pool(
     for point in points:
         k = len(points) + len(ends) + _SPARE
         while True:
-            found = index.nearest(point, weights.as_array(), k)
+            found = index.search(point, weights.as_array(), k)
             usable = [
                 (track_id, vector)
                 for track_id, vector in zip(found.track_ids, found.vectors, strict=True)

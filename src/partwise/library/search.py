@@ -20,13 +20,14 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.catalogue import Existing, Track, existing, read_catalogue, select
 from partwise.library.duplicates import ALIKE_SIMILARITY, Duplicates, alike
+from partwise.library.exact_index import ExactIndex
 from partwise.library.hits import Hit, Scored, files_of
 from partwise.library.moments import Moment, best_moments
 from partwise.library.query import Query
 from partwise.library.resident import Kept, Key
 from partwise.library.songs import Song, Songs, build_query
-from partwise.library.store import in_list, vectors_of
-from partwise.library.vector_index import ExactIndex, Method, VectorIndex, open_index
+from partwise.library.stores.rows import vectors_of
+from partwise.library.vector_index import VectorIndex, open_index
 from partwise.parts import PARTS, Part, PartWeights
 
 if TYPE_CHECKING:
@@ -93,16 +94,18 @@ def searcher_of(library: Library) -> Searcher:
 class Searcher:
     """Answers over one store; keeps in memory what it read until the tables change.
 
-    method : how to search both tables; None chooses by their size (``vector_index.open_index``).
+    exact_max_rows : number of rows up to which vectors are held in memory; None for the measured
+    one (``vector_index.open_index``).
     resident : for a server. More is held in memory, and what has changed on disk is read beside
     the answers: a track that was just indexed comes up some seconds later.
     """
 
-    def __init__(self, store: Store, method: Method | None = None, resident: bool = False) -> None:
+    def __init__(
+        self, store: Store, exact_max_rows: int | None = None, resident: bool = False
+    ) -> None:
         self._store = store
-        self._method = method
         self._kept = Kept(resident)
-        self._max_rows = RESIDENT_MAX_ROWS if resident else None
+        self._max_rows = RESIDENT_MAX_ROWS if resident else exact_max_rows
         self._existing = Existing() if resident else existing
 
     # --- what is kept
@@ -113,19 +116,18 @@ class Searcher:
 
         def key() -> Key:
             store = self._store
-            return (store.digest, store.tracks_table.version, store.ledger_table.version)
+            return (store.digest, store.tracks.version, store.ledger_table.version)
 
         return self._kept.get("catalogue", key, lambda _: read_catalogue(self._store))
 
     def index(self, table_name: str) -> VectorIndex:
         """The vector index of ``"tracks"`` or ``"segments"``."""
-        table = self._store.tracks_table if table_name == "tracks" else self._store.segments_table
+        store = self._store.tracks if table_name == "tracks" else self._store.segments
 
         def make(former: VectorIndex | None) -> VectorIndex:
-            thresholds = self._store.active.presence_threshold
-            return open_index(table, thresholds, self._method, self._max_rows, former)
+            return open_index(store, self._max_rows, former)
 
-        return self._kept.get(table_name, lambda: (self._store.digest, table.version), make)
+        return self._kept.get(table_name, lambda: (self._store.digest, store.version), make)
 
     def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:
         """Segments of some tracks, in order of time: from memory where they are held there."""
@@ -235,7 +237,7 @@ class Searcher:
         for complete in (True, False):
             k = first
             while True:
-                found = index.nearest(
+                found = index.search(
                     query.vector, weights.as_array(), k, complete=complete, allowed=allowed
                 )
                 # Similarities are 0 where the part is absent on either side.
@@ -284,7 +286,7 @@ class Searcher:
             return self._duplicates(index).of(vector, duration_s)
         while True:
             # These scores are the means over the parts: below the mean asked for, nobody passes.
-            found = index.nearest(vector, present.astype(np.float32), k)
+            found = index.search(vector, present.astype(np.float32), k)
             if found.exhausted or found.scores[-1] < ALIKE_SIMILARITY - 1e-4:
                 break
             k *= 4
@@ -311,8 +313,7 @@ class Searcher:
 
     def _vector_of(self, track_id: str) -> np.ndarray:
         """float32 [parts=5, dim]: the vector of a whole track."""
-        rows = self._store.tracks_table.search().where(in_list("track_id", [track_id]))
-        return vectors_of(rows.select(["vector"]).to_arrow())[0]
+        return vectors_of(self._store.tracks.fetch([track_id], ["vector"]))[0]
 
     def _with_moments(
         self, query: Query, weights: PartWeights, hits: list[Hit], count: int

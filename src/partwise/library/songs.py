@@ -12,7 +12,6 @@ from partwise.errors import PartwiseError
 from partwise.library.catalogue import Track
 from partwise.library.paths import absolute, shown
 from partwise.library.query import Query, Seed, parse_range
-from partwise.library.store import in_list
 from partwise.parts import Part
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def build_query(
     Raises PartwiseError when a song is not found, cannot be heard or is ambiguous, and when the
     library holds nothing.
     """
-    if library.store.tracks_table.count_rows() == 0:
+    if library.store.tracks.count() == 0:
         raise PartwiseError(
             f"the library at {library.path} holds no tracks yet: run `partwise index FOLDER`"
         )
@@ -129,8 +128,7 @@ class _Finder:
             raise PartwiseError(
                 f"{shown(path)}: {(error.strerror or str(error)).lower()}"
             ) from None
-        condition = in_list("track_id", [track_id])
-        return track_id if self._store.tracks_table.count_rows(condition) else None
+        return track_id if self._store.tracks.count([track_id]) else None
 
     def _heard(self, path: str) -> Seed:
         """A file that is not in the library, embedded as the library's tracks were."""

@@ -1,17 +1,17 @@
-"""Reading the library: LanceDB tables in a folder.
+"""Reading the library: what it knows of files, and the stores of what was heard in them.
 
-``ledger`` has a row per file. Each model has its own pair of tables, ``tracks_<digest>`` and
+``ledger`` has a row per file; it is about this machine's files, and always a LanceDB table in the
+library's folder. Each model has its own pair of vector stores, ``tracks_<digest>`` and
 ``segments_<digest>``, so that a new model (of any dimension) can fill its pair while the old one
-answers; ``library.json`` names the active one. This is the only module that knows how arrays lie
-in tables: a vector column is [parts=5, dim] flattened. Writing is in ``writing.py``.
+answers; ``library.json`` names the active one, and the place where the stores lie (``stores``).
+Writing is in ``writing.py``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,18 +22,16 @@ from partwise.errors import PartwiseError
 from partwise.library.ledger import LedgerRow, State, ledger_schema, rows_from_arrow
 from partwise.library.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
 from partwise.library.paths import absolute, path_to_text
+from partwise.library.stores.lance import LanceStore, connect
+from partwise.library.stores.opening import open_place
+from partwise.library.stores.protocol import Place, VectorStore
+from partwise.library.stores.rows import in_list, presence_of, quoted, vectors_of
 from partwise.library.tags import Tags
-from partwise.parts import PARTS
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from partwise.embedding.embeddings import PartEmbeddings
 
-PRESENCE_COLUMNS = tuple(f"presence_{part}" for part in PARTS)
 LEDGER = "ledger"
-# A reader looks for newer versions at most this often; writers keep old versions far longer.
-_READ_INTERVAL = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,9 @@ class Store:
         self.folder = Path(folder)
         self._manifest = read_manifest(self.folder)
         self._seen = self._stamp()
-        self._tables: dict[str, Any] = {}
-        self._database: Any = None
+        self._place: Place | None = None
+        self._stores: dict[str, VectorStore] = {}
+        self._ledger: Any = None
 
     # --- what the folder is
 
@@ -87,7 +86,7 @@ class Store:
         if self._stamp() != self._seen:
             self._seen = self._stamp()
             self._manifest = read_manifest(self.folder)
-            self._tables.clear()  # a model's tables may have been dropped, or made anew
+            self._stores.clear()  # a model's stores may have been dropped, or made anew
         return self._manifest
 
     @property
@@ -113,40 +112,50 @@ class Store:
                 return model
         raise PartwiseError(f"the library at {self.folder} has no vectors of the model {digest}")
 
-    # --- tables
-
-    @property
-    def database(self) -> Any:
-        """The LanceDB connection."""
-        if self._database is None:
-            self._database = connect(self.folder)
-        return self._database
-
-    def table(self, name: str) -> Any:
-        """An open LanceDB table. Raises PartwiseError when it cannot be opened."""
-        if name not in self._tables:
-            try:
-                self._tables[name] = self.database.open_table(name)
-            except Exception as error:  # LanceDB raises ValueError, OSError or RuntimeError
-                cause = str(error).splitlines()[0]
-                raise PartwiseError(
-                    f"the table {name!r} of the library at {self.folder} cannot be read: {cause}"
-                ) from error
-        return self._tables[name]
+    # --- tables and stores
 
     @property
     def ledger_table(self) -> Any:
-        return self.table(LEDGER)
+        """The open LanceDB table of files. Raises PartwiseError when it cannot be opened."""
+        if self._ledger is None:
+            try:
+                self._ledger = connect(str(self.folder)).open_table(LEDGER)
+            except Exception as error:  # LanceDB raises ValueError, OSError or RuntimeError
+                cause = str(error).splitlines()[0]
+                raise PartwiseError(
+                    f"the table {LEDGER!r} of the library at {self.folder} cannot be read: {cause}"
+                ) from error
+        return self._ledger
 
     @property
-    def tracks_table(self) -> Any:
-        """LanceDB table of the active model's tracks (see ``tracks_schema``)."""
-        return self.table(tracks_name(self.digest))
+    def place(self) -> Place:
+        """Where the stores of vectors lie."""
+        if self._place is None:
+            manifest = self._manifest
+            self._place = open_place(manifest.store, self.folder, manifest.precision)
+        return self._place
+
+    def vectors(self, name: str) -> VectorStore:
+        """The store of this name (``tracks_name``, ``segments_name``).
+
+        Raises PartwiseError when there is none, or it cannot be read.
+        """
+        if name not in self._stores:
+            store = self.place.open(name)
+            if isinstance(store, LanceStore):
+                store.former_threshold = self.model(name.rpartition("_")[2]).presence_threshold
+            self._stores[name] = store
+        return self._stores[name]
 
     @property
-    def segments_table(self) -> Any:
-        """LanceDB table of the active model's segments (see ``segments_schema``)."""
-        return self.table(segments_name(self.digest))
+    def tracks(self) -> VectorStore:
+        """The active model's tracks (see ``stores.rows.tracks_schema``)."""
+        return self.vectors(tracks_name(self.digest))
+
+    @property
+    def segments(self) -> VectorStore:
+        """The active model's segments (see ``stores.rows.segments_schema``)."""
+        return self.vectors(segments_name(self.digest))
 
     # --- rows
 
@@ -184,19 +193,18 @@ class Store:
 
     def track_ids(self, digest: str | None = None) -> set[str]:
         """Content hashes that have a track of the model (the active one unless given)."""
-        table = self.table(tracks_name(self.model(digest).digest))
-        return set(table.search().select(["track_id"]).to_arrow().column("track_id").to_pylist())
+        tracks = self.vectors(tracks_name(self.model(digest).digest))
+        return set(tracks.fetch(columns=["track_id"]).column("track_id").to_pylist())
 
     def durations_s(self) -> dict[str, float]:
         """Seconds of every track of the active model."""
-        rows = self.tracks_table.search().select(["track_id", "duration_s"]).to_arrow()
-        columns = rows.to_pydict()
+        columns = self.tracks.fetch(columns=["track_id", "duration_s"]).to_pydict()
         return dict(zip(columns["track_id"], columns["duration_s"], strict=True))
 
     def track_vectors(self, digest: str | None = None) -> TrackTable:
         """All tracks of a model (the active one unless given), ordered by id."""
         model = self.model(digest)
-        rows = self.table(tracks_name(model.digest)).to_arrow().sort_by("track_id")
+        rows = self.vectors(tracks_name(model.digest)).fetch().sort_by("track_id")
         tags = [rows.column(name).to_pylist() for name in ("title", "artist", "album", "year")]
         return TrackTable(
             track_ids=rows.column("track_id").to_pylist(),
@@ -215,45 +223,35 @@ class Store:
 
         model = self.model(digest)
         found: dict[str, PartEmbeddings] = {}
-        for ids in chunks(track_ids):
-            where = in_list("track_id", ids)
-            table = self.table(segments_name(model.digest))
-            rows = table.search().where(where).to_arrow()
-            rows = rows.sort_by([("track_id", "ascending"), ("segment", "ascending")])
-            tracks = self.table(tracks_name(model.digest)).search().where(where)
-            tracks = tracks.select(["track_id", "duration_s"]).to_arrow().to_pydict()
-            seconds = dict(zip(tracks["track_id"], tracks["duration_s"], strict=True))
-            embeddings = vectors_of(rows)
-            presence = presence_of(rows)
-            start_s = rows.column("start_s").to_numpy()
-            end_s = rows.column("end_s").to_numpy()
-            owners = np.asarray(rows.column("track_id").to_pylist(), dtype=object)
-            bounds = np.flatnonzero(owners[1:] != owners[:-1]) + 1
-            edges = [0, *bounds.tolist(), len(owners)]
-            for first, last in pairwise(edges):
-                if first == last or owners[first] not in seconds:
-                    continue  # no rows, or segments whose run was killed before their track
-                found[owners[first]] = PartEmbeddings(
-                    embeddings=embeddings[first:last],
-                    presence=presence[first:last],
-                    start_s=start_s[first:last],
-                    end_s=end_s[first:last],
-                    seconds=seconds[owners[first]],
-                    presence_threshold=np.asarray(model.presence_threshold, dtype=np.float32),
-                )
+        ids = set(track_ids)
+        rows = self.vectors(segments_name(model.digest)).fetch(ids)
+        rows = rows.sort_by([("track_id", "ascending"), ("segment", "ascending")])
+        tracks = self.vectors(tracks_name(model.digest)).fetch(ids, ["track_id", "duration_s"])
+        columns = tracks.to_pydict()
+        seconds = dict(zip(columns["track_id"], columns["duration_s"], strict=True))
+        embeddings = vectors_of(rows)
+        presence = presence_of(rows)
+        start_s = rows.column("start_s").to_numpy()
+        end_s = rows.column("end_s").to_numpy()
+        owners = np.asarray(rows.column("track_id").to_pylist(), dtype=object)
+        bounds = np.flatnonzero(owners[1:] != owners[:-1]) + 1
+        edges = [0, *bounds.tolist(), len(owners)]
+        for first, last in pairwise(edges):
+            if first == last or owners[first] not in seconds:
+                continue  # no rows, or segments whose run was killed before their track
+            found[owners[first]] = PartEmbeddings(
+                embeddings=embeddings[first:last],
+                presence=presence[first:last],
+                start_s=start_s[first:last],
+                end_s=end_s[first:last],
+                seconds=seconds[owners[first]],
+                presence_threshold=np.asarray(model.presence_threshold, dtype=np.float32),
+            )
         return found
 
     def size_on_disk(self) -> int:
         """Bytes that the library's folder takes."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
-
-
-def connect(folder: Path) -> Any:
-    """A LanceDB connection. Its warnings, about matters of its own, stay out of the terminal."""
-    os.environ.setdefault("LANCEDB_LOG", "error")
-    import lancedb
-
-    return lancedb.connect(str(folder), read_consistency_interval=_READ_INTERVAL)
 
 
 def tracks_name(digest: str) -> str:
@@ -262,73 +260,3 @@ def tracks_name(digest: str) -> str:
 
 def segments_name(digest: str) -> str:
     return f"segments_{digest}"
-
-
-def tracks_schema(dim: int) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            *_embedding_fields(dim),
-            ("duration_s", pa.float64()),
-            ("segments", pa.int32()),
-            ("title", pa.string()),
-            ("artist", pa.string()),
-            ("album", pa.string()),
-            ("year", pa.int32()),
-        ]
-    )
-
-
-def segments_schema(dim: int) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            *_embedding_fields(dim),
-            ("segment", pa.int32()),
-            ("start_s", pa.float64()),
-            ("end_s", pa.float64()),
-        ]
-    )
-
-
-def _embedding_fields(dim: int) -> list[tuple[str, pa.DataType]]:
-    """What both tables hold; ``model_digest`` repeats what the table's name says."""
-    import pyarrow as pa
-
-    return [
-        ("track_id", pa.string()),
-        ("model_digest", pa.string()),
-        ("vector", pa.list_(pa.float32(), len(PARTS) * dim)),
-        *((name, pa.float32()) for name in PRESENCE_COLUMNS),
-    ]
-
-
-def in_list(column: str, values: Iterable[str]) -> str:
-    """SQL condition for a LanceDB filter."""
-    return f"{column} IN ({', '.join(quoted(value) for value in values)})"
-
-
-def quoted(value: str) -> str:
-    """A string literal for a LanceDB filter."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def chunks(values: Iterable[str], size: int = 500) -> Iterator[list[str]]:
-    """Distinct values in order, as lists short enough for one condition."""
-    ordered = sorted(set(values))
-    for first in range(0, len(ordered), size):
-        yield ordered[first : first + size]
-
-
-def vectors_of(rows: pa.Table) -> np.ndarray:
-    """float32 [rows, parts=5, dim]: the column ``vector`` of either table."""
-    column = rows.column("vector").combine_chunks()
-    dim = column.type.list_size // len(PARTS)
-    return column.flatten().to_numpy().reshape(rows.num_rows, len(PARTS), dim)
-
-
-def presence_of(rows: pa.Table) -> np.ndarray:
-    """float32 [rows, parts=5]: the presence columns of either table."""
-    return np.stack([rows.column(name).to_numpy() for name in PRESENCE_COLUMNS], axis=1)

@@ -1,4 +1,4 @@
-"""Writing the library: tables are changed only here, and only by the holder of the lock.
+"""Writing the library: its stores are changed only here, and only by the holder of the lock.
 
 A process can be killed between any two writes, so their order is chosen such that what is left
 behind is either invisible or recognised: segments before their track, the track before the ledger
@@ -7,12 +7,9 @@ row; on removal the other way round. ``Writer`` puts right what a killed run lef
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +18,7 @@ from partwise.library.faults import storage_errors
 from partwise.library.ledger import LedgerRow, ledger_schema, rows_to_arrow
 from partwise.library.manifest import (
     FILE_NAME,
+    FORMAT,
     Manifest,
     ModelInfo,
     Rate,
@@ -28,29 +26,23 @@ from partwise.library.manifest import (
     read_manifest,
     write_manifest,
 )
-from partwise.library.store import (
-    LEDGER,
+from partwise.library.store import LEDGER, Store, segments_name, tracks_name
+from partwise.library.stores.lance import LanceStore, connect, join_pieces
+from partwise.library.stores.opening import check_uri, open_place
+from partwise.library.stores.precision import check_precision
+from partwise.library.stores.protocol import Place, VectorStore
+from partwise.library.stores.rows import (
     PRESENCE_COLUMNS,
-    Store,
     chunks,
-    connect,
     in_list,
-    segments_name,
     segments_schema,
-    tracks_name,
     tracks_schema,
+    vector_column,
 )
 from partwise.library.tags import Tags
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
-
-# Readers may still hold a version that is a little older than the newest.
-_KEEP_VERSIONS = timedelta(minutes=10)
-# Every write adds a piece to its table; reading slows down when there are many.
-_MAX_SMALL_PIECES = 16
-# Above this many segments, finding a track's segments through an index beats a scan.
-_INDEXED_SEGMENTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -78,75 +70,127 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-def open_or_create(folder: Path, model: ModelInfo) -> Store:
+def open_or_create(
+    folder: Path, model: ModelInfo, store: str | None = None, precision: str | None = None
+) -> Store:
     """The library in ``folder``; an empty one for ``model`` is made when there is none.
 
+    store : URI of the place for its vectors, None for the folder or for where they are already.
+    precision : in which they are stored, None for float32 or for what they are stored in already.
+
     The caller holds the writer lock. ``library.json`` is written last: with it, it is a library.
+    Raises PartwiseError when a library that is there has its vectors elsewhere or otherwise.
     """
+    check_place(folder, store, precision)
     if not (folder / FILE_NAME).exists():
-        _create_tables(folder, model)
-        write_manifest(folder, Manifest(active=model))
+        manifest = Manifest(active=model, store=store, precision=precision or "float32")
+        place = open_place(manifest.store, folder, manifest.precision)
+        with storage_errors(folder):
+            connect(str(folder)).create_table(LEDGER, schema=ledger_schema(), exist_ok=True)
+        if store is not None:
+            _check_unused(place)
+        _create_stores(place, folder, model)
+        write_manifest(folder, manifest)
     return Store(folder)
 
 
-def _create_tables(folder: Path, model: ModelInfo) -> None:
+def check_place(folder: Path, store: str | None, precision: str | None) -> None:
+    """Raises PartwiseError when vectors of the library in ``folder`` cannot lie there or so."""
+    if store is not None:
+        check_uri(store)
+    if precision is not None:
+        check_precision(precision)
+    if not (folder / FILE_NAME).exists():
+        return
+    manifest = read_manifest(folder)
+    if store not in (None, manifest.store):
+        there = manifest.store or "the folder itself"
+        raise PartwiseError(
+            f"the library at {folder} keeps its vectors in {there}, not in {store}: leave out"
+            " --store, or make another library with --library"
+        )
+    if precision not in (None, manifest.precision):
+        raise PartwiseError(
+            f"the library at {folder} stores its vectors as {manifest.precision}, not as"
+            f" {precision}: leave out --precision, or make another library with --library"
+        )
+
+
+def _check_unused(place: Place) -> None:
+    """A place belongs to one library: two would take each other's tracks for leftovers."""
+    for name in place.names():
+        if place.open(name).count():
+            raise PartwiseError(
+                f"the store {place.uri} holds vectors of another library already: name another"
+                " place with --store"
+            )
+
+
+def _create_stores(place: Place, folder: Path, model: ModelInfo) -> None:
     with storage_errors(folder):
-        database = connect(folder)
-        database.create_table(LEDGER, schema=ledger_schema(), exist_ok=True)
-        database.create_table(
-            tracks_name(model.digest), schema=tracks_schema(model.dim), exist_ok=True
-        )
-        database.create_table(
-            segments_name(model.digest), schema=segments_schema(model.dim), exist_ok=True
-        )
+        place.create(tracks_name(model.digest), tracks_schema(model.dim))
+        place.create(segments_name(model.digest), segments_schema(model.dim))
 
 
 class Writer:
     """Writes what ``model`` heard. The caller holds the writer lock while this object is used.
 
     Making one starts the replacement of the active model when ``model`` is another, drops the
-    tables of models that are no longer wanted, and repairs what a killed run left behind.
+    stores of models that are no longer wanted, and repairs what a killed run left behind.
     """
 
     def __init__(self, store: Store, model: ModelInfo) -> None:
         self.store = store
         self.model = model
-        self._drop_other_tables()  # a half dropped table must not be taken for a new one
-        self._open_tables()
-        self._drop_other_tables()
+        self._upgrade()
+        self._drop_other_stores()  # a half dropped table must not be taken for a new one
+        self._open_stores()
+        self._drop_other_stores()
         self._repair()
 
     @property
-    def _tracks(self) -> Any:
-        return self.store.table(tracks_name(self.model.digest))
+    def tracks(self) -> VectorStore:
+        """The tracks of ``model``."""
+        return self.store.vectors(tracks_name(self.model.digest))
 
     @property
-    def _segments(self) -> Any:
-        return self.store.table(segments_name(self.model.digest))
+    def segments(self) -> VectorStore:
+        """The segments of ``model``."""
+        return self.store.vectors(segments_name(self.model.digest))
 
     @property
     def replacing(self) -> bool:
         """Whether another model still answers searches."""
         return self.store.active.digest != self.model.digest
 
-    def _open_tables(self) -> None:
+    def _upgrade(self) -> None:
+        """Bring a library that an older partwise made up to date."""
+        manifest = self.store.manifest
+        if manifest.format == FORMAT:
+            return
+        for model in (manifest.active, manifest.pending):
+            if model is None:
+                continue
+            for name in (tracks_name(model.digest), segments_name(model.digest)):
+                table = self.store.vectors(name)
+                if isinstance(table, LanceStore):
+                    table.upgrade(model.presence_threshold)
+        write_manifest(self.store.folder, replace(manifest, format=FORMAT))
+
+    def _open_stores(self) -> None:
         manifest = self.store.manifest
         pending = self.model if self.replacing else None
         if pending is not None:
-            _create_tables(self.store.folder, pending)
+            _create_stores(self.store.place, self.store.folder, pending)
         if (manifest.pending and manifest.pending.digest) != (pending and pending.digest):
             write_manifest(self.store.folder, replace(manifest, pending=pending))
 
-    def _drop_other_tables(self) -> None:
+    def _drop_other_stores(self) -> None:
         manifest = self.store.manifest
         models = [m.digest for m in (manifest.active, manifest.pending) if m is not None]
-        keep = {LEDGER, *map(tracks_name, models), *map(segments_name, models)}
-        database = self.store.database
-        for name in set(database.list_tables().tables) - keep:
-            if name.startswith(("tracks_", "segments_")):
-                with suppress(Exception):  # a leftover costs space only; the next run tries again
-                    database.drop_table(name)
-                shutil.rmtree(self.store.folder / f"{name}.lance", ignore_errors=True)
+        keep = {*map(tracks_name, models), *map(segments_name, models)}
+        for name in self.store.place.names() - keep:
+            self.store.place.drop(name)
 
     def _repair(self) -> None:
         """Remove segments without their track, and tracks without all of their segments.
@@ -154,12 +198,12 @@ class Writer:
         The sum of the tracks' counts equals the number of segments in a sound library, which is
         quick to see; only when it does not are all segments read.
         """
-        tracks = self._tracks.search().select(["track_id", "segments"]).to_arrow().to_pydict()
+        tracks = self.tracks.fetch(columns=["track_id", "segments"]).to_pydict()
         ids, counts = tracks["track_id"], tracks["segments"]
         expected = dict(zip(ids, counts, strict=True))
-        if len(expected) == len(ids) and sum(counts) == self._segments.count_rows():
+        if len(expected) == len(ids) and sum(counts) == self.segments.count():
             return
-        rows = self._segments.search().select(["track_id"]).to_arrow()
+        rows = self.segments.fetch(columns=["track_id"])
         found = Counter(rows.column("track_id").to_pylist())
         twice = {track_id for track_id, times in Counter(ids).items() if times > 1}
         wrong = {i for i in {*expected, *found} if expected.get(i) != found.get(i)}
@@ -168,14 +212,14 @@ class Writer:
     # --- rows
 
     def add(self, tracks: list[NewTrack], rows: list[LedgerRow], gone: Iterable[str] = ()) -> None:
-        """Write a batch: tracks that the tables do not hold yet, and the ledger rows of files.
+        """Write a batch: tracks that the stores do not hold yet, and the ledger rows of files.
 
         gone : ledger paths (text) whose rows go, because the file is now known by another path.
         """
         with storage_errors(self.store.folder):
             if tracks:
-                self._segments.add(_segment_rows(tracks, self.model))
-                self._tracks.add(_track_rows(tracks, self.model))
+                self.segments.upsert(_segment_rows(tracks, self.model), new=True)
+                self.tracks.upsert(_track_rows(tracks, self.model), new=True)
             if rows:
                 merge = self.store.ledger_table.merge_insert("path")
                 merge = merge.when_matched_update_all().when_not_matched_insert_all()
@@ -188,8 +232,8 @@ class Writer:
         dropped = 0
         with storage_errors(self.store.folder):
             for ids in chunks(track_ids):
-                self._tracks.delete(in_list("track_id", ids))
-                self._segments.delete(in_list("track_id", ids))
+                self.tracks.delete(ids)
+                self.segments.delete(ids)
                 dropped += len(ids)
         return dropped
 
@@ -199,7 +243,7 @@ class Writer:
         """Let ``model`` answer from now on, and drop what the former model left."""
         manifest = replace(self.store.manifest, active=self.model, pending=None)
         write_manifest(self.store.folder, manifest)
-        self._drop_other_tables()
+        self._drop_other_stores()
 
     def set_rate(self, rate: Rate) -> None:
         """Remember how fast this run was."""
@@ -207,21 +251,10 @@ class Writer:
 
     def compact(self) -> None:
         """Join small pieces, forget versions that no reader uses, keep indexes up to date."""
-        from partwise.library.index_upkeep import refresh_index
-
         with storage_errors(self.store.folder):
-            for table in (self.store.ledger_table, self._tracks, self._segments):
-                # Every joining adds a piece to the table's indexes: not for a few rows.
-                if table.stats()["fragment_stats"]["num_small_fragments"] > _MAX_SMALL_PIECES:
-                    table.optimize(cleanup_older_than=_KEEP_VERSIONS)
-            if self._segments.count_rows() > _INDEXED_SEGMENTS and not any(
-                list(index.columns) == ["track_id"] for index in self._segments.list_indices()
-            ):
-                from lancedb.index import BTree
-
-                self._segments.create_index("track_id", config=BTree())
-            for table in (self._tracks, self._segments):
-                refresh_index(table)
+            join_pieces(self.store.ledger_table)
+            self.tracks.optimise()
+            self.segments.optimise()
 
 
 def _track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
@@ -236,9 +269,7 @@ def _track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
         {
             "track_id": [track.track_id for track in tracks],
             "model_digest": [model.digest] * len(tracks),
-            "vector": pa.FixedSizeListArray.from_arrays(
-                vectors.reshape(-1), schema.field("vector").type.list_size
-            ),
+            "vector": vector_column(vectors),
             **dict(zip(PRESENCE_COLUMNS, presence.T.copy(), strict=True)),
             "duration_s": [float(track.embeddings.seconds) for track in tracks],
             "segments": [len(track.embeddings.start_s) for track in tracks],
@@ -264,9 +295,7 @@ def _segment_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
         {
             "track_id": np.repeat(np.array([t.track_id for t in tracks], dtype=object), counts),
             "model_digest": [model.digest] * sum(counts),
-            "vector": pa.FixedSizeListArray.from_arrays(
-                vectors.reshape(-1), schema.field("vector").type.list_size
-            ),
+            "vector": vector_column(vectors),
             **dict(zip(PRESENCE_COLUMNS, presence.T.copy(), strict=True)),
             "segment": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
             "start_s": np.concatenate([e.start_s for e in heard]).astype(np.float64),

@@ -81,7 +81,7 @@ class MapState:
         """JSON of what the points are. Raises NotHere while there is no map yet."""
         atlas = self.atlas(server)
         store = server.library.store
-        key = (atlas.version, store.tracks_table.version, store.ledger_table.version)
+        key = (atlas.version, store.tracks.version, store.ledger_table.version)
         with self._lock:
             if self._listed is None or self._listed[0] != key:
                 listed = list_points(atlas, catalogue_of(server.library))

@@ -16,7 +16,7 @@ from partwise.library.manifest import FILE_NAME
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.paths import shown
 from partwise.library.search import catalogue_of
-from partwise.library.store import in_list, presence_of, vectors_of
+from partwise.library.stores.rows import presence_of, vectors_of
 from partwise.parts import PARTS, Part
 from partwise.web.server import NotHere, Server
 
@@ -63,7 +63,7 @@ class LibraryState:
         if not has_library(self._server):
             return None
         store = self._server.library.store
-        tables = (store.tracks_table, store.segments_table, store.ledger_table)
+        tables = (store.tracks, store.segments, store.ledger_table)
         key = (store.digest, *(table.version for table in tables))
         with self._guard:
             if self._status is None or self._status[0] != key:
@@ -102,8 +102,7 @@ class LibraryState:
         """The parts of some tracks."""
         if not track_ids:
             return {}
-        table = self._server.library.store.tracks_table
-        rows = table.search().where(in_list("track_id", track_ids)).to_arrow()
+        rows = self._server.library.store.tracks.fetch(track_ids)
         present = np.any(vectors_of(rows), axis=-1)  # [rows, parts]
         presence = presence_of(rows)
         return {

@@ -1,17 +1,13 @@
-"""When a table gets an IVF_RQ index, how it is built, and when it is brought up to date."""
+"""When a LanceDB table gets an IVF_RQ index, how it is built, and when it is brought up to date."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from partwise.library.exact_index import EXACT_MAX_ROWS
+
 if TYPE_CHECKING:
     from lancedb.table import Table
-
-# Above this many rows an index is built and used. Measured by benchmarks/search.py on 5 x 64:
-# loading all vectors for a first answer, which a command pays each time, takes 0.05 s at 1e4 rows,
-# 0.56 s at 1e5 and 5 s at 1e6; with the index it takes 0.03, 0.04 and 0.26 s. Later answers take
-# 0.3, 8 and 77 ms from memory, 5, 10 and 55 ms with the index.
-EXACT_MAX_ROWS = 50_000
 
 # One bit per dimension loses the order among near neighbours once clusters are wide. Lowest
 # recall@10 of the four kinds of weights on 10,000 rows of 5 x 64 (benchmarks/search.py --sizes 1e4
@@ -35,14 +31,15 @@ def index_name(table: Table) -> str | None:
     return None
 
 
-def refresh_index(table: Table, min_rows: int = EXACT_MAX_ROWS + 1) -> bool:
+def refresh_index(table: Table, min_rows: int | None = None) -> bool:
     """Create or bring up to date the IVF_RQ index of a table; True if anything was written.
 
-    Nothing happens below ``min_rows`` rows, nor while few rows wait outside an existing index:
-    those are found all the same. Needs the library's writer lock.
+    Nothing happens below ``min_rows`` rows (None: ``EXACT_MAX_ROWS`` and one more), nor while few
+    rows wait outside an existing index: those are found all the same. Needs the library's writer
+    lock.
     """
     rows = table.count_rows()
-    if rows < max(min_rows, 1):
+    if rows < max(EXACT_MAX_ROWS + 1 if min_rows is None else min_rows, 1):
         return False
     name = index_name(table)
     stats = table.index_stats(name) if name else None

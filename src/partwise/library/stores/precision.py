@@ -1,0 +1,101 @@
+"""How many bytes a store spends on a number of a vector, and what is lost by spending fewer.
+
+``float16`` rounds each number to 11 bits. ``int8`` keeps one scale per row and part, the largest
+number's size, so that a quiet dimension is not rounded away beside those of another part.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from partwise.errors import PartwiseError
+from partwise.library.stores.rows import vector_column, vectors_of
+from partwise.parts import PARTS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PRECISIONS = ("float32", "float16", "int8")
+SCALE = "vector_scale"
+_INT8_MAX = 127
+
+
+def check_precision(precision: str) -> str:
+    """Raises PartwiseError when there is no such precision."""
+    if precision not in PRECISIONS:
+        raise PartwiseError(
+            f"{precision!r} is no precision of stored vectors: choose one of"
+            f" {', '.join(PRECISIONS)}"
+        )
+    return precision
+
+
+def stored_schema(schema: pa.Schema, precision: str) -> pa.Schema:
+    """The schema of rows as they are stored, from that of rows as they are given."""
+    import pyarrow as pa
+
+    if precision == "float32":
+        return schema
+    number = pa.float16() if precision == "float16" else pa.int8()
+    at = schema.get_field_index("vector")
+    vector = pa.field("vector", pa.list_(number, schema.field(at).type.list_size))
+    stored = schema.set(at, vector)
+    if precision == "int8":
+        stored = stored.append(pa.field(SCALE, pa.list_(pa.float32(), len(PARTS))))
+    return stored
+
+
+def precision_of(stored: pa.Schema) -> str:
+    """What rows of this schema are stored in."""
+    name = str(stored.field("vector").type.value_type)
+    return {"float": "float32", "halffloat": "float16"}.get(name, name)
+
+
+def encoded(rows: pa.Table, precision: str) -> pa.Table:
+    """Rows as they are stored."""
+    import pyarrow as pa
+
+    if precision == "float32":
+        return rows
+    vectors = vectors_of(rows)
+    at = rows.schema.get_field_index("vector")
+    size = rows.schema.field(at).type.list_size
+    if precision == "float16":
+        flat = pa.array(vectors.astype(np.float16).reshape(-1))
+        return rows.set_column(at, "vector", pa.FixedSizeListArray.from_arrays(flat, size))
+    numbers, scale = to_int8(vectors)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(numbers.reshape(-1)), size)
+    scales = pa.FixedSizeListArray.from_arrays(pa.array(scale.reshape(-1)), len(PARTS))
+    return rows.set_column(at, "vector", column).append_column(SCALE, scales)
+
+
+def decoded(rows: pa.Table) -> pa.Table:
+    """Rows as they are given: ``vector`` in float32, however it is stored; no scale."""
+    if "vector" not in rows.schema.names or precision_of(rows.schema) == "float32":
+        return rows
+    at = rows.schema.get_field_index("vector")
+    if precision_of(rows.schema) == "float16":
+        return rows.set_column(at, "vector", vector_column(vectors_of(rows)))
+    vectors = from_int8(vectors_of(rows), scales_of(rows))
+    return rows.set_column(at, "vector", vector_column(vectors)).drop_columns([SCALE])
+
+
+def scales_of(rows: pa.Table) -> np.ndarray:
+    """float32 [rows, parts=5]: the size of one step of each part's numbers."""
+    column = rows.column(SCALE).combine_chunks()
+    return column.flatten().to_numpy().reshape(rows.num_rows, len(PARTS))
+
+
+def to_int8(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int8 [n, parts=5, dim] and its scale, float32 [n, parts=5], of float32 vectors."""
+    largest = np.abs(vectors).max(axis=-1, initial=0.0)
+    scale = (largest / _INT8_MAX).astype(np.float32)
+    steps = vectors / np.where(scale > 0, scale, 1.0)[..., None]
+    return np.rint(steps).astype(np.int8), scale
+
+
+def from_int8(numbers: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """float32 [n, parts=5, dim]."""
+    return numbers.astype(np.float32) * scale[..., None]

@@ -1,0 +1,101 @@
+"""Every kind of place, by a readable name; a test that asks for ``places`` runs in each.
+
+A new kind of store joins by a line in ``KINDS``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from partwise.library.stores.exact import ExactPlace
+from partwise.library.stores.opening import open_place
+from partwise.library.stores.protocol import Place
+
+
+@dataclass(frozen=True)
+class Places:
+    """One place that can be opened again and again, as other processes would.
+
+    approximate : whether its indexed searches may miss rows. precision : of its vectors.
+    """
+
+    kind: str
+    open: Callable[[], Place]
+    precision: str = "float32"
+
+
+def in_memory(folder: Path, request: pytest.FixtureRequest) -> Places:
+    place = ExactPlace()
+    return Places("exact", lambda: place)
+
+
+def in_folder(precision: str) -> Callable[[Path, pytest.FixtureRequest], Places]:
+    def make(folder: Path, request: pytest.FixtureRequest) -> Places:
+        return Places("lance", lambda: open_place(None, folder, precision), precision)
+
+    return make
+
+
+def in_bucket(folder: Path, request: pytest.FixtureRequest) -> Places:
+    bucket = request.getfixturevalue("bucket")
+    uri = f"{bucket}/{folder.name}"
+    return Places("lance", lambda: open_place(uri, folder))
+
+
+KINDS: dict[str, Callable[[Path, pytest.FixtureRequest], Places]] = {
+    "exact": in_memory,
+    "lance-folder": in_folder("float32"),
+    "lance-folder-float16": in_folder("float16"),
+    "lance-folder-int8": in_folder("int8"),
+    "lance-s3": in_bucket,
+}
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[str]:
+    """An empty bucket of a server on this machine, as ``s3://``; credentials are in the
+    environment meanwhile."""
+    server = pytest.importorskip("moto.server", reason="the package moto[server] is not installed")
+    import urllib.request
+
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+    }
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    environment["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
+    former = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        request = urllib.request.Request(f"http://{host}:{port}/music", method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
+        yield "s3://music"
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        running.stop()
+
+
+@pytest.fixture(params=list(KINDS))
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
+    """Nothing is in it yet."""
+    return KINDS[request.param](tmp_path, request)
+
+
+@pytest.fixture(scope="module", params=list(KINDS))
+def shared_places(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Places:
+    """As ``places``, for what several tests only read."""
+    return KINDS[request.param](tmp_path_factory.mktemp("shared"), request)
