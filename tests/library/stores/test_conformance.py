@@ -28,7 +28,7 @@ from store_rows import (
 
 TRACKS, SEGMENTS = "tracks_0123456789abcdef", "segments_0123456789abcdef"
 # How far a number of a unit vector may lie from the one that was given.
-ROUNDING = {"float32": 0.0, "float16": 5e-4, "int8": 4.1e-3}
+ROUNDING = {"float32": 0.0, "float16": 5e-4, "int8": 8e-3}
 
 
 def make(name: str, of: list[str], seed: int = 0) -> pa.Table:

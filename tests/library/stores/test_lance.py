@@ -111,6 +111,7 @@ def test_a_former_table_answers_the_same_before_and_after_its_upgrade(
 def test_an_upgraded_table_takes_rows_and_keeps_its_index(
     former: LanceStore, tmp_path: Path
 ) -> None:
+    former.former_threshold = (THRESHOLD,) * 5
     former.optimise(min_rows=1)
     former.upgrade((THRESHOLD,) * 5)
     store = LancePlace(str(tmp_path)).open(NAME)

@@ -41,7 +41,7 @@ def test_what_is_no_place_is_refused_without_its_secrets(
 
 
 def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PartwiseError, match="'int4' is no precision .* float32, float16, int8"):
+    with pytest.raises(PartwiseError, match=r"'int4' is no precision .* float32, float16, int8"):
         open_place(None, tmp_path, "int4")
 
 
