@@ -3,12 +3,13 @@
     python benchmarks/search.py                         # 1e4, 1e5 and 1e6 segments, made-up vectors
     python benchmarks/search.py --npz FILE              # real embeddings, resampled with noise
     python benchmarks/search.py --sizes 1e4 --bits 1 --refine 10 --noise 1.4
+    python benchmarks/search.py --sizes 1e5 --precisions float32,float16,int8
 
 ``FILE`` is written by ``partwise embed``. Made-up vectors: tracks of 20 segments; each part of a
 track belongs to one of many clusters, independently of the other parts (the worst case for an
 index that cuts the space into cells), and is absent from a quarter of the tracks. Queries are
-tracks that are not in the table. Recall is measured against exact search, and a row that scores as
-high as the tenth counts as found.
+tracks that are not in the table. Recall is measured against exact search among the vectors as they
+were before they were stored, and a row that scores as high as the tenth counts as found.
 
 Every method runs in a process of its own, so that its peak memory is its own. "First answer" is
 opening, loading and one question, with the file cache warm: what a command pays each time besides
@@ -33,18 +34,23 @@ from typing import Any
 
 import numpy as np
 
-from partwise.library import index_upkeep, vector_index
-from partwise.library.index_upkeep import index_name, refresh_index
-from partwise.library.store import PRESENCE_COLUMNS, segments_schema
-from partwise.library.vector_index import Method, open_index
+from partwise.library.exact_index import ExactIndex
+from partwise.library.stores import lance, lance_index
+from partwise.library.stores.accuracy import WEIGHTINGS, draw_weights
+from partwise.library.stores.lance import LancePlace, LanceStore
+from partwise.library.stores.lance_index import refresh_index
+from partwise.library.stores.precision import PRECISIONS
+from partwise.library.stores.rows import PRESENCE_COLUMNS, segments_schema, vector_column
+from partwise.library.vector_index import VectorIndex
 from partwise.parts import PARTS
 
 TOP = 10
 SEGMENTS_PER_TRACK = 20
 THRESHOLD = 0.5
-THRESHOLDS = (THRESHOLD,) * len(PARTS)
 BATCH_TRACKS = 1000
-WEIGHTINGS = ("one part", "two parts", "uniform", "random")
+# Where the vectors are compared: in memory, in LanceDB row by row, in LanceDB through its index.
+MEMORY, SCAN, INDEX = "memory", "lancedb scan", "lancedb index"
+NAME = "segments_benchmark"
 
 
 class MadeUp:
@@ -101,7 +107,7 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def batches(source: MadeUp | Resampled, rows: int, dim: int) -> Iterator[Any]:
-    """Record batches of ``segments_schema``, ``rows`` rows in all."""
+    """Tables of ``segments_schema``, ``rows`` rows in all."""
     import pyarrow as pa
 
     rng = np.random.default_rng(1)
@@ -117,16 +123,13 @@ def batches(source: MadeUp | Resampled, rows: int, dim: int) -> Iterator[Any]:
         columns = {
             "track_id": [f"{track + n // SEGMENTS_PER_TRACK:032x}" for n in range(take)],
             "model_digest": ["benchmark"] * take,
-            "vector": pa.FixedSizeListArray.from_arrays(
-                pa.array(flat.astype(np.float32).reshape(-1)), len(PARTS) * dim
-            ),
+            "vector": vector_column(flat),
             **dict(zip(PRESENCE_COLUMNS, presence.T.copy(), strict=True)),
             "segment": segment,
             "start_s": 5.0 * segment,
             "end_s": 5.0 * segment + 10.0,
         }
-        table = pa.table({name: columns[name] for name in schema.names}, schema=schema)
-        yield from table.to_batches()
+        yield pa.table({name: columns[name] for name in schema.names}, schema=schema)
         written += take
         track += BATCH_TRACKS
 
@@ -146,88 +149,98 @@ def draw_queries(source: MadeUp | Resampled, count: int, dim: int) -> dict[str, 
     queries = queries[:count]
     weights = {name: np.zeros((count, len(PARTS)), np.float32) for name in WEIGHTINGS}
     for at, query in enumerate(queries):
-        there = np.flatnonzero(query.any(axis=-1))
-        pair = rng.choice(there, 2, replace=False)
-        weights["one part"][at, pair[0]] = 1
-        weights["two parts"][at, pair] = 1, 2
-        weights["uniform"][at, there] = 1
-        weights["random"][at, there] = rng.dirichlet(np.ones(len(there)))
+        for name, drawn in draw_weights(query.any(axis=-1), rng).items():
+            weights[name][at] = drawn
     return {"queries": queries, **weights}
 
 
 # --- one method, in a process of its own
 
 
-def open_table(folder: Path) -> Any:
-    import lancedb
-
-    return lancedb.connect(folder / "tables").open_table("segments")
+def open_store(folder: Path) -> LanceStore:
+    return LancePlace(str(folder / "tables")).open(NAME)
 
 
-def measure(folder: Path, method: Method, budget_s: float) -> dict[str, Any]:
-    """First answer, latencies and recall of one method; the exact one writes the truth."""
+def measure(folder: Path, method: str, budget_s: float) -> dict[str, Any]:
+    """First answer, latencies and recall of one method; float32 in memory writes the truth."""
     import lancedb  # noqa: F401  (its import takes about a second, whatever the method)
 
     asked = dict(np.load(folder / "queries.npz"))
     queries = asked.pop("queries")
     started = time.perf_counter()
-    index = open_index(open_table(folder), THRESHOLDS, method)
-    index.nearest(queries[0], asked["uniform"][0], TOP)
+    store = open_store(folder)
+    index: VectorIndex = ExactIndex.load(store) if method == MEMORY else store
+    index.search(queries[0], asked["uniform"][0], TOP)
     first_s = time.perf_counter() - started
+    loaded_mb = _memory_mb("VmRSS:")
     truth_path = folder / "truth.npz"
-    truth: dict[str, Any] = {} if method is Method.EXACT else dict(np.load(truth_path))
-    result: dict[str, Any] = {"method": str(method), "first_answer_s": first_s, "by_weights": {}}
+    is_truth = not truth_path.exists()
+    # Rounded vectors have other scores: there only the rows themselves can be compared.
+    exact_scores = store.precision == "float32"
+    truth: dict[str, Any] = {} if is_truth else dict(np.load(truth_path))
+    result: dict[str, Any] = {
+        "method": method,
+        "first_answer_s": first_s,
+        "resident_mb": loaded_mb,
+        "by_weights": {},
+    }
     for name, weights in asked.items():
-        latency_s, recalls, tenths = [], [], []
+        latency_s, recalls, tenths, best = [], [], [], []
         began = time.perf_counter()
         for at, (query, weight) in enumerate(zip(queries, weights, strict=True)):
             # The truth is needed for every query; the others stop when their time is up.
-            if method is not Method.EXACT and time.perf_counter() - began > budget_s and at >= 5:
+            if not is_truth and time.perf_counter() - began > budget_s and at >= 5:
                 break
             before = time.perf_counter()
-            found = index.nearest(query, weight, TOP)
+            found = index.search(query, weight, TOP)
             latency_s.append(time.perf_counter() - before)
-            if method is Method.EXACT:
-                tenths.append(found.scores[-1] if len(found) else np.inf)
+            keys = [f"{i} {s}" for i, s in zip(found.track_ids, found.start_s, strict=True)]
+            if is_truth:
+                tenths.append([found.scores[-1] if len(found) else np.inf])
+                best.append(keys)
                 recalls.append(1.0)
             else:
-                recalls.append(float(np.sum(found.scores >= truth[name][at] - 1e-5)) / TOP)
-        if method is Method.EXACT:
+                tied = found.scores >= truth[name][at] - 1e-5 if exact_scores else False
+                named = np.isin(keys, truth[f"{name}, rows"][at])
+                recalls.append(float(np.sum(named | tied)) / TOP)
+        if is_truth:
             truth[name] = np.array(tenths, np.float32)
+            truth[f"{name}, rows"] = np.array(best)
         result["by_weights"][name] = {
             "queries": len(latency_s),
             "recall_at_10": float(np.mean(recalls)),
             "median_ms": 1e3 * float(np.median(latency_s)),
             "p95_ms": 1e3 * float(np.percentile(latency_s, 95)),
         }
-    if method is Method.EXACT:
+    if is_truth:
         np.savez(truth_path, **truth)
-    result["peak_memory_mb"] = _peak_memory_mb()
+    result["peak_memory_mb"] = _memory_mb("VmHWM:")
     return result
 
 
 def build(folder: Path) -> dict[str, Any]:
     """Build the IVF_RQ index."""
-    table = open_table(folder)
+    store = open_store(folder)
     before = _size(folder / "tables")
     started = time.perf_counter()
-    if not refresh_index(table, min_rows=1):
+    if not refresh_index(store.table, min_rows=1):
         raise RuntimeError("the index was there already")
     seconds = time.perf_counter() - started
-    assert index_name(table)
+    assert store.indexed
     return {
         "build_s": seconds,
         "index_mb": (_size(folder / "tables") - before) / 1e6,
-        "build_peak_memory_mb": _peak_memory_mb(),
+        "build_peak_memory_mb": _memory_mb("VmHWM:"),
     }
 
 
-def _peak_memory_mb() -> float:
+def _memory_mb(line: str) -> float:
+    """``VmRSS:``, of the moment, or ``VmHWM:``, the peak."""
     status = Path("/proc/self/status")
     if status.exists():
         # Not getrusage: there a process starts with the peak of the one that started it.
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024 / 1e6
+        text = next(x for x in status.read_text().splitlines() if x.startswith(line))
+        return int(text.split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
@@ -248,9 +261,7 @@ def _child(step: str, folder: Path, options: argparse.Namespace) -> dict[str, An
 
 
 def run_size(rows: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Make a table of ``rows`` rows and measure every method on it."""
-    import lancedb
-
+    """Make tables of ``rows`` rows, one for each precision, and measure every method on them."""
     if options.npz:
         source: MadeUp | Resampled = Resampled(options.npz, options.noise)
         with np.load(options.npz) as data:
@@ -261,25 +272,27 @@ def run_size(rows: int, options: argparse.Namespace) -> dict[str, Any]:
         source = MadeUp(dim, options.noise, max(20, rows // SEGMENTS_PER_TRACK // 8))
     folder = Path(tempfile.mkdtemp(prefix="partwise-search-", dir=options.folder))
     try:
-        started = time.perf_counter()
-        table = lancedb.connect(folder / "tables").create_table(
-            "segments", batches(source, rows, dim), schema=segments_schema(dim)
-        )
-        table.optimize()
-        result: dict[str, Any] = {
-            "rows": rows,
-            "dim": dim,
-            "write_s": time.perf_counter() - started,
-            "table_mb": _size(folder / "tables") / 1e6,
-        }
         drawn: dict[str, Any] = draw_queries(source, options.queries, dim)
         np.savez(folder / "queries.npz", **drawn)
-        result["methods"] = [
-            _child(method, folder, options) for method in (Method.EXACT, Method.FLAT)
-        ]
-        result["index"] = _child("build", folder, options)
-        result["methods"].append(_child(Method.IVF_RQ, folder, options))
-        return result
+        stored = []
+        for precision in options.precisions.split(","):
+            shutil.rmtree(folder / "tables", ignore_errors=True)
+            started = time.perf_counter()
+            store = LancePlace(str(folder / "tables"), precision).create(NAME, segments_schema(dim))
+            for batch in batches(source, rows, dim):
+                store.upsert(batch, new=True)
+            store.table.optimize()
+            one: dict[str, Any] = {
+                "precision": precision,
+                "write_s": time.perf_counter() - started,
+                "table_mb": _size(folder / "tables") / 1e6,
+            }
+            one["methods"] = [_child(method, folder, options) for method in (MEMORY, SCAN)]
+            if precision != "int8":  # LanceDB has no index over int8
+                one["index"] = _child("build", folder, options)
+                one["methods"].append(_child(INDEX, folder, options))
+            stored.append(one)
+        return {"rows": rows, "dim": dim, "stored": stored}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -289,34 +302,44 @@ def show(results: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(title="recall@10, and median / 95th percentile latency [ms]")
-    columns = ("segments", "method", "first answer", "peak memory", *WEIGHTINGS)
+    columns = ("segments", "stored as", "method", "first answer", "resident", "peak", *WEIGHTINGS)
     for name in columns:
-        table.add_column(name, justify="left" if name == "method" else "right")
+        left = name in ("method", "stored as")
+        table.add_column(name, justify="left" if left else "right")
     for result in results:
-        for method in result["methods"]:
-            cells = [
-                f"{by['recall_at_10']:.3f}  {by['median_ms']:.1f} / {by['p95_ms']:.1f}"
-                for by in (method["by_weights"][name] for name in WEIGHTINGS)
-            ]
-            table.add_row(
-                f"{result['rows']:,}",
-                method["method"],
-                f"{method['first_answer_s']:.2f} s",
-                f"{method['peak_memory_mb']:,.0f} MB",
-                *cells,
-            )
-        table.add_section()
-    console = Console(width=None if sys.stdout.isatty() else 150)
+        for stored in result["stored"]:
+            for method in stored["methods"]:
+                cells = [
+                    f"{by['recall_at_10']:.3f}  {by['median_ms']:.1f} / {by['p95_ms']:.1f}"
+                    for by in (method["by_weights"][name] for name in WEIGHTINGS)
+                ]
+                table.add_row(
+                    f"{result['rows']:,}",
+                    stored["precision"],
+                    method["method"],
+                    f"{method['first_answer_s']:.2f} s",
+                    f"{method['resident_mb']:,.0f} MB",
+                    f"{method['peak_memory_mb']:,.0f} MB",
+                    *cells,
+                )
+            table.add_section()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for result in results:
-        index = result["index"]
-        console.print(
-            f"{result['rows']:,} segments of 5 x {result['dim']}: {result['table_mb']:,.0f} MB on"
-            f" disk, written in {result['write_s']:.1f} s; IVF_RQ index"
-            f" {index['index_mb']:,.0f} MB, built in {index['build_s']:.1f} s with"
-            f" {index['build_peak_memory_mb']:,.0f} MB",
-            highlight=False,
-        )
+        for stored in result["stored"]:
+            text = (
+                f"{result['rows']:,} segments of 5 x {result['dim']} as {stored['precision']}:"
+                f" {stored['table_mb']:,.0f} MB on disk"
+                f" ({1e6 * stored['table_mb'] / result['rows']:,.0f} bytes each), written in"
+                f" {stored['write_s']:.1f} s"
+            )
+            if "index" in stored:
+                index = stored["index"]
+                text += (
+                    f"; IVF_RQ index {index['index_mb']:,.0f} MB, built in"
+                    f" {index['build_s']:.1f} s with {index['build_peak_memory_mb']:,.0f} MB"
+                )
+            console.print(text, highlight=False)
 
 
 def main() -> None:
@@ -329,18 +352,21 @@ def main() -> None:
     parser.add_argument("--npz", type=Path, help="real embeddings, from `partwise embed`")
     parser.add_argument("--queries", type=int, default=100, help="per kind of weights")
     parser.add_argument("--budget-s", type=float, default=20.0, help="per kind of weights")
-    parser.add_argument("--bits", type=int, default=index_upkeep.RQ_BITS)
-    parser.add_argument("--refine", type=int, default=vector_index.REFINE_FACTOR)
+    parser.add_argument("--bits", type=int, default=lance_index.RQ_BITS)
+    parser.add_argument("--refine", type=int, default=lance.REFINE_FACTOR)
+    parser.add_argument(
+        "--precisions", default="float32", help=f"of {', '.join(PRECISIONS)}; float32 first"
+    )
     parser.add_argument("--folder", type=Path, help="where to put the tables while measuring")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures as JSON")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    index_upkeep.RQ_BITS, vector_index.REFINE_FACTOR = options.bits, options.refine
+    lance_index.RQ_BITS, lance.REFINE_FACTOR = options.bits, options.refine
     if options.step == "build":
         print(json.dumps(build(options.folder)))
         return
     if options.step:
-        print(json.dumps(measure(options.folder, Method(options.step), options.budget_s)))
+        print(json.dumps(measure(options.folder, options.step, options.budget_s)))
         return
     if options.noise is None:
         options.noise = 0.3 if options.npz else 1.0

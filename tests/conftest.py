@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,32 @@ from tiny_model import write_tiny_model
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of a tiny model's ONNX file (see tiny_model.py)."""
     return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[str]:
+    """An empty bucket of a server on this machine, as ``s3://``; credentials are in the
+    environment meanwhile."""
+    server = pytest.importorskip("moto.server", reason="the package moto[server] is not installed")
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+    }
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    environment["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
+    former = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        request = urllib.request.Request(f"http://{host}:{port}/music", method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
+        yield "s3://music"
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        running.stop()

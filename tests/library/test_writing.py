@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lancedb
 import numpy as np
 import pytest
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.ledger import LedgerRow, State
-from partwise.library.manifest import ModelInfo
+from partwise.library.manifest import Manifest, ModelInfo
 from partwise.library.store import Store
 from partwise.library.stores.lance import LanceStore
 from partwise.library.stores.protocol import VectorStore
@@ -170,6 +172,61 @@ def test_segments_without_a_track_are_not_shown(store: Store, writer: Writer) ->
     writer.add([track("a")], [])
     writer.tracks.delete(["a"])
     assert reopened(store).segments_of(["a"]) == {}
+
+
+def as_format_1(folder: Path) -> None:
+    """As the first release left a library: its tables do not tell which parts a row has."""
+    for name in ("tracks", "segments"):
+        lancedb.connect(folder).open_table(f"{name}_{MODEL.digest}").drop_columns(["parts"])
+    manifest = json.loads((folder / "library.json").read_text())
+    del manifest["store"], manifest["precision"]
+    (folder / "library.json").write_text(json.dumps(manifest | {"format": 1}))
+
+
+def test_a_library_of_the_first_format_is_read_and_then_upgraded(
+    store: Store, writer: Writer
+) -> None:
+    writer.add([track("a"), track("b", 5)], [row("/a", "a")])
+    before = reopened(store).track_vectors()
+    as_format_1(store.folder)
+
+    def found() -> list[int]:
+        weights = np.eye(5, dtype=np.float32)
+        segments = reopened(store).segments
+        return [
+            len(segments.search(before.vectors[0], weights[part], 50, complete=complete))
+            for part in (0, 3)  # there is no guitar in any of them
+            for complete in (True, False)
+        ]
+
+    assert found() == [8, 0, 0, 8]
+    assert reopened(store).manifest.format == 1
+    assert (reopened(store).track_vectors().vectors == before.vectors).all()
+    later = Writer(reopened(store), MODEL)
+    assert reopened(store).manifest == Manifest(MODEL)
+    later.add([track("c")], [row("/c", "c")])
+    assert found() == [11, 0, 0, 11]
+    assert reopened(store).track_ids() == {"a", "b", "c"}
+
+
+def test_the_place_and_precision_of_a_library_stay(tmp_path: Path) -> None:
+    open_or_create(tmp_path / "here", MODEL, None, "int8")
+    assert open_or_create(tmp_path / "here", MODEL).manifest.precision == "int8"
+    with pytest.raises(PartwiseError, match="stores its vectors as int8, not as float16"):
+        open_or_create(tmp_path / "here", MODEL, None, "float16")
+    with pytest.raises(PartwiseError, match=r"keeps its vectors in the folder itself, not in s3:"):
+        open_or_create(tmp_path / "here", MODEL, "s3://bucket/x")
+
+
+def test_a_place_belongs_to_one_library(tmp_path: Path, bucket: str) -> None:
+    uri = f"{bucket}/one-library"
+    first = open_or_create(tmp_path / "first", MODEL, uri)
+    Writer(first, MODEL).add([track("a")], [row("/a", "a")])
+    with pytest.raises(PartwiseError, match="holds vectors of another library already"):
+        open_or_create(tmp_path / "second", MODEL, uri)
+    assert not (tmp_path / "second" / "library.json").exists()
+    assert open_or_create(tmp_path / "first", MODEL, uri).track_ids() == {"a"}
+    assert not list((tmp_path / "first").glob("tracks_*"))
 
 
 def test_two_models_side_by_side_then_one(store: Store, writer: Writer) -> None:

@@ -5,8 +5,7 @@ A new kind of store joins by a line in ``KINDS``.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,37 +53,6 @@ KINDS: dict[str, Callable[[Path, pytest.FixtureRequest], Places]] = {
     "lance-folder-int8": in_folder("int8"),
     "lance-s3": in_bucket,
 }
-
-
-@pytest.fixture(scope="session")
-def bucket() -> Iterator[str]:
-    """An empty bucket of a server on this machine, as ``s3://``; credentials are in the
-    environment meanwhile."""
-    server = pytest.importorskip("moto.server", reason="the package moto[server] is not installed")
-    import urllib.request
-
-    environment = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-    }
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    environment["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
-    former = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        request = urllib.request.Request(f"http://{host}:{port}/music", method="PUT")
-        urllib.request.urlopen(request, timeout=10).close()
-        yield "s3://music"
-    finally:
-        for name, value in former.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        running.stop()
 
 
 @pytest.fixture(params=list(KINDS))

@@ -140,8 +140,10 @@ class LancePlace:
         import pyarrow as pa
 
         stored = stored_schema(schema, self._precision).append(pa.field(PATTERN, pa.int8()))
+        if name in self.names():  # with what was added to its schema since
+            return self.open(name)
         with _told(self.uri):
-            table = self.connection.create_table(name, schema=stored, exist_ok=True)
+            table = self.connection.create_table(name, schema=stored)
         return LanceStore(table, self.uri)
 
     def open(self, name: str) -> LanceStore:
@@ -164,6 +166,7 @@ class LancePlace:
 class LanceStore:
     """One LanceDB table behind ``VectorStore``; nothing of it is held in memory.
 
+    precision : of the stored vectors.
     former_threshold : presence from which each part counted, [parts=5]; only a table without the
     column ``parts`` needs it.
     """
@@ -174,7 +177,7 @@ class LanceStore:
         self.former_threshold: Sequence[float] | None = None
         self._uri = uri
         self._stored: pa.Schema = table.schema
-        self._precision = precision_of(self._stored)
+        self.precision = precision_of(self._stored)
         self.dim = dim_of(self._stored)
         self._timed = is_timed(self._stored)
         self._index: tuple[int, bool] | None = None
@@ -226,7 +229,7 @@ class LanceStore:
             merge.when_not_matched_by_source_delete(tracks).execute(stored)
 
     def _as_stored(self, rows: pa.Table) -> pa.Table:
-        stored = encoded(rows, self._precision)
+        stored = encoded(rows, self.precision)
         if PATTERN in self._stored.names:
             import pyarrow as pa
 
@@ -297,7 +300,7 @@ class LanceStore:
     def _ask(self, query: np.ndarray, weights: np.ndarray, k: int, condition: str) -> Candidates:
         scaled = scaled_query(query, weights)
         with _told(self._uri):
-            if self._precision == "int8":
+            if self.precision == "int8":
                 asked = columns(self._timed)
                 rows = self._rows(asked).where(condition).to_batches(_BLOCK_ROWS)
                 return scan(map(decoded_batch, rows), scaled, k, self._timed)
@@ -347,7 +350,7 @@ class LanceStore:
                 yield decoded_batch(batch).select(names)
 
     def _rows(self, names: Sequence[str]) -> Any:
-        more = [SCALE] if self._precision == "int8" and "vector" in names else []
+        more = [SCALE] if self.precision == "int8" and "vector" in names else []
         return self.table.search().select([*names, *more])
 
     def count(self, track_ids: Iterable[str] | None = None) -> int:
@@ -371,7 +374,7 @@ class LanceStore:
 
                 self.table.create_index("track_id", config=BTree())
                 joined = True
-            refreshed = self._precision != "int8" and refresh_index(self.table, min_rows)
+            refreshed = self.precision != "int8" and refresh_index(self.table, min_rows)
             if refreshed:
                 told = {_RECALL: json.dumps(measure_recall(self))}
                 self.table.update_field_metadata({"path": "vector", "metadata": told})

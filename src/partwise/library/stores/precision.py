@@ -1,7 +1,7 @@
 """How many bytes a store spends on a number of a vector, and what is lost by spending fewer.
 
-``float16`` rounds each number to 11 bits. ``int8`` keeps one scale per row and part, the largest
-number's size, so that a quiet dimension is not rounded away beside those of another part.
+``float16`` rounds each number to 11 bits. ``int8`` keeps one scale per row and part: the numbers of
+a part span -127..127 whatever their size, and the part keeps its length.
 """
 
 from __future__ import annotations
@@ -90,10 +90,12 @@ def scales_of(rows: pa.Table) -> np.ndarray:
 
 def to_int8(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """int8 [n, parts=5, dim] and its scale, float32 [n, parts=5], of float32 vectors."""
-    largest = np.abs(vectors).max(axis=-1, initial=0.0)
-    scale = (largest / _INT8_MAX).astype(np.float32)
-    steps = vectors / np.where(scale > 0, scale, 1.0)[..., None]
-    return np.rint(steps).astype(np.int8), scale
+    step = np.abs(vectors).max(axis=-1, initial=0.0) / _INT8_MAX
+    numbers = np.rint(vectors / np.where(step > 0, step, 1.0)[..., None])
+    # The scale that gives a part its length back: then only its direction is rounded.
+    lengths = np.linalg.norm(numbers, axis=-1)
+    scale = np.linalg.norm(vectors, axis=-1) / np.where(lengths > 0, lengths, 1.0)
+    return numbers.astype(np.int8), scale.astype(np.float32)
 
 
 def from_int8(numbers: np.ndarray, scale: np.ndarray) -> np.ndarray:

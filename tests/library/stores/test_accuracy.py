@@ -1,0 +1,50 @@
+"""The measure of what an index misses, on stores that miss what the test says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from partwise.library.stores.accuracy import WEIGHTINGS, draw_weights, measure_recall
+from partwise.library.stores.exact import ExactPlace, ExactStore
+from partwise.library.stores.rows import take
+from store_rows import ids, segments
+
+
+@pytest.fixture
+def store() -> ExactStore:
+    rows = segments(ids(150))
+    store = ExactPlace().create("segments_x", rows.schema)
+    store.upsert(rows)
+    return store
+
+
+def test_an_exact_store_finds_everything(store: ExactStore) -> None:
+    assert measure_recall(store, 8) == dict.fromkeys(WEIGHTINGS, 1.0)
+
+
+def test_what_is_missed_is_counted(store: ExactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other row but the first is lost: five of the ten beside the row itself."""
+    search = store.search
+
+    def careless(query, weights, k, **more):
+        found = search(query, weights, 2 * k, **more)
+        return take(found, np.arange(0, 2 * k, 2), found.exhausted)
+
+    monkeypatch.setattr(store, "search", careless)
+    assert measure_recall(store, 8) == pytest.approx(dict.fromkeys(WEIGHTINGS, 0.5), abs=0.02)
+
+
+def test_nothing_to_ask_about() -> None:
+    rows = segments([])
+    assert measure_recall(ExactPlace().create("segments_x", rows.schema)) == {}
+
+
+def test_weights_are_of_parts_that_are_there() -> None:
+    rng = np.random.default_rng(0)
+    present = np.array([True, False, True, True, False])
+    for _ in range(20):
+        drawn = draw_weights(present, rng)
+        assert set(drawn) == set(WEIGHTINGS)
+        assert [int((drawn[name] > 0).sum()) for name in WEIGHTINGS] == [1, 2, 3, 3]
+        assert not any(weights[~present].any() for weights in drawn.values())
