@@ -40,7 +40,7 @@ def test_a_bucket_answers_as_a_folder_does(run, music: Path, tmp_path: Path, buc
     assert run("folder", "index", str(music))[0] == 0
     code, _, err = run("bucket", "index", str(music), "--store", uri)
     assert (code, err) == (0, "")
-    asked = ("like", str(music / "0.wav"), "--part", "drums", "--json")
+    asked = ("like", str(music / "0.wav"), "--json")
     code, here, _ = run("folder", *asked)
     assert code == 0 and len(json.loads(here)["hits"]) == 3
     assert run("bucket", *asked) == (0, here, "")
