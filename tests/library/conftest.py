@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from milvus_process import MilvusProcess
 from recordings import record
 
 # Read by every worker at its start; what it does depends on the name of the file.
@@ -53,3 +55,20 @@ def misbehaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_MISBEHAVIOUR)
     monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Milvus server that every test shares: each in a database of its own."""
+    pytest.importorskip("pymilvus", reason="the package pymilvus is not installed")
+    pytest.importorskip("milvus_lite", reason="the package milvus-lite is not installed")
+    server = MilvusProcess(tmp_path_factory.mktemp("milvus"))
+    server.start()
+    yield server.uri
+    server.kill()
+
+
+@pytest.fixture
+def milvus_database(milvus_uri: str, request: pytest.FixtureRequest) -> str:
+    """The URI of an empty database."""
+    return f"{milvus_uri}/t{abs(hash(request.node.nodeid))}"
