@@ -275,6 +275,7 @@ def test_a_large_collection_gets_an_index_that_is_measured(
     version = store.version
     assert store.optimise(min_rows=600)
     assert store.version == version
+    assert store._index_type() == "HNSW"
     accuracy = MilvusPlace(milvus_database).open("segments_x").accuracy
     assert not accuracy.exact
     assert set(accuracy.recall) == {"one part", "two parts", "uniform", "random"}
@@ -307,9 +308,9 @@ def test_an_index_that_was_not_finished_is(milvus_database: str, store: MilvusSt
     store.optimise(min_rows=1)
     client = store._server.client
     client.release_collection("segments_x")
-    client.drop_index("segments_x", "vector")
+    client.drop_index("segments_x", "vector_idx")
     again = MilvusPlace(milvus_database).open("segments_x")
-    assert client.describe_index("segments_x", "vector")["index_type"] == "HNSW"
+    assert client.describe_index("segments_x", "vector_idx")["index_type"] == "HNSW"
     same(again.search(query_of(rows), UNIFORM, 3), oracle(rows).search(query_of(rows), UNIFORM, 3))
 
 
@@ -341,5 +342,6 @@ def test_a_server_that_goes_away_and_comes_back(own_server: MilvusProcess) -> No
             call()
     assert time.monotonic() - began < 30
     own_server.start()
+    time.sleep(2.5)  # the client looks for it every two seconds
     same(store.search(query_of(rows), UNIFORM, 3), oracle(rows).search(query_of(rows), UNIFORM, 3))
     assert ordered(store.fetch()).equals(rows)

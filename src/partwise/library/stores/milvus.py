@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REGISTER = "partwise_stores"
+_VECTOR_INDEX = "vector_idx"
 
 # What Milvus answers at most, to a search or a query.
 _MAX_ROWS = 16_384
@@ -212,11 +213,25 @@ class MilvusStore:
         self._known: tuple[float, _Entry] | None = None
 
     def ready(self) -> None:
-        """Finish what a killed ``optimise`` or a restarted server left undone."""
+        """Index and load the collection as the register says, unless it is."""
+        wanted, there = self._entry.index, self._index_type()
         state = self._server.ask("get_load_state", self.name)["state"]
-        if getattr(state, "name", "") == "NotLoad":
-            _index(self._server, self.name, self._entry.index)
-            self._server.ask("load_collection", self.name, timeout=None)
+        loaded = getattr(state, "name", "") == "Loaded"
+        if there == wanted and loaded:
+            return
+        if there != wanted:
+            # Until the other index is built, nothing can be searched.
+            self._server.ask("release_collection", self.name)
+            if there is not None:
+                self._server.ask("drop_index", self.name, _VECTOR_INDEX)
+            index = self._server.client.prepare_index_params()
+            _add_index(index, "vector", wanted)
+            self._server.ask("create_index", self.name, index, timeout=None)
+        self._server.ask("load_collection", self.name, timeout=None)
+
+    def _index_type(self) -> str | None:
+        found = self._server.ask("describe_index", self.name, _VECTOR_INDEX)
+        return found["index_type"] if found else None
 
     def _ask(self, name: str, **kwargs: Any) -> Any:
         return self._server.ask_of(self.name, name, **kwargs)
@@ -404,9 +419,6 @@ class MilvusStore:
         if entry.index == "FLAT" and wanted:
             entry = replace(entry, index="HNSW", recall={})
             self._register.write(self.name, entry)
-            # Until the other index is built, nothing can be searched.
-            self._server.ask("release_collection", self.name)
-            self._server.ask("drop_index", self.name, "vector")
             self.ready()
             grown = True
         if grown:
@@ -429,23 +441,20 @@ class MilvusStore:
 def _create_collection(server: Server, name: str, schema: Any, vector: str) -> None:
     """With an exact index, ready to be searched. ``Strong``: a write is seen by what follows."""
     index = server.client.prepare_index_params()
-    index.add_index(vector, index_type="FLAT", metric_type="IP")
+    _add_index(index, vector, "FLAT")
     if any(column.name == ROW_ID for column in schema.fields):
-        index.add_index("track_id", index_type="INVERTED")
+        index.add_index("track_id", index_type="INVERTED", index_name="track_id_idx")
     server.ask(
         "create_collection", name, schema=schema, index_params=index, consistency_level="Strong"
     )
 
 
-def _index(server: Server, name: str, kind: str) -> None:
-    """Index the vectors of a collection, unless they have an index."""
-    if "vector" in server.ask("list_indexes", name):
-        return
-    index = server.client.prepare_index_params()
+def _add_index(index: Any, column: str, kind: str) -> None:
+    """Milvus Lite knows an index by no other name than this."""
+    params = _HNSW if kind == "HNSW" else {}
     index.add_index(
-        "vector", index_type=kind, metric_type="IP", params=_HNSW if kind == "HNSW" else {}
+        column, index_type=kind, metric_type="IP", index_name=f"{column}_idx", params=params
     )
-    server.ask("create_index", name, index, timeout=None)
 
 
 def _best(parts: Sequence[Candidates], k: int) -> Candidates:

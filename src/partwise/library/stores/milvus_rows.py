@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from partwise.library.stores.rows import pattern_of, vector_column, vectors_of, wanted_bits
+from partwise.library.stores.rows import dim_of, pattern_of, vector_column, vectors_of, wanted_bits
 from partwise.parts import PARTS
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def from_milvus(found: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Tab
             vectors = np.zeros((len(found), field.type.list_size), np.float32)
             for at, row in enumerate(found):
                 vectors[at] = row["vector"]
-            columns["vector"] = vector_column(vectors.reshape(len(found), len(PARTS), -1))
+            columns["vector"] = vector_column(vectors.reshape(len(found), len(PARTS), dim_of(schema)))
         else:
             columns[field.name] = pa.array([row.get(field.name) for row in found], field.type)
     return pa.table(columns, schema=schema)

@@ -25,6 +25,9 @@ INSTALL = "pip install 'partwise[scale]' -c constraints.txt"
 CONNECT_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 120.0
 
+# How soon a lost server is tried again; calls until then fail at once.
+_RECONNECT = {"grpc.initial_reconnect_backoff_ms": 200, "grpc.max_reconnect_backoff_ms": 2000}
+
 # Codes of pymilvus and of the server; pymilvus has names for some of them only.
 _CONNECT_FAILED = 2
 _NOT_LOADED = 101
@@ -102,6 +105,7 @@ class Server:
             token=os.environ.get(TOKEN_VARIABLE, ""),
             db_name=self.address.database,
             timeout=CONNECT_TIMEOUT_S,
+            grpc_options=_RECONNECT,
         )
 
     def _check_lite(self) -> None:
@@ -114,7 +118,9 @@ class Server:
             ) from None
         logging.getLogger("milvus_lite").setLevel(logging.CRITICAL + 1)
 
-    def ask(self, name: str, *args: Any, timeout: float = CALL_TIMEOUT_S, **kwargs: Any) -> Any:
+    def ask(
+        self, name: str, *args: Any, timeout: float | None = CALL_TIMEOUT_S, **kwargs: Any
+    ) -> Any:
         """The answer of a method of the client. Raises PartwiseError with what went wrong."""
         method = getattr(self.client, name)
         return self.said(lambda: method(*args, timeout=timeout, **kwargs), name.replace("_", " "))
