@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,16 @@ def misbehaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def milvus_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def milvus_packages() -> None:
+    """Skips what needs Milvus where it is not installed."""
+    for name in ("pymilvus", "milvus_lite"):
+        if find_spec(name) is None:
+            pytest.skip(f"the package {name} is not installed")
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(milvus_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Milvus server that every test shares: each in a database of its own."""
-    pytest.importorskip("pymilvus", reason="the package pymilvus is not installed")
-    pytest.importorskip("milvus_lite", reason="the package milvus-lite is not installed")
     server = MilvusProcess(tmp_path_factory.mktemp("milvus"))
     server.start()
     yield server.uri

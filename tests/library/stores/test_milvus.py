@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from milvus_process import MilvusProcess
 from partwise.errors import PartwiseError
+from partwise.library.stores import milvus, milvus_rows
 from partwise.library.stores.exact import ExactPlace
+from partwise.library.stores.milvus import MilvusPlace, MilvusStore
+from partwise.library.stores.milvus_server import TOKEN_VARIABLE, Address
 from partwise.library.stores.protocol import Candidates, VectorStore
 from partwise.library.stores.rows import (
     PRESENCE_COLUMNS,
@@ -21,14 +25,6 @@ from partwise.library.stores.rows import (
     vectors_of,
 )
 from partwise.parts import PARTS
-
-pytest.importorskip("pymilvus", reason="the package pymilvus is not installed")
-pytest.importorskip("milvus_lite", reason="the package milvus-lite is not installed")
-pa = pytest.importorskip("pyarrow")
-
-from partwise.library.stores import milvus, milvus_rows
-from partwise.library.stores.milvus import MilvusPlace, MilvusStore
-from partwise.library.stores.milvus_server import TOKEN_VARIABLE, Address
 
 DIM = 4
 UNIFORM = np.ones(len(PARTS), np.float32)
@@ -144,6 +140,7 @@ def test_a_precision_that_it_does_not_keep_is_refused() -> None:
         MilvusPlace("milvus://db.example", "int8")
 
 
+@pytest.mark.usefixtures("milvus_packages")
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     place = MilvusPlace(MilvusProcess(tmp_path).uri)
     began = time.monotonic()
@@ -152,6 +149,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.usefixtures("milvus_packages")
 def test_a_place_on_a_disk(tmp_path: Path) -> None:
     uri = f"milvus://{tmp_path / 'library.db'}"
     rows = segments(names(2))
@@ -318,7 +316,7 @@ def test_an_index_that_was_not_finished_is(milvus_database: str, store: MilvusSt
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[MilvusProcess]:
+def own_server(milvus_packages: None, tmp_path: Path) -> Iterator[MilvusProcess]:
     server = MilvusProcess(tmp_path)
     server.start()
     yield server

@@ -1,10 +1,7 @@
 """Stores in Milvus: a collection each, on a server, a cluster, or Milvus Lite.
 
-What a row is, and how Milvus keeps it, is in ``milvus_rows``; the connection in ``milvus_server``.
-One more collection, ``partwise_stores``, has a row per store: its version, whose index it has, and
-what that index was measured to find. It tells ``names`` which collections are partwise's.
-
-A database holds one library, as a folder does.
+How rows lie in a collection is in ``milvus_rows``, the connection in ``milvus_server``, what is
+known of each store in ``milvus_register``. A database holds one library, as a folder does.
 
 Small collections have the index FLAT, which compares every row. A large one gets HNSW, searched as
 widely as it takes to find 98 of 100 of the true best for every kind of weights.
@@ -12,18 +9,26 @@ widely as it takes to find 98 of 100 of the true best for every kind of weights.
 
 from __future__ import annotations
 
-import json
-import secrets
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.library.stores.accuracy import measure_recall
+from partwise.library.stores.milvus_register import (
+    MAX_ANSWER_ROWS,
+    VECTOR_INDEX,
+    WIDTHS,
+    Entry,
+    Register,
+    add_index,
+    create_collection,
+    new_version,
+)
 from partwise.library.stores.milvus_rows import (
     ROW_ID,
     arrow_schema,
@@ -53,11 +58,6 @@ from partwise.library.stores.scan import scan
 if TYPE_CHECKING:
     import pyarrow as pa
 
-REGISTER = "partwise_stores"
-_VECTOR_INDEX = "vector_idx"
-
-# What Milvus answers at most, to a search or a query.
-_MAX_ROWS = 16_384
 # A filter lists at most so many ids; above, ask for more rows and drop the rest, then go through
 # the ids list by list.
 _MAX_LISTED_IDS = 2_000
@@ -69,69 +69,9 @@ _READ_INTERVAL_S = 2.0
 
 # Comparing a million rows of 5 x 64 takes about 0.1 s on two cores: until then nothing is gained.
 INDEXED_ROWS = 1_000_000
-# More edges and a wider search while building than Milvus's defaults: rows in which a part is
-# absent are short, and an inner product leads a greedy walk past them.
-_HNSW = {"M": 32, "efConstruction": 256}
-_WIDTHS = (128, 256, 512, 1024, 2048)
 GOOD_RECALL = 0.98
 # An index that has grown by this factor is measured again.
 _GROWN = 1.5
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A store's row in the register.
-
-    version : another number after every change. settled : the version at the last ``optimise``.
-    index : "FLAT" or "HNSW". width : how widely HNSW is searched (``ef``).
-    recall, measured_rows : see ``Accuracy``; of how many rows.
-    """
-
-    version: int = 0
-    settled: int = -1
-    index: str = "FLAT"
-    width: int = _WIDTHS[0]
-    recall: dict[str, float] = field(default_factory=dict)
-    measured_rows: int = 0
-
-
-class _Register:
-    """The collection ``partwise_stores``. Milvus wants a vector in it, which means nothing."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def make(self) -> None:
-        from pymilvus import DataType
-
-        if self._server.ask("has_collection", REGISTER):
-            return
-        schema = self._server.client.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("name", DataType.VARCHAR, is_primary=True, max_length=255)
-        schema.add_field("entry", DataType.VARCHAR, max_length=65_535)
-        schema.add_field("nothing", DataType.FLOAT_VECTOR, dim=2)
-        _create_collection(self._server, REGISTER, schema, "nothing")
-
-    def names(self) -> set[str]:
-        if not self._server.ask("has_collection", REGISTER):
-            return set()
-        rows = self._server.ask_of(
-            REGISTER, "query", filter='name != ""', output_fields=["name"], limit=_MAX_ROWS
-        )
-        return {row["name"] for row in rows}
-
-    def read(self, name: str) -> _Entry | None:
-        rows = self._server.ask_of(
-            REGISTER, "query", filter=listed("name", [name]), output_fields=["entry"]
-        )
-        return _Entry(**json.loads(rows[0]["entry"])) if rows else None
-
-    def write(self, name: str, entry: _Entry) -> None:
-        row = {"name": name, "entry": json.dumps(asdict(entry)), "nothing": [0.0, 0.0]}
-        self._server.ask_of(REGISTER, "upsert", data=[row])
-
-    def remove(self, name: str) -> None:
-        self._server.ask_of(REGISTER, "delete", filter=listed("name", [name]))
 
 
 class MilvusPlace:
@@ -149,7 +89,7 @@ class MilvusPlace:
             )
         self.uri = uri
         self._server = Server(Address.parse(uri))
-        self._register = _Register(self._server)
+        self._register = Register(self._server)
 
     def _has_database(self) -> bool:
         database = self._server.address.database
@@ -166,7 +106,7 @@ class MilvusPlace:
         self._register.make()
         if not self._server.ask("has_collection", name):
             made = milvus_schema(self._server.client, schema)
-            _create_collection(self._server, name, made, "vector")
+            create_collection(self._server, name, made, "vector")
             self._register.remove(name)  # of one that was dropped by half
         store = MilvusStore(self._server, self._register, name)
         known = self._register.read(name)
@@ -177,14 +117,12 @@ class MilvusPlace:
                 " name another database"
             )
         if known is None:
-            self._register.write(name, _Entry(version=_new_version()))
+            self._register.write(name, Entry(version=new_version()))
         return store
 
     def open(self, name: str) -> MilvusStore:
         if name not in self.names():
-            raise PartwiseError(
-                f"the table {name!r} in {self.uri} cannot be read: there is none"
-            )
+            raise PartwiseError(f"the table {name!r} in {self.uri} cannot be read: there is none")
         store = MilvusStore(self._server, self._register, name)
         store.ready()
         return store
@@ -200,7 +138,7 @@ class MilvusPlace:
 class MilvusStore:
     """One collection behind ``VectorStore``; nothing of it is held in memory."""
 
-    def __init__(self, server: Server, register: _Register, name: str) -> None:
+    def __init__(self, server: Server, register: Register, name: str) -> None:
         self.name = name
         self._server = server
         self._register = register
@@ -209,8 +147,8 @@ class MilvusStore:
         self._key = key_of(self.schema)
         self._timed = is_timed(self.schema)
         # What one answer may hold, in rows and in bytes.
-        self._most = min(_MAX_ROWS, 3 * batch_rows(self.schema))
-        self._known: tuple[float, _Entry] | None = None
+        self._most = min(MAX_ANSWER_ROWS, 3 * batch_rows(self.schema))
+        self._known: tuple[float, Entry] | None = None
 
     def ready(self) -> None:
         """Index and load the collection as the register says, unless it is."""
@@ -223,21 +161,21 @@ class MilvusStore:
             # Until the other index is built, nothing can be searched.
             self._server.ask("release_collection", self.name)
             if there is not None:
-                self._server.ask("drop_index", self.name, _VECTOR_INDEX)
+                self._server.ask("drop_index", self.name, VECTOR_INDEX)
             index = self._server.client.prepare_index_params()
-            _add_index(index, "vector", wanted)
+            add_index(index, "vector", wanted)
             self._server.ask("create_index", self.name, index, timeout=None)
         self._server.ask("load_collection", self.name, timeout=None)
 
     def _index_type(self) -> str | None:
-        found = self._server.ask("describe_index", self.name, _VECTOR_INDEX)
+        found = self._server.ask("describe_index", self.name, VECTOR_INDEX)
         return found["index_type"] if found else None
 
     def _ask(self, name: str, **kwargs: Any) -> Any:
         return self._server.ask_of(self.name, name, **kwargs)
 
     @property
-    def _entry(self) -> _Entry:
+    def _entry(self) -> Entry:
         entry = self._register.read(self.name)
         if entry is None:
             raise PartwiseError(
@@ -246,7 +184,7 @@ class MilvusStore:
         return entry
 
     @property
-    def _recent(self) -> _Entry:
+    def _recent(self) -> Entry:
         """As ``_entry``, at most ``_READ_INTERVAL_S`` old: for what changes once in years."""
         if self._known is None or time.monotonic() - self._known[0] > _READ_INTERVAL_S:
             self._known = (time.monotonic(), self._entry)
@@ -266,9 +204,9 @@ class MilvusStore:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """A new version before the first change, which a killed writer may leave, and after."""
-        self._register.write(self.name, replace(self._entry, version=_new_version()))
+        self._register.write(self.name, replace(self._entry, version=new_version()))
         yield
-        self._register.write(self.name, replace(self._entry, version=_new_version()))
+        self._register.write(self.name, replace(self._entry, version=new_version()))
 
     def upsert(self, rows: pa.Table, *, new: bool = False) -> None:
         if not rows.num_rows:
@@ -365,9 +303,7 @@ class MilvusStore:
         found = []
         for ids in chunks(track_ids):
             condition = listed("track_id", ids)
-            rows = self._ask(
-                "query", filter=condition, output_fields=names, limit=self._most
-            )
+            rows = self._ask("query", filter=condition, output_fields=names, limit=self._most)
             if len(rows) < self._most:
                 found.append(from_milvus(rows, schema))
             else:
@@ -381,7 +317,7 @@ class MilvusStore:
         schema = self._schema_of(names)
         rows = self._ask(
             "query_iterator",
-            batch_size=min(batch_rows(self.schema), _MAX_ROWS // 2),
+            batch_size=min(batch_rows(self.schema), MAX_ANSWER_ROWS // 2),
             filter=condition,
             output_fields=list(names),
         )
@@ -426,9 +362,9 @@ class MilvusStore:
         self._register.write(self.name, replace(entry, settled=entry.version))
         return True
 
-    def _measured(self, entry: _Entry) -> _Entry:
+    def _measured(self, entry: Entry) -> Entry:
         """The narrowest search that finds enough, and what it finds."""
-        for width in _WIDTHS:
+        for width in WIDTHS:
             entry = replace(entry, width=width)
             self._register.write(self.name, entry)
             self._known = None
@@ -436,25 +372,6 @@ class MilvusStore:
             if min(entry.recall.values(), default=1.0) >= GOOD_RECALL:
                 break
         return entry
-
-
-def _create_collection(server: Server, name: str, schema: Any, vector: str) -> None:
-    """With an exact index, ready to be searched. ``Strong``: a write is seen by what follows."""
-    index = server.client.prepare_index_params()
-    _add_index(index, vector, "FLAT")
-    if any(column.name == ROW_ID for column in schema.fields):
-        index.add_index("track_id", index_type="INVERTED", index_name="track_id_idx")
-    server.ask(
-        "create_collection", name, schema=schema, index_params=index, consistency_level="Strong"
-    )
-
-
-def _add_index(index: Any, column: str, kind: str) -> None:
-    """Milvus Lite knows an index by no other name than this."""
-    params = _HNSW if kind == "HNSW" else {}
-    index.add_index(
-        column, index_type=kind, metric_type="IP", index_name=f"{column}_idx", params=params
-    )
 
 
 def _best(parts: Sequence[Candidates], k: int) -> Candidates:
@@ -468,8 +385,3 @@ def _best(parts: Sequence[Candidates], k: int) -> Candidates:
         exhausted=all(part.exhausted for part in parts) and sum(map(len, parts)) <= k,
     )
     return take(joined, np.argsort(-joined.scores, kind="stable")[:k], joined.exhausted)
-
-
-def _new_version() -> int:
-    """Never the same, so that writers who know nothing of each other cannot agree on one."""
-    return secrets.randbits(52)

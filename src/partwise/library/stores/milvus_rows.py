@@ -131,7 +131,9 @@ def from_milvus(found: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Tab
             vectors = np.zeros((len(found), field.type.list_size), np.float32)
             for at, row in enumerate(found):
                 vectors[at] = row["vector"]
-            columns["vector"] = vector_column(vectors.reshape(len(found), len(PARTS), dim_of(schema)))
+            columns["vector"] = vector_column(
+                vectors.reshape(len(found), len(PARTS), dim_of(schema))
+            )
         else:
             columns[field.name] = pa.array([row.get(field.name) for row in found], field.type)
     return pa.table(columns, schema=schema)
