@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 _READY_WITHIN_S = 60.0
+# It searches what is not on the disk yet row by row, which takes a second per 2,000 rows.
+_EARLY_TO_DISK = {"MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": "100000"}
 
 
 class MilvusProcess:
@@ -30,7 +33,11 @@ class MilvusProcess:
         command += ["--port", str(self._port), "--data-dir", str(self._folder / "data")]
         with (self._folder / "said").open("ab") as said:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env=os.environ | _EARLY_TO_DISK,
             )
         deadline = time.monotonic() + _READY_WITHIN_S
         while not self._listens():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -76,6 +77,6 @@ def milvus_uri(milvus_packages: None, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def milvus_database(milvus_uri: str, request: pytest.FixtureRequest) -> str:
+def milvus_database(milvus_uri: str) -> str:
     """The URI of an empty database."""
-    return f"{milvus_uri}/t{abs(hash(request.node.nodeid))}"
+    return f"{milvus_uri}/t{uuid4().hex}"

@@ -21,6 +21,7 @@ from partwise.errors import PartwiseError
 from partwise.library.stores.accuracy import measure_recall
 from partwise.library.stores.milvus_register import (
     MAX_ANSWER_ROWS,
+    MAX_WIDTH,
     VECTOR_INDEX,
     WIDTHS,
     Entry,
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
 _MAX_LISTED_IDS = 2_000
 _OVER_ASKED = (4, 16)
 _MAX_OVER_ASKED_ROWS = 2_048
+
+# So few rows are compared one by one rather than looked for in an index.
+_MAX_COMPARED_ROWS = 4_096
 
 # Which index a table has is asked at most this often.
 _READ_INTERVAL_S = 2.0
@@ -251,28 +255,40 @@ class MilvusStore:
         scaled = scaled_query(query, weights)
         condition = holds(weights, complete)
         if allowed is None:
-            return self._nearest(scaled, k, condition)
+            return self._nearest(scaled, k, condition, few=not complete)
         ids = sorted(set(allowed))
         if len(ids) > _MAX_LISTED_IDS:
             among = frozenset(ids)
             for factor in _OVER_ASKED:
-                found = self._nearest(scaled, min(factor * k, _MAX_OVER_ASKED_ROWS), condition)
+                asked = min(factor * k, _MAX_OVER_ASKED_ROWS)
+                found = self._nearest(scaled, asked, condition, few=not complete)
                 kept = np.flatnonzero([i in among for i in found.track_ids])
                 if len(kept) >= k or found.exhausted:
                     return take(found, kept[:k], found.exhausted and len(kept) <= k)
         parts = [
-            self._nearest(scaled, k, both(condition, listed("track_id", some)))
+            self._nearest(scaled, k, both(condition, listed("track_id", some)), few=True)
             for some in chunks(ids, _MAX_LISTED_IDS)
         ]
         return _best(parts, k) if parts else scan([], scaled, k, self._timed)
 
-    def _nearest(self, scaled: np.ndarray, k: int, condition: str) -> Candidates:
-        """scaled : the query of ``rows.scaled_query``, float32 [parts=5, dim]."""
+    def _nearest(
+        self, scaled: np.ndarray, k: int, condition: str, *, few: bool = False
+    ) -> Candidates:
+        """scaled : the query of ``rows.scaled_query``, float32 [parts=5, dim].
+
+        few : the condition may leave so few rows that a walk through a graph would pass them by.
+        """
         names = columns(self._timed)
+        entry = self._recent
+        width = max(entry.width, 2 * k)
+        if entry.index == "HNSW" and few:
+            there = self._count(condition)
+            if there <= _MAX_COMPARED_ROWS:
+                return scan(self._batches(names, condition), scaled, k, self._timed)
+            width = min(MAX_WIDTH, width * self.count() // there)
         if k > self._most:
             return scan(self._batches(names, condition), scaled, k, self._timed)
-        entry = self._recent
-        params = {"ef": max(entry.width, 2 * k)} if entry.index == "HNSW" else {}
+        params = {"ef": width} if entry.index == "HNSW" else {}
         (hits,) = self._ask(
             "search",
             data=[scaled.reshape(-1)],
@@ -283,7 +299,7 @@ class MilvusStore:
             search_params={"metric_type": "IP", "params": params},
         )
         if params and len(hits) < k and self._count(condition) > len(hits):
-            # A walk through the graph may end early among the few rows that a filter leaves.
+            # The walk ended before it had met all the rows that the condition leaves.
             return scan(self._batches(names, condition), scaled, k, self._timed)
         rows = from_milvus([hit["entity"] for hit in hits], self._schema_of(names))
         track_ids, vectors, presence, times = unpack(rows, self._timed)
@@ -348,7 +364,8 @@ class MilvusStore:
         rows = self.count()
         wanted = rows >= max(1, INDEXED_ROWS if min_rows is None else min_rows)
         grown = entry.index == "HNSW" and rows >= _GROWN * entry.measured_rows
-        if entry.settled == entry.version and not grown and (entry.index == "HNSW" or not wanted):
+        waiting = rows > 0 and entry.settled != entry.version
+        if not (waiting or grown or (wanted and entry.index == "FLAT")):
             return False
         # What has been written lately waits in a buffer that has no index.
         self._server.ask("flush", self.name)

@@ -26,6 +26,7 @@ VECTOR_INDEX = "vector_idx"
 _HNSW = {"M": 32, "efConstruction": 256}
 # How widely it is searched (``ef``).
 WIDTHS = (128, 256, 512, 1024, 2048)
+MAX_WIDTH = 32_768
 
 
 @dataclass(frozen=True)
