@@ -80,3 +80,12 @@ def milvus_uri(milvus_packages: None, tmp_path_factory: pytest.TempPathFactory) 
 def milvus_database(milvus_uri: str) -> str:
     """The URI of an empty database."""
     return f"{milvus_uri}/t{uuid4().hex}"
+
+
+@pytest.fixture
+def own_server(milvus_packages: None, tmp_path: Path) -> Iterator[MilvusProcess]:
+    """A Milvus server that a test may kill."""
+    server = MilvusProcess(tmp_path)
+    server.start()
+    yield server
+    server.kill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -296,7 +296,7 @@ def test_the_search_is_widened_until_it_finds_enough(
     monkeypatch.setattr(milvus, "measure_recall", lambda store: {"one part": next(found)})
     store.upsert(segments(names(5)), new=True)
     store.optimise(min_rows=1)
-    assert store._entry.width == 512
+    assert store._entry.width == 2048
     assert store.accuracy.lowest == 0.99
 
 
@@ -313,14 +313,6 @@ def test_an_index_that_was_not_finished_is(milvus_database: str, store: MilvusSt
 
 
 # --- a server that goes away
-
-
-@pytest.fixture
-def own_server(milvus_packages: None, tmp_path: Path) -> Iterator[MilvusProcess]:
-    server = MilvusProcess(tmp_path)
-    server.start()
-    yield server
-    server.kill()
 
 
 def test_a_server_that_goes_away_and_comes_back(own_server: MilvusProcess) -> None:
