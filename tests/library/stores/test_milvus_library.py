@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ class KillAfterOneFile:
 def test_a_run_whose_server_goes_away_can_be_repeated(
     own_server: MilvusProcess, music: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
-    def index(**options: object) -> dict[str, int]:
+    def index(**options: Any) -> dict[str, int]:
         library = Library(tmp_path / "library")
         return counts(library.index([music], jobs=1, model=tiny_model, **options))
 
