@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from milvus_process import MilvusProcess
 from recordings import record
 
 # Read by every worker at its start; what it does depends on the name of the file.
@@ -53,3 +57,35 @@ def misbehaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_MISBEHAVIOUR)
     monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+@pytest.fixture(scope="session")
+def milvus_packages() -> None:
+    """Skips what needs Milvus where it is not installed."""
+    for name in ("pymilvus", "milvus_lite"):
+        if find_spec(name) is None:
+            pytest.skip(f"the package {name} is not installed")
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(milvus_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Milvus server that every test shares: each in a database of its own."""
+    server = MilvusProcess(tmp_path_factory.mktemp("milvus"))
+    server.start()
+    yield server.uri
+    server.kill()
+
+
+@pytest.fixture
+def milvus_database(milvus_uri: str) -> str:
+    """The URI of an empty database."""
+    return f"{milvus_uri}/t{uuid4().hex}"
+
+
+@pytest.fixture
+def own_server(milvus_packages: None, tmp_path: Path) -> Iterator[MilvusProcess]:
+    """A Milvus server that a test may kill."""
+    server = MilvusProcess(tmp_path)
+    server.start()
+    yield server
+    server.kill()

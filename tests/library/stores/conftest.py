@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -46,12 +47,18 @@ def in_bucket(folder: Path, request: pytest.FixtureRequest) -> Places:
     return Places("lance", lambda: open_place(uri, folder))
 
 
+def in_milvus(folder: Path, request: pytest.FixtureRequest) -> Places:
+    uri = f"{request.getfixturevalue('milvus_uri')}/t{uuid4().hex}"
+    return Places("milvus", lambda: open_place(uri, folder))
+
+
 KINDS: dict[str, Callable[[Path, pytest.FixtureRequest], Places]] = {
     "exact": in_memory,
     "lance-folder": in_folder("float32"),
     "lance-folder-float16": in_folder("float16"),
     "lance-folder-int8": in_folder("int8"),
     "lance-s3": in_bucket,
+    "milvus": in_milvus,
 }
 
 

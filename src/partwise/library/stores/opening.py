@@ -10,10 +10,11 @@ from partwise.library.stores.lance import LancePlace
 from partwise.library.stores.precision import check_precision
 from partwise.library.stores.protocol import Place
 
-_KINDS = "s3://BUCKET/PREFIX or milvus://HOST:PORT[/DATABASE]"
+_KINDS = "s3://BUCKET/PREFIX or milvus://HOST:PORT[/DATABASE] (milvus+https:// through TLS)"
 _SECRETS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "milvus": "PARTWISE_MILVUS_TOKEN",
+    "milvus+https": "PARTWISE_MILVUS_TOKEN",
 }
 
 
