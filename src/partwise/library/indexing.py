@@ -14,6 +14,7 @@ from pathlib import Path
 from partwise.errors import PartwiseError
 from partwise.library.atlas import make_atlas
 from partwise.library.hearing import Settings
+from partwise.library.hearing_process import WorkersUnfit
 from partwise.library.intake import Intake
 from partwise.library.ledger import State, now
 from partwise.library.lock import WriterLock
@@ -29,7 +30,7 @@ from partwise.library.reports import (
     files_text,
 )
 from partwise.library.scan import AUDIO_SUFFIXES, FoundFile, Scan, scan
-from partwise.library.workers import Workers, WorkersUnfit
+from partwise.library.workers import Workers
 from partwise.library.writing import Writer, check_place, make_folder, open_or_create
 
 _UPDATE_S = 0.25
@@ -210,8 +211,7 @@ class _Run:
 
         workers = Workers(settings, jobs, self.writer.model.digest, self.intake.decide)
         try:
-            for file in files:
-                workers.submit(file)
+            workers.submit(*files)
             while done < len(files) and not self.stop.is_set():
                 self.intake.flush_if_due()
                 if time.monotonic() - started - told_s >= _UPDATE_S:
