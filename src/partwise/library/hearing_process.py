@@ -53,7 +53,7 @@ class HearingProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
-                env=_environment(),
+                env=environment(),
             )
         except OSError as error:  # no memory, too many processes
             self._complaints.close()
@@ -158,8 +158,8 @@ def _death(status: int) -> str:
     return f"exit status {status}"
 
 
-def _environment() -> dict[str, str]:
-    """The worker finds partwise where this process found it."""
+def environment() -> dict[str, str]:
+    """For a child: it finds partwise where this process found it, and takes one core."""
     import partwise
 
     source = str(Path(partwise.__file__).resolve().parent.parent)
