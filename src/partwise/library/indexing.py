@@ -35,7 +35,7 @@ from partwise.library.workers import Workers
 from partwise.library.writing import Writer, check_place, make_folder, open_or_create
 
 if TYPE_CHECKING:
-    from partwise.library.on_ray import Cluster, Place, RayWorkers
+    from partwise.library.on_ray import Cluster, RayWorkers, Target
 
 _UPDATE_S = 0.25
 # A rate from less than this says more about starting the workers than about hearing.
@@ -93,7 +93,7 @@ def index(
         raise PartwiseError(f"--nice is {nice}: it must be between 0 and 19")
     check_place(folder, store, precision)
     model_path = None if model is None else os.path.abspath(os.fspath(model))
-    place = _ray_place(on)
+    target = _ray_target(on)
     with ExitStack() as stack:
         if (folder / FILE_NAME).exists():
             make_folder(folder)
@@ -140,10 +140,10 @@ def index(
         settings = Settings(model_path, info.segment_s, info.hop_s, nice)
         reporter = reporter or Silent()
         cluster = None
-        if place is not None and plan.files:
+        if target is not None and plan.files:
             from partwise.library.on_ray import connected
 
-            cluster = stack.enter_context(connected(place, jobs or cores()))
+            cluster = stack.enter_context(connected(target, jobs or cores()))
             jobs = jobs or cluster.cpus
             reporter.say(cluster.shown)
         run = _Run(intake, reporter, stop, jobs or cores(), cluster)
@@ -158,13 +158,13 @@ def _no_audio(found: Scan) -> str:
     return f"no audio files in {names} (looked for {kinds})"
 
 
-def _ray_place(on: str | None) -> Place | None:
+def _ray_target(on: str | None) -> Target | None:
     """Checked before anything is made: a wrong address leaves no library behind."""
     if on is None:
         return None
-    from partwise.library.on_ray import parse_place
+    from partwise.library.on_ray import parse_target
 
-    return parse_place(on)
+    return parse_target(on)
 
 
 class _Run:

@@ -52,18 +52,18 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 # Ray keeps what it reads of the environment when it is imported.
-_joined_before: list[Place] = []
+_joined_before: list[Target] = []
 _STOP_S = 2.0
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """Where to hear. address : ``host:port`` or ``auto``; None for a Ray that the run starts."""
 
     address: str | None
 
 
-def parse_place(on: str) -> Place:
+def parse_target(on: str) -> Target:
     """``ray`` or ``ray://ADDRESS``.
 
     Raises PartwiseError for anything else, when Ray is not installed or nothing answers there.
@@ -75,10 +75,10 @@ def parse_place(on: str) -> Place:
             "--on ray needs Ray Data: pip install 'partwise[scale]' -c constraints.txt"
         )
     if on == "ray":
-        return Place(None)
+        return Target(None)
     address = on[len(_SCHEME) :].rstrip("/")
     if address == "auto":
-        return Place(address)
+        return Target(address)
     host, colon, port = address.rpartition(":")
     if not colon:
         host, port = address, str(_PORT)
@@ -89,7 +89,7 @@ def parse_place(on: str) -> Place:
     except OSError as error:
         cause = error.strerror or "no answer"
         raise PartwiseError(f"no Ray answers at {host}:{port} ({cause.lower()})") from None
-    return Place(f"{host}:{port}")
+    return Target(f"{host}:{port}")
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Cluster:
 
 
 @contextmanager
-def connected(place: Place, cpus: int) -> Iterator[Cluster]:
+def connected(target: Target, cpus: int) -> Iterator[Cluster]:
     """Join the Ray that this program uses already, else the one at the address, else start one.
 
     cpus : of the Ray that is started here, which ends with this block.
@@ -116,7 +116,7 @@ def connected(place: Place, cpus: int) -> Iterator[Cluster]:
     Raises PartwiseError when Ray cannot be used, or one of its nodes has another partwise.
     """
     foreign = "ray" in sys.modules and not _joined_before
-    with _environment(place):
+    with _environment(target):
         try:
             import ray
             import ray.data
@@ -126,16 +126,16 @@ def connected(place: Place, cpus: int) -> Iterator[Cluster]:
             ) from None
         close: Callable[[], None] = _nothing
         if not ray.is_initialized():
-            if foreign and place.address is None:
+            if foreign and target.address is None:
                 raise PartwiseError(
                     "this program has imported Ray: it must call ray.init() before on='ray', and"
                     " its Ray is used then"
                 )
-            close = _connect(place, cpus)
-            _joined_before.append(place)
+            close = _connect(target, cpus)
+            _joined_before.append(target)
     try:
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        if place.address is not None:
+        if target.address is not None:
             _check_nodes(nodes)
         total = int(ray.cluster_resources().get("CPU", 0))
         if total < 1:
@@ -149,7 +149,7 @@ def _nothing() -> None:
     """The Ray of the surrounding program stays."""
 
 
-def _connect(place: Place, cpus: int) -> Callable[[], None]:
+def _connect(target: Target, cpus: int) -> Callable[[], None]:
     import ray
 
     # Ray prints what its pipelines do; here that would stand between the lines of progress.
@@ -165,16 +165,16 @@ def _connect(place: Place, cpus: int) -> Callable[[], None]:
             local.end()
 
     try:
-        if place.address is None:
+        if target.address is None:
             local = LocalRay(cpus)
-        address = place.address if local is None else local.address
+        address = target.address if local is None else local.address
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except BaseException as error:  # anything from a wrong version to a full disk, and Ctrl-C
         close()
         if not isinstance(error, Exception):
             raise
         cause = str(error).strip().split("\n")[0] or type(error).__name__
-        where = "Ray" if place.address is None else f"Ray at {place.address}"
+        where = "Ray" if target.address is None else f"Ray at {target.address}"
         raise PartwiseError(f"{where} cannot be used: {cause}") from None
     finally:
         if threading.current_thread() is threading.main_thread():
@@ -183,9 +183,9 @@ def _connect(place: Place, cpus: int) -> Callable[[], None]:
 
 
 @contextmanager
-def _environment(place: Place) -> Iterator[None]:
+def _environment(target: Target) -> Iterator[None]:
     """Ray reads these when it is imported and started."""
-    wanted = {**_QUIET, **(LocalRay.access if place.address is None else {})}
+    wanted = {**_QUIET, **(LocalRay.access if target.address is None else {})}
     former = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
