@@ -104,8 +104,8 @@ def ray_address(ray_environment: dict[str, str]) -> Iterator[str]:
             ray.init(address=local.address, log_to_driver=False, logging_level="ERROR")
         yield local.address
     finally:
-        ray.shutdown()
         if local is not None:
+            ray.shutdown()
             local.end()
 
 

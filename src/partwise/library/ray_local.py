@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import ClassVar
 
 from partwise.library.hearing_process import environment
@@ -23,6 +22,8 @@ from partwise.library.hearing_process import environment
 # Results are written as they come; only what a busy disk keeps waiting lies in Ray's memory.
 _STORE_BYTES = 256 << 20
 _END_S = 15.0
+# Ray gives its parts 30 s to start, which a busy machine needs for reading them from disk.
+_STARTS = 3
 # One for the whole process, since Ray reads it once.
 _TOKEN = secrets.token_hex(32)
 _PROGRAM = "from partwise.library.ray_local import main; main()"
@@ -41,26 +42,26 @@ class LocalRay:
     def __init__(self, cpus: int) -> None:
         # Sockets lie in this folder, and the name of a socket must be short.
         self._folder = tempfile.mkdtemp(prefix="partwise-ray-", dir="/tmp")
-        complaints = Path(self._folder) / "complaints"
-        with open(complaints, "wb") as errors:
+        with tempfile.TemporaryFile() as complaints:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, json.dumps([cpus, self._folder])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=complaints,
                 env={**environment(), **self.access},
                 start_new_session=True,  # Ctrl-C is for the run, which ends this in its own time
             )
-        assert self._process.stdout is not None
-        try:
-            self.address = self._process.stdout.readline().decode().strip()
-        except BaseException:
-            self.end()
-            raise
-        if not self.address:
-            last = complaints.read_text(errors="replace").strip().splitlines()[-1:]
-            self.end()
-            raise OSError(*last or ["it ended without a word"])
+            assert self._process.stdout is not None
+            try:
+                self.address = self._process.stdout.readline().decode().strip()
+            except BaseException:
+                self.end()
+                raise
+            if not self.address:
+                self.end()
+                complaints.seek(0)
+                last = complaints.read().decode(errors="replace").strip().splitlines()[-1:]
+                raise OSError(*last or ["it ended without a word"])
 
     def end(self) -> None:
         """End all of its processes, and remove what it wrote."""
@@ -79,6 +80,25 @@ def main() -> None:
     import ray
 
     cpus, folder = json.loads(sys.argv[1])
+    try:
+        for attempt in range(1, _STARTS + 1):
+            try:
+                _start(cpus, folder)
+                break
+            except Exception:
+                ray.shutdown()
+                if attempt == _STARTS:
+                    raise
+        print(ray.get_runtime_context().gcs_address, flush=True)
+        sys.stdin.read()
+        ray.shutdown()
+    finally:  # also when who started this was killed
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(cpus: int, folder: str) -> None:
+    import ray
+
     ray.init(
         address="local",
         num_cpus=cpus,
@@ -89,6 +109,3 @@ def main() -> None:
         object_store_memory=_STORE_BYTES,
         _temp_dir=folder,
     )
-    print(ray.get_runtime_context().gcs_address, flush=True)
-    sys.stdin.read()
-    ray.shutdown()
