@@ -64,6 +64,12 @@ def index(
         metavar="P",
         help="What a new library stores its vectors as: float32 (the default), float16 or int8.",
     ),
+    on: str | None = typer.Option(
+        None,
+        "--on",
+        metavar="WHERE",
+        help="Hear on Ray: ray starts one here, ray://ADDRESS is a cluster this machine is in.",
+    ),
 ) -> int:
     """Hear every recording in one or more folders.
 
@@ -83,6 +89,7 @@ def index(
             model=model,
             store=store,
             precision=precision,
+            on=on,
             reporter=reporter,
             stop=stopped.event,
         )

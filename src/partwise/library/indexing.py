@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from partwise.errors import PartwiseError
 from partwise.library.atlas import make_atlas
 from partwise.library.hearing import Settings
+from partwise.library.hearing_process import WorkersUnfit
 from partwise.library.intake import Intake
 from partwise.library.ledger import State, now
 from partwise.library.lock import WriterLock
@@ -29,8 +31,11 @@ from partwise.library.reports import (
     files_text,
 )
 from partwise.library.scan import AUDIO_SUFFIXES, FoundFile, Scan, scan
-from partwise.library.workers import Workers, WorkersUnfit
+from partwise.library.workers import Workers
 from partwise.library.writing import Writer, check_place, make_folder, open_or_create
+
+if TYPE_CHECKING:
+    from partwise.library.on_ray import Cluster, RayWorkers, Target
 
 _UPDATE_S = 0.25
 # A rate from less than this says more about starting the workers than about hearing.
@@ -55,17 +60,21 @@ def index(
     model: str | os.PathLike[str] | None = None,
     store: str | None = None,
     precision: str | None = None,
+    on: str | None = None,
     reporter: Reporter | None = None,
     stop: threading.Event | None = None,
 ) -> IndexSummary:
     """Bring the library in ``folder`` up to date with the recordings below ``roots``.
 
-    jobs : int > 0, worker processes; None for one per core. nice : 0..19, their niceness.
+    jobs : int > 0, worker processes; None for one per core, of a cluster all together.
+    nice : 0..19, their niceness.
     prune : forget files below ``roots`` that are gone, and what was heard in them.
     retry_failed : try files again that failed before and have not changed.
     model : an ONNX file to hear with; None for the shipped one.
     store, precision : where a library that is made here keeps its vectors and in which precision,
         see ``writing.open_or_create``.
+    on : where to hear: None for worker processes of this machine, ``ray`` for a Ray that the run
+    starts and ends, ``ray://ADDRESS`` for a Ray cluster of which this machine is a node.
     stop : when set, the run writes what is done and returns with ``interrupted``.
 
     Safe to be killed at any moment: the next run goes on from there. Raises PartwiseError when a
@@ -84,6 +93,7 @@ def index(
         raise PartwiseError(f"--nice is {nice}: it must be between 0 and 19")
     check_place(folder, store, precision)
     model_path = None if model is None else os.path.abspath(os.fspath(model))
+    target = _ray_target(on)
     with ExitStack() as stack:
         if (folder / FILE_NAME).exists():
             make_folder(folder)
@@ -99,6 +109,7 @@ def index(
             dim=encoder.dim,
             presence_threshold=tuple(float(t) for t in encoder.presence_threshold),
         )
+        model_path = os.path.abspath(encoder.path)
         del encoder
         if not (folder / FILE_NAME).exists():
             make_folder(folder)
@@ -127,7 +138,15 @@ def index(
             ),
         )
         settings = Settings(model_path, info.segment_s, info.hop_s, nice)
-        run = _Run(intake, reporter or Silent(), stop, jobs or cores())
+        reporter = reporter or Silent()
+        cluster = None
+        if target is not None and plan.files:
+            from partwise.library.on_ray import connected
+
+            cluster = stack.enter_context(connected(target, jobs or cores()))
+            jobs = jobs or cluster.cpus
+            reporter.say(cluster.shown)
+        run = _Run(intake, reporter, stop, jobs or cores(), cluster)
         summary = run.run(plan, settings, prune=prune)
     summary.seconds = time.monotonic() - started
     return summary
@@ -139,11 +158,25 @@ def _no_audio(found: Scan) -> str:
     return f"no audio files in {names} (looked for {kinds})"
 
 
+def _ray_target(on: str | None) -> Target | None:
+    """Checked before anything is made: a wrong address leaves no library behind."""
+    if on is None:
+        return None
+    from partwise.library.on_ray import parse_target
+
+    return parse_target(on)
+
+
 class _Run:
     """What one run needs all the time, and its three acts: announce, hear, close."""
 
     def __init__(
-        self, intake: Intake, reporter: Reporter, stop: threading.Event, jobs: int
+        self,
+        intake: Intake,
+        reporter: Reporter,
+        stop: threading.Event,
+        jobs: int,
+        cluster: Cluster | None,
     ) -> None:
         self.intake = intake
         self.summary = intake.summary
@@ -153,6 +186,7 @@ class _Run:
         self.reporter = reporter
         self.stop = stop
         self.jobs = jobs
+        self.cluster = cluster
 
     def run(self, plan: Plan, settings: Settings, *, prune: bool) -> IndexSummary:
         self.intake.write(plan.rows)
@@ -208,10 +242,9 @@ class _Run:
             )
             return elapsed_s
 
-        workers = Workers(settings, jobs, self.writer.model.digest, self.intake.decide)
+        workers = self._start_workers(settings, jobs)
         try:
-            for file in files:
-                workers.submit(file)
+            workers.submit(*files)
             while done < len(files) and not self.stop.is_set():
                 self.intake.flush_if_due()
                 if time.monotonic() - started - told_s >= _UPDATE_S:
@@ -236,6 +269,14 @@ class _Run:
         self.summary.left = len(files) - done
         if self.summary.audio_s >= _RATE_MIN_AUDIO_S:
             self.writer.set_rate(Rate(self.summary.audio_s, elapsed_s, jobs))
+
+    def _start_workers(self, settings: Settings, jobs: int) -> Workers | RayWorkers:
+        digest, decide = self.writer.model.digest, self.intake.decide
+        if self.cluster is None:
+            return Workers(settings, jobs, digest, decide)
+        from partwise.library.on_ray import RayWorkers
+
+        return RayWorkers(self.cluster, settings, jobs, digest, decide, self.intake.known)
 
     def _close(self, plan: Plan, prune: bool) -> None:
         missing, forgotten = [], []

@@ -98,6 +98,7 @@ class Library:
         model: str | os.PathLike[str] | None = None,
         store: str | None = None,
         precision: str | None = None,
+        on: str | None = None,
         reporter: Reporter | None = None,
         stop: threading.Event | None = None,
     ) -> IndexSummary:
@@ -121,6 +122,7 @@ class Library:
                 model=model,
                 store=store,
                 precision=precision,
+                on=on,
                 reporter=reporter,
                 stop=stop,
             )
