@@ -178,20 +178,20 @@ class _Gather:
     def push(self, frame: Any) -> Iterator[Block]:
         if not frame.samples:
             return
-        if frame.format.is_planar and frame.layout.nb_channels >= _TOO_MANY_PLANES:
+        if has_many_planes(frame):
             for packed in self._packed(frame):
                 yield from self._push(packed)
         else:
             yield from self._push(frame)
 
     def _packed(self, frame: Any) -> list[Any]:
-        shape = _shape(frame)
+        shape = shape_of(frame)
         if shape != self._planar_shape:
             self._packer, self._planar_shape = av.AudioResampler(format="flt"), shape
         return self._packer.resample(frame)
 
     def _push(self, frame: Any) -> Iterator[Block]:
-        shape = _shape(frame)
+        shape = shape_of(frame)
         if shape != self._shape:  # a stream may change its rate or channels where it was spliced
             yield from self.flush()
             self._fifo, self._shape = av.AudioFifo(), shape
@@ -209,7 +209,13 @@ class _Gather:
             yield Block(_mean_of_channels(samples), frame.sample_rate)
 
 
-def _shape(frame: Any) -> tuple[Any, ...]:
+def has_many_planes(frame: Any) -> bool:
+    """Whether a frame must be interleaved before PyAV may look at its planes."""
+    return frame.format.is_planar and frame.layout.nb_channels >= _TOO_MANY_PLANES
+
+
+def shape_of(frame: Any) -> tuple[Any, ...]:
+    """What all frames of a FIFO or a resampler must have in common."""
     return frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate
 
 
