@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import time
@@ -30,17 +31,21 @@ from fuzz_files import FORMATS, SECONDS, mutate, original
 from fuzz_index import index_folder
 from tiny_model import write_tiny_model
 
-# Three seconds may become more where a damaged header names a lower rate or fewer bits; more than
-# a thousand times as long is no recording of that file any more.
+# Two seconds may become more where a damaged header names a lower rate or fewer bits; more than a
+# thousand times as long is no recording of that file any more.
 LONGEST_S = 1000 * SECONDS
 
 
 @dataclass
 class Result:
-    """All damaged files of a format."""
+    """All damaged files of a format.
+
+    reasons : what was said of them, with N for every number.
+    """
 
     name: str
     kinds: Counter[Kind] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     longest_s: float = 0.0
     most_cpu_s: float = 0.0
@@ -48,6 +53,8 @@ class Result:
 
     def add(self, number: int, done: tuple[str, ...], verdict: Verdict) -> None:
         self.kinds[verdict.kind] += 1
+        if verdict.text:
+            self.reasons[re.sub(r"[\d,.]*\d", "N", verdict.text)] += 1
         self.longest_s = max(self.longest_s, verdict.audio_s)
         self.most_cpu_s = max(self.most_cpu_s, verdict.cpu_s)
         self.peak_mb = max(self.peak_mb, verdict.peak_mb)
@@ -111,7 +118,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--memory-mb", type=int, default=512, help="beside what a worker has")
     parser.add_argument("--limit-s", type=float, default=30.0)
-    parser.add_argument("--json", type=Path, help="write all counts there")
+    parser.add_argument("--json", type=Path, help="write all counts and reasons there")
     parser.add_argument("--keep", type=Path, help="keep the files with faults there")
     parser.add_argument("--index", type=int, metavar="FILES", help="index a folder of so many")
     arguments = parser.parse_args()

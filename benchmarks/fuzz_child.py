@@ -135,8 +135,7 @@ class Child:
             pass
         finally:
             timer.cancel()
-        status = process.wait()
-        self._process = None
+        status = self._end(process)
         if late.is_set():
             return Verdict(Kind.HANG, f"{step}: more than {self._limit_s:g} s", wall_s=self._limit_s)
         name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
@@ -145,7 +144,16 @@ class Child:
     def close(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._end(self._process)
+
+    def _end(self, process: subprocess.Popen[str]) -> int:
+        status = process.wait()
+        self._process = None
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):  # a path that it did not take
+                if pipe is not None:
+                    pipe.close()
+        return status
 
     def _start(self) -> subprocess.Popen[str]:
         here = [str(Path(__file__).parent), *sys.path]
