@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from fuzz_child import Child, Kind, Verdict
 from fuzz_files import FORMATS, SECONDS, mutate, original

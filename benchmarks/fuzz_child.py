@@ -26,7 +26,9 @@ from partwise.library.hearing import Settings, hear
 HEAR, COVER, WAVE = "hear", "cover", "wave"
 MB = 1 << 20
 # A reason is for people: no names of classes, no places in the program, one line.
-_NO_SENTENCE = re.compile(r"[A-Za-z]+(Error|Exception|Interrupt)\b|Traceback|site-packages|\.py\b|0x")
+_NO_SENTENCE = re.compile(
+    r"[A-Za-z]+(Error|Exception|Interrupt)\b|Traceback|site-packages|\.py\b|0x"
+)
 _LONGEST_REASON = 300
 _NO_MEMORY = ("not enough memory", "cannot allocate memory", "MemoryError", "bad_alloc")
 
@@ -137,7 +139,9 @@ class Child:
             timer.cancel()
         status = self._end(process)
         if late.is_set():
-            return Verdict(Kind.HANG, f"{step}: more than {self._limit_s:g} s", wall_s=self._limit_s)
+            return Verdict(
+                Kind.HANG, f"{step}: more than {self._limit_s:g} s", wall_s=self._limit_s
+            )
         name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return Verdict(Kind.CRASH, f"{step}: {name}")
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import mutagen
 import numpy as np
 import soundfile
-from bad_files import tune  # pyright: ignore[reportMissingImports]
 from mutagen import id3
-from mutagen.asf import ASFByteArrayAttribute
+from mutagen.asf import ASFByteArrayAttribute  # pyright: ignore[reportPrivateImportUsage]
 from mutagen.flac import Picture
+
+from bad_files import tune
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
@@ -147,7 +148,9 @@ def _picture() -> Picture:
 @cache
 def _png() -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0))
     noise = np.random.default_rng(0).integers(0, 256, (16, 1 + 48), np.uint8)

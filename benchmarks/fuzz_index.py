@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fuzz_child import is_sentence
 from fuzz_files import FORMATS, mutate, original
-
 from partwise.library.ledger import State
 from partwise.library.library import Library
 from partwise.library.scan import is_audio_name

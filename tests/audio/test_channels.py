@@ -41,9 +41,7 @@ def test_rates_beyond_hearing_are_lowered(tmp_path: Path) -> None:
     assert rate_hz == 48_000 and len(found) == pytest.approx(24_000, abs=100)
 
 
-def test_frames_of_one_sample_are_gathered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_frames_of_one_sample_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A damaged header: every packet has 262,145 frames, says it, and FFmpeg gives them singly."""
     with soundfile.SoundFile(tmp_path / "a.caf", "w", 44100, 2, "PCM_16") as file:
         file.write(np.repeat(tone(1.0, rate_hz=44100)[:, None], 2, axis=1))

@@ -14,7 +14,6 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from fuzz import LONGEST_S, fuzz
 from fuzz_child import Child, Kind, is_sentence
 from fuzz_files import FORMATS, mutate, original
-
 from partwise.audio.decode import decode
 from sounds import tone, write
 
