@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,16 @@ import pytest
 # pytest's import modes.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from parallel import scheduler, set_up_process
+
+set_up_process()
+
 from tiny_model import write_tiny_model
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
