@@ -15,9 +15,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from parallel import scheduler, set_up_process
 
-set_up_process()
 
-from tiny_model import write_tiny_model
+def pytest_configure() -> None:
+    set_up_process()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -28,4 +28,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of a tiny model's ONNX file (see tiny_model.py)."""
+    from tiny_model import write_tiny_model  # loads NumPy, whose threads are set up first
+
     return write_tiny_model(tmp_path_factory.mktemp("model"))

@@ -65,6 +65,12 @@ def test_frames_of_one_sample_are_gathered(tmp_path: Path, monkeypatch: pytest.M
     assert len(calls) < 20
 
 
+def test_more_channels_than_can_be_mixed_is_a_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", np.zeros((500, 130), np.float32))
+    with pytest.raises(DecodeError, match="its 130 channels cannot be mixed to 2"):
+        read(path)
+
+
 def test_a_rate_that_no_music_has_is_a_sentence(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(0.5))
     data = bytearray(path.read_bytes())

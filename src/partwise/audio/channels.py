@@ -67,7 +67,7 @@ def _blocks(
     container: Any, stream: Any, stopped: Callable[[], bool]
 ) -> Iterator[tuple[np.ndarray, int]]:
     packer: _Packer | None = None
-    rate_hz, channels, waiting, length = 0, 0, [], 0
+    rate_hz, channels, waiting, length, heard = 0, 0, [], 0, False
     for frame in _frames(container, stream, stopped):
         if packer is None:
             check_rate(frame.sample_rate)
@@ -79,18 +79,21 @@ def _blocks(
             length += len(samples)
         if length >= _BLOCK_FRAMES:
             yield np.concatenate(waiting), rate_hz
-            waiting, length = [], 0
+            waiting, length, heard = [], 0, True
     if packer is not None:
         waiting.extend(packer.flush())
         if waiting:
             yield np.concatenate(waiting), rate_hz
+        elif packer.unusable and not heard:
+            raise CannotRead(f"its {packer.unusable} channels cannot be mixed to {channels}")
 
 
 class _Packer:
     """Frames of any kind in, samples float32 [n, channels] of one rate out.
 
     Small frames are gathered first: a damaged header can make every sample a frame of its own, and
-    each costs the resampler as much as a thousand do.
+    each costs the resampler as much as a thousand do. Frames that cannot be mixed are passed over;
+    ``unusable`` is then how many channels the last of them had.
     """
 
     def __init__(self, channels: int, rate_hz: int) -> None:
@@ -99,6 +102,7 @@ class _Packer:
         self._shape: tuple[Any, ...] | None = None
         self._fifo = av.AudioFifo()
         self._resampler: Any = None
+        self.unusable = 0
 
     def push(self, frame: Any) -> Iterator[np.ndarray]:
         shape = shape_of(frame)
@@ -123,7 +127,12 @@ class _Packer:
             yield from self._packed(frame)
 
     def _packed(self, frame: Any) -> Iterator[np.ndarray]:
-        for packed in self._resampler.resample(frame):
+        try:
+            found = self._resampler.resample(frame)
+        except OF_AV:  # more channels than FFmpeg can mix, or an arrangement that it does not know
+            self.unusable = frame.layout.nb_channels
+            return
+        for packed in found:
             yield packed.to_ndarray().reshape(-1, self._channels)
 
 
