@@ -117,7 +117,7 @@ def main() -> int:
     parser.add_argument("--format", action="append", choices=sorted(FORMATS), dest="formats")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--memory-mb", type=int, default=512, help="beside what a worker has")
-    parser.add_argument("--limit-s", type=float, default=30.0)
+    parser.add_argument("--limit-s", type=float, default=20.0, help="of processor time")
     parser.add_argument("--json", type=Path, help="write all counts and reasons there")
     parser.add_argument("--keep", type=Path, help="keep the files with faults there")
     parser.add_argument("--index", type=int, metavar="FILES", help="index a folder of so many")

@@ -30,6 +30,8 @@ def hear(path, *arguments):
         os.abort()
     if "waits" in name:
         time.sleep(60)
+    while "works" in name:
+        pass
     if "swells" in name:
         bytearray(1 << 30)
     return heard(path, *arguments)
@@ -81,10 +83,10 @@ def test_what_goes_wrong_is_seen(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(_MISBEHAVIOUR)
     monkeypatch.syspath_prepend(str(tmp_path))
-    child = Child(tiny_model, memory_mb=512, limit_s=3, longest_s=1.5)
+    child = Child(tiny_model, memory_mb=512, limit_s=0.5, longest_s=1.5)
     kinds = {}
     try:
-        for name in ("aborts", "good", "waits", "swells", "long"):
+        for name in ("aborts", "good", "waits", "works", "swells", "long"):
             path = write(tmp_path / f"{name}.wav", tone(2.0 if name == "long" else 1.2))
             kinds[name] = child.hear(path).kind
     finally:
@@ -93,6 +95,7 @@ def test_what_goes_wrong_is_seen(
         "aborts": Kind.CRASH,
         "good": Kind.WHOLE,
         "waits": Kind.HANG,
+        "works": Kind.HANG,
         "swells": Kind.CRASH,  # a MemoryError that nobody catches ends the child
         "long": Kind.ABSURD,
     }
