@@ -21,6 +21,7 @@ from partwise.audio.readers import (
     audio_of,
     has_many_planes,
     open_with_av,
+    packets_of,
     shape_of,
 )
 from partwise.audio.resample import check_rate
@@ -139,7 +140,7 @@ class _Packer:
 def _frames(container: Any, stream: Any, stopped: Callable[[], bool]) -> Iterator[Any]:
     """The frames that can be decoded; a damaged packet is passed over."""
     try:
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             if stopped():
                 return
             try:

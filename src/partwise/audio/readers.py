@@ -103,7 +103,7 @@ def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
             report.declared_s = float(stream.duration * stream.time_base)
         gather = _Gather()
         try:
-            for packet in container.demux(stream):
+            for packet in packets_of(container, stream):
                 try:
                     frames = packet.decode()
                 except FFmpegError:
@@ -139,6 +139,16 @@ def audio_of(container: Any) -> Any:
     # One thread: files are what is worked on in parallel.
     stream.thread_type = "NONE"
     return stream
+
+
+def packets_of(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets of one stream, also where others begin in the middle of the file."""
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:  # a packet of a stream that PyAV did not see when it opened the file
+            continue
 
 
 class Source:
