@@ -1,6 +1,6 @@
 # make demo   hear the demo library and ask it for one part at a time (no torch is installed)
 # make page   the page, over the demo library: http://127.0.0.1:8321/
-# make test   everything the tests need, then the tests
+# make test   everything the tests need, then the tests, on every core: PYTEST_ARGS='-n 0 tests/web'
 # make bench  the paper's three experiments, small, in one page: bench/report.html
 # All set themselves up on a fresh machine and share one .venv.
 
@@ -47,7 +47,7 @@ page: $(VENV)/.web-installed
 
 test: $(VENV)/.dev-installed
 	@scripts/install_sound_tools.sh chromium
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,23 @@ import pytest
 # pytest's import modes.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from tiny_model import write_tiny_model
+from parallel import scheduler, set_up_process
+
+
+def pytest_configure() -> None:
+    set_up_process()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of a tiny model's ONNX file (see tiny_model.py)."""
+    from tiny_model import write_tiny_model  # loads NumPy, whose threads are set up first
+
     return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 

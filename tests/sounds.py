@@ -58,15 +58,19 @@ def encode(
     codec: str,
     container: str | None = None,
     bit_rate: int | None = None,
+    options: dict[str, str] | None = None,
 ) -> Path:
-    """Write float32 [n] or [n, channels] with one of PyAV's encoders (aac, alac, wmav2, ...)."""
+    """Write float32 [n] or [n, channels] with one of PyAV's encoders (aac, alac, wmav2, ...).
+
+    options : of FFmpeg's muxer.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     samples = samples.reshape(len(samples), -1).astype(np.float32)
     layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[samples.shape[1]]
     if codec == "alac" and layout == "7.1":
         layout = "7.1(wide)"  # the only eight that ALAC knows
-    with av.open(str(path), "w", format=container) as file:
+    with av.open(str(path), "w", format=container, options=options or {}) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout=layout)
         assert isinstance(stream, av.audio.AudioStream)
         if bit_rate is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+import soundfile
 
 from partwise.audio.channels import channel_blocks, codec_of
 from partwise.audio.decode import DecodeError
@@ -37,6 +39,45 @@ def test_more_channels_become_two(tmp_path: Path, channels: int) -> None:
 def test_rates_beyond_hearing_are_lowered(tmp_path: Path) -> None:
     found, rate_hz = read(write(tmp_path / "a.wav", tone(0.5, rate_hz=176_400), 176_400))
     assert rate_hz == 48_000 and len(found) == pytest.approx(24_000, abs=100)
+
+
+def test_frames_of_one_sample_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged header: every packet has 262,145 frames, says it, and FFmpeg gives them singly."""
+    with soundfile.SoundFile(tmp_path / "a.caf", "w", 44100, 2, "PCM_16") as file:
+        file.write(np.repeat(tone(1.0, rate_hz=44100)[:, None], 2, axis=1))
+    data = bytearray((tmp_path / "a.caf").read_bytes())
+    data[40:44] = (262_145).to_bytes(4, "big")
+    (tmp_path / "a.caf").write_bytes(data)
+    calls = []
+    resampler = av.AudioResampler
+
+    class Counted:
+        def __init__(self, **options) -> None:
+            self._resampler = resampler(**options)
+
+        def resample(self, frame):
+            calls.append(frame.samples)
+            return self._resampler.resample(frame)
+
+    monkeypatch.setattr(av, "AudioResampler", Counted)
+    found, _ = read(tmp_path / "a.caf")
+    assert len(found) == 44100 and np.abs(found).max() == pytest.approx(0.3, abs=0.01)
+    assert len(calls) < 20
+
+
+def test_more_channels_than_can_be_mixed_is_a_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", np.zeros((500, 130), np.float32))
+    with pytest.raises(DecodeError, match="its 130 channels cannot be mixed to 2"):
+        read(path)
+
+
+def test_a_rate_that_no_music_has_is_a_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(0.5))
+    data = bytearray(path.read_bytes())
+    data[24:28] = (3).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match="a sample rate of 3 Hz is not usable"):
+        read(path)
 
 
 def test_it_stops_when_told(tmp_path: Path) -> None:

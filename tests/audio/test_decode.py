@@ -15,6 +15,7 @@ import pytest
 from measured import run_measured
 from partwise.audio.decode import DecodeError, RecordingError, decode, stream
 from partwise.audio.naming import path_text
+from partwise.audio.readers import packets_of
 from sounds import encode, tone, write
 
 HZ = 441.0
@@ -159,6 +160,23 @@ def test_a_stream_that_changes_its_rate(tmp_path: Path):
     assert audio.sample_rate_hz == 44100
     assert audio.seconds == pytest.approx(4.0, abs=0.2)
     assert_is_tone(audio.samples, 44100)
+
+
+def test_a_stream_that_begins_in_the_middle_hides_no_other():
+    """PyAV raises IndexError at each packet of a stream that it did not see at the start."""
+
+    class Container:
+        def __init__(self) -> None:
+            self.packets = iter(["a", IndexError, IndexError, "b", "c", IndexError])
+
+        def demux(self, stream):
+            assert stream == "stream"
+            for packet in self.packets:
+                if packet is IndexError:
+                    raise IndexError
+                yield packet
+
+    assert list(packets_of(Container(), "stream")) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.wav", b"new\nline.wav", "雨.wav".encode(), b"-n .wav"])

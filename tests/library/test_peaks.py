@@ -22,6 +22,12 @@ def test_a_sine_has_its_known_peak_and_rms(tmp_path: Path) -> None:
     assert wave.gain_db == pytest.approx(-23 - wave.rms_dbfs)
 
 
+@pytest.mark.parametrize("samples", [1, 200])
+def test_less_than_a_frame_of_sound_is_one_frame(tmp_path: Path, samples: int) -> None:
+    wave = measure(write(tmp_path / "a.wav", np.full(samples, 0.25, np.float32)))
+    assert len(wave.peak) == 1 and wave.peak[0] == pytest.approx(0.25, abs=1e-3)
+
+
 def test_pauses_do_not_make_a_song_quieter(tmp_path: Path) -> None:
     loud = tone(2.0, 1000, amplitude=0.5)
     whole = measure(write(tmp_path / "a.wav", loud))

@@ -14,13 +14,26 @@ import numpy as np
 from av.error import FFmpegError
 
 from partwise.audio.decode import DecodeError, Path, open_recording
-from partwise.audio.readers import OF_AV, CannotRead, Source, audio_of, open_with_av
+from partwise.audio.readers import (
+    OF_AV,
+    CannotRead,
+    Source,
+    audio_of,
+    has_many_planes,
+    open_with_av,
+    packets_of,
+    shape_of,
+)
+from partwise.audio.resample import check_rate
+from partwise.errors import PartwiseError
 
 # Samples of one channel that make a block.
 _BLOCK_FRAMES = 1 << 16
 # More is out of every browser's reach, and of every ear's.
 _MAX_RATE_HZ = 96_000
 _INSTEAD_HZ = 48_000
+# Samples of one channel that are given to the resampler at once.
+_GATHERED = 4096
 
 
 def codec_of(path: Path) -> str | None:
@@ -47,39 +60,87 @@ def channel_blocks(
             with open_with_av(source) as container:
                 stream = audio_of(container)
                 yield from _blocks(container, stream, stopped)
-        except CannotRead as error:
+        except (CannotRead, PartwiseError) as error:
             raise DecodeError(path, f"cannot be decoded ({error})") from error
 
 
 def _blocks(
     container: Any, stream: Any, stopped: Callable[[], bool]
 ) -> Iterator[tuple[np.ndarray, int]]:
-    packer: Any = None
-    shape: tuple[Any, ...] | None = None
-    layout, rate_hz, waiting, length = "", 0, [], 0
+    packer: _Packer | None = None
+    rate_hz, channels, waiting, length, heard = 0, 0, [], 0, False
     for frame in _frames(container, stream, stopped):
-        if not rate_hz:
-            layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
+        if packer is None:
+            check_rate(frame.sample_rate)
+            channels = min(frame.layout.nb_channels, 2)
             rate_hz = frame.sample_rate if frame.sample_rate <= _MAX_RATE_HZ else _INSTEAD_HZ
-        seen = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if seen != shape:  # a stream may change its rate or channels where it was spliced
-            packer, shape = av.AudioResampler(format="flt", layout=layout, rate=rate_hz), seen
-        frame.pts = None
-        for packed in packer.resample(frame):
-            samples = packed.to_ndarray().reshape(-1, 1 if layout == "mono" else 2)
+            packer = _Packer(channels, rate_hz)
+        for samples in packer.push(frame):
             waiting.append(samples)
             length += len(samples)
         if length >= _BLOCK_FRAMES:
             yield np.concatenate(waiting), rate_hz
-            waiting, length = [], 0
-    if length:
-        yield np.concatenate(waiting), rate_hz
+            waiting, length, heard = [], 0, True
+    if packer is not None:
+        waiting.extend(packer.flush())
+        if waiting:
+            yield np.concatenate(waiting), rate_hz
+        elif packer.unusable and not heard:
+            raise CannotRead(f"its {packer.unusable} channels cannot be mixed to {channels}")
+
+
+class _Packer:
+    """Frames of any kind in, samples float32 [n, channels] of one rate out.
+
+    Small frames are gathered first: a damaged header can make every sample a frame of its own, and
+    each costs the resampler as much as a thousand do. Frames that cannot be mixed are passed over;
+    ``unusable`` is then how many channels the last of them had.
+    """
+
+    def __init__(self, channels: int, rate_hz: int) -> None:
+        self._channels = channels
+        self._rate_hz = rate_hz
+        self._shape: tuple[Any, ...] | None = None
+        self._fifo = av.AudioFifo()
+        self._resampler: Any = None
+        self.unusable = 0
+
+    def push(self, frame: Any) -> Iterator[np.ndarray]:
+        shape = shape_of(frame)
+        if shape != self._shape:  # a stream may change its rate or channels where it was spliced
+            yield from self.flush()
+            layout = "mono" if self._channels == 1 else "stereo"
+            self._resampler = av.AudioResampler(format="flt", layout=layout, rate=self._rate_hz)
+            self._fifo, self._shape = av.AudioFifo(), shape
+        frame.pts = None
+        if has_many_planes(frame) or frame.samples >= _GATHERED:
+            yield from self.flush()
+            yield from self._packed(frame)
+            return
+        self._fifo.write(frame)
+        if self._fifo.samples >= _GATHERED:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[np.ndarray]:
+        frame = self._fifo.read() if self._fifo.samples else None
+        if frame is not None:
+            frame.pts = None
+            yield from self._packed(frame)
+
+    def _packed(self, frame: Any) -> Iterator[np.ndarray]:
+        try:
+            found = self._resampler.resample(frame)
+        except OF_AV:  # more channels than FFmpeg can mix, or an arrangement that it does not know
+            self.unusable = frame.layout.nb_channels
+            return
+        for packed in found:
+            yield packed.to_ndarray().reshape(-1, self._channels)
 
 
 def _frames(container: Any, stream: Any, stopped: Callable[[], bool]) -> Iterator[Any]:
     """The frames that can be decoded; a damaged packet is passed over."""
     try:
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             if stopped():
                 return
             try:

@@ -103,7 +103,7 @@ def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
             report.declared_s = float(stream.duration * stream.time_base)
         gather = _Gather()
         try:
-            for packet in container.demux(stream):
+            for packet in packets_of(container, stream):
                 try:
                     frames = packet.decode()
                 except FFmpegError:
@@ -139,6 +139,16 @@ def audio_of(container: Any) -> Any:
     # One thread: files are what is worked on in parallel.
     stream.thread_type = "NONE"
     return stream
+
+
+def packets_of(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets of one stream, also where others begin in the middle of the file."""
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:  # a packet of a stream that PyAV did not see when it opened the file
+            continue
 
 
 class Source:
@@ -178,20 +188,20 @@ class _Gather:
     def push(self, frame: Any) -> Iterator[Block]:
         if not frame.samples:
             return
-        if frame.format.is_planar and frame.layout.nb_channels >= _TOO_MANY_PLANES:
+        if has_many_planes(frame):
             for packed in self._packed(frame):
                 yield from self._push(packed)
         else:
             yield from self._push(frame)
 
     def _packed(self, frame: Any) -> list[Any]:
-        shape = _shape(frame)
+        shape = shape_of(frame)
         if shape != self._planar_shape:
             self._packer, self._planar_shape = av.AudioResampler(format="flt"), shape
         return self._packer.resample(frame)
 
     def _push(self, frame: Any) -> Iterator[Block]:
-        shape = _shape(frame)
+        shape = shape_of(frame)
         if shape != self._shape:  # a stream may change its rate or channels where it was spliced
             yield from self.flush()
             self._fifo, self._shape = av.AudioFifo(), shape
@@ -209,7 +219,13 @@ class _Gather:
             yield Block(_mean_of_channels(samples), frame.sample_rate)
 
 
-def _shape(frame: Any) -> tuple[Any, ...]:
+def has_many_planes(frame: Any) -> bool:
+    """Whether a frame must be interleaved before PyAV may look at its planes."""
+    return frame.format.is_planar and frame.layout.nb_channels >= _TOO_MANY_PLANES
+
+
+def shape_of(frame: Any) -> tuple[Any, ...]:
+    """What all frames of a FIFO or a resampler must have in common."""
     return frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate
 
 

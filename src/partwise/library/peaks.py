@@ -92,7 +92,7 @@ def measure(path: Path, stopped: Callable[[], bool] = lambda: False) -> Wave:
         frame = max(1, round(rate_hz * FRAME_S))
         samples = np.concatenate([rest, block]) if len(rest) else block
         whole = len(samples) // frame
-        _note(samples[: whole * frame].reshape(whole, -1), peaks, powers)
+        _note(samples[: whole * frame].reshape(whole, frame * samples.shape[1]), peaks, powers)
         rest = samples[whole * frame :]
     if len(rest):
         _note(rest.reshape(1, -1), peaks, powers)
@@ -103,6 +103,8 @@ def measure(path: Path, stopped: Callable[[], bool] = lambda: False) -> Wave:
 
 def _note(frames: np.ndarray, peaks: list[np.ndarray], powers: list[np.ndarray]) -> None:
     """frames : float32 [n, samples]. Samples that are no numbers, or absurd, are silence."""
+    if not frames.size:
+        return
     frames = np.where(np.abs(frames) < 1e4, frames, np.float32(0))
     peaks.append(np.abs(frames).max(axis=1))
     powers.append(np.mean(np.square(frames), axis=1))
