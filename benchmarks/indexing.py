@@ -172,7 +172,7 @@ def main() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     results: dict[str, object] = {
-        "machine": _processor(),
+        "machine": processor(),
         "python": platform.python_version(),
         "versions": {
             "soundfile": soundfile.__version__,
@@ -212,7 +212,7 @@ def main() -> None:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
