@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -133,18 +134,21 @@ class Child:
 
     def hear(self, path: Path) -> dict[str, float]:
         """Raises PartwiseError where the process ended instead."""
-        _pipe(self._process.stdin).write(f"{path}\n")
+        with suppress(BrokenPipeError):  # then there is no answer either
+            _pipe(self._process.stdin).write(f"{path}\n")
         return self._answer()
 
-    def end(self) -> None:
-        _pipe(self._process.stdin).close()
-        self._process.wait()
+    def end(self) -> int:
+        """Let it go, and wait for it; returns its exit status."""
+        with suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
         _pipe(self._process.stdout).close()
+        return self._process.wait()
 
     def _answer(self) -> dict[str, Any]:
         line = _pipe(self._process.stdout).readline()
         if not line:
-            raise PartwiseError(f"its process ended with {self._process.wait()}")
+            raise PartwiseError(f"its process ended with {self.end()}")
         return json.loads(line)
 
 
