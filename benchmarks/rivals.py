@@ -14,6 +14,7 @@ what is separated first is then embedded part by part. A row that cannot run her
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -77,10 +78,9 @@ def hearer(name: str) -> tuple[Hear, int]:
     from partwise.evaluation.rivals.frozen import rival
 
     if name == "bliss":
-        rival("bliss")  # which finds out whether it can run here
-        import bliss_audio  # pyright: ignore[reportMissingImports]
-
-        return lambda path: bliss_audio.Song(path).analysis, rival(name).bytes_per_segment
+        track_bytes = rival(name).bytes_per_segment  # which finds out whether it can run here
+        song = importlib.import_module("bliss_audio").Song  # without types
+        return lambda path: song(path).analysis, track_bytes
     if name in ("hpss", "demucs"):
         from partwise.separation.separator import load_separator
 

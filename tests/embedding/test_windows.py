@@ -68,7 +68,7 @@ def test_every_second_is_heard_once():
     heard: list[float] = []
 
     def logmel(window: np.ndarray) -> np.ndarray:
-        start = np.flatnonzero(samples == window[0])[0]
+        start = int(np.flatnonzero(samples == window[0])[0])
         heard.append(start / RATE_HZ)
         return np.full((3, 4), start, np.float32)
 
