@@ -64,6 +64,7 @@ bench: $(VENV)/.bench-installed
 
 bench-speed: $(VENV)/.bench-installed
 	$(BIN)/python benchmarks/indexing.py
+	$(BIN)/python benchmarks/rivals.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web]'
 	$(BIN)/python benchmarks/serving.py

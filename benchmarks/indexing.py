@@ -9,7 +9,8 @@ resampling, log-mel, the network, and the whole of ``embed_file``. Each figure i
 repeats; the steps take turns within a repeat, so that a busy machine disturbs all of them alike.
 Times are of the processor (a core shared with other programs counts only what it did here); the
 last row is the same as the one above it by the clock on the wall. Log-mel and network are given per
-second of the *recording*: segments of 10 s every 5 s hear every second twice.
+second of the *recording*: a model that hears windows (`window_s`) hears every second once, another
+hears it twice in segments of 10 s every 5 s.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from partwise.audio import readers
 from partwise.audio.decode import decode
 from partwise.audio.resample import resample
 from partwise.audio.segment import HOP_S, SEGMENT_S, segments
-from partwise.embedding.encoder import load_encoder
+from partwise.embedding.encoder import Encoder, load_encoder
+from partwise.embedding.windows import windows_of
 
 RATE_HZ = 44100
 BATCH = 4
@@ -102,13 +104,25 @@ def drain(read: Callable, path: Path) -> None:
             pass
 
 
+def windows(samples: np.ndarray, encoder: Encoder) -> list[np.ndarray]:
+    """What the network hears of a recording, one after the other: float32 [n] each."""
+    rate_hz, window_s = encoder.settings.sample_rate_hz, encoder.config.window_s
+    window = None if window_s is None else round(window_s * rate_hz)
+    heard: dict[tuple[int, int], np.ndarray] = {}
+    for segment in segments([samples], rate_hz):
+        begin = round(segment.start_s * rate_hz)
+        for bounds in windows_of(begin, len(segment.samples), window):
+            heard[bounds] = samples[slice(*bounds)]
+    return list(heard.values())
+
+
 def measure(path: Path, repeats: int, model: str | None) -> dict[str, float]:
     """Seconds of audio per second of one core, for each step."""
     encoder = load_encoder(model)
     rate_hz = encoder.settings.sample_rate_hz
     audio = decode(path)
     resampled = resample(audio.samples, audio.sample_rate_hz, rate_hz)
-    cut = [segment.samples for segment in segments([resampled], rate_hz)]
+    cut = windows(resampled, encoder)
     log_mel = np.stack([encoder.logmel(samples) for samples in cut])
 
     def network() -> None:
@@ -172,7 +186,7 @@ def main() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     results: dict[str, object] = {
-        "machine": _processor(),
+        "machine": processor(),
         "python": platform.python_version(),
         "versions": {
             "soundfile": soundfile.__version__,
@@ -212,7 +226,7 @@ def main() -> None:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))

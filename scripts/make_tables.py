@@ -9,7 +9,8 @@
 
 `add` puts what is known of a run into docs/results/NAME.json: the checkpoint's facts, the reports
 of `partwise evaluate --out` without what is long, the command and the commit. A file that
-`benchmarks/indexing.py --json` wrote may lie there too, as speed-NAME.json.
+`benchmarks/indexing.py --json` wrote may lie there too, as speed-NAME.json; and that of
+`benchmarks/rivals.py --json`, as rivals.json.
 
 The text between `<!-- table: KIND [NAME] -->` and `<!-- end -->` is replaced. Of one run (NAME is
 `shipped` unless given):
@@ -23,7 +24,7 @@ Of a comparison, that `compared` put into docs/results/compared-NAME.json: `comp
 `compared NAME line` for the first row, the best of the others and the oracle in one line.
 
 Of all runs: `ladder [GROUP]`, one row for each run of a group in the order of the file names,
-and `speed`. What there is no result for is left as it is, with a warning.
+`speed` and `rivals`. What there is no result for is left as it is, with a warning.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ from partwise.evaluation.markdown import (
     percent,
     presence_table,
     real_table,
+    rivals_table,
     speed_table,
     table,
 )
 from partwise.evaluation.report_file import Report
 from partwise.parts import PARTS
-from result_files import RESULTS, Run, add, add_compared, read_compared, read_results
+from result_files import RESULTS, Run, add, add_compared, read_compared, read_results, read_rivals
 
 DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md")
 PICTURE = "docs/ladder.svg"
@@ -75,6 +77,7 @@ def render(
     runs: dict[str, Run],
     speeds: Sequence[dict],
     compared: Mapping[str, dict] = MappingProxyType({}),
+    rivals: dict | None = None,
 ) -> str:
     """The text of one marker. Raises Missing where there is no result for it."""
     kind, *names = words
@@ -89,6 +92,10 @@ def render(
         if not speeds:
             raise Missing("no speed-*.json")
         return speed_table(speeds)
+    if kind == "rivals":
+        if rivals is None:
+            raise Missing("no rivals.json")
+        return rivals_table(rivals)
     if kind == "shipped":
         kind = "parts"
     if kind == "line" and len(names) == 1 and names[0] in _LINES:
@@ -107,7 +114,7 @@ def render(
     }
     if kind not in of_run:
         raise PartwiseError(
-            f"unknown table {kind!r}: choose {', '.join(of_run)}, line, ladder or speed"
+            f"unknown table {kind!r}: choose {', '.join(of_run)}, line, ladder, speed or rivals"
         )
     return of_run[kind](run)
 
@@ -238,13 +245,14 @@ def updated(
     speeds: Sequence[dict],
     warn: Callable[[str], None],
     compared: Mapping[str, dict] = MappingProxyType({}),
+    rivals: dict | None = None,
 ) -> str:
     """A document with its tables made anew; one inside a line of text stays in its line."""
 
     def replaced(found: re.Match[str]) -> str:
         words = found["words"].split()
         try:
-            new = render(words, runs, speeds, compared)
+            new = render(words, runs, speeds, compared, rivals)
         except Missing as missing:
             warn(f"table {found['words']}: {missing}; left as it is")
             return found[0]
@@ -261,7 +269,7 @@ def make(root: Path, check: bool, warn: Callable[[str], None]) -> list[str]:
     check : change nothing.
     """
     runs, speeds = read_results(root / RESULTS)
-    compared = read_compared(root / RESULTS)
+    compared, rivals = read_compared(root / RESULTS), read_rivals(root / RESULTS)
     stale = []
     for name in DOCUMENTS:
         path = root / name
@@ -271,7 +279,7 @@ def make(root: Path, check: bool, warn: Callable[[str], None]) -> list[str]:
         if old.count("<!-- table:") != len(_MARKED.findall(old)):
             raise PartwiseError(f"{name} has a <!-- table: --> without its <!-- end -->")
         said = lambda text, name=name: warn(f"{name}: {text}")  # noqa: E731
-        new = updated(old, runs, speeds, said, compared)
+        new = updated(old, runs, speeds, said, compared, rivals)
         if new != old:
             stale.append(name)
             if not check:

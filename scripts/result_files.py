@@ -18,6 +18,7 @@ from partwise.model.run_facts import RUN_FACTS
 RESULTS = "docs/results"
 _LARGEST_BYTES = 20_000
 _COMPARED = "compared-"
+_RIVALS = "rivals.json"
 # Of a report, what is long and in no table, and the paths of a machine.
 _LEFT_OUT = ("labels_of", "skipped", "seconds", "details", "command")
 
@@ -59,7 +60,7 @@ def read_results(folder: Path) -> tuple[dict[str, Run], list[dict]]:
     """The runs by name, in the order of the names, and the benchmarks."""
     runs, speeds = {}, []
     for path in sorted(folder.glob("*.json")):
-        if path.name.startswith(_COMPARED):
+        if path.name.startswith(_COMPARED) or path.name == _RIVALS:
             continue
         raw = read_json(path)
         if "speeds" in raw:
@@ -113,6 +114,12 @@ def read_compared(folder: Path) -> dict[str, dict[str, Any]]:
     """name -> what `partwise compare` reported, of every compared-NAME.json."""
     found = sorted(folder.glob(f"{_COMPARED}*.json"))
     return {path.stem.removeprefix(_COMPARED): read_json(path) for path in found}
+
+
+def read_rivals(folder: Path) -> dict[str, Any] | None:
+    """What `benchmarks/rivals.py --json` measured, if it was."""
+    path = folder / _RIVALS
+    return read_json(path) if path.exists() else None
 
 
 def add_compared(root: Path, options: argparse.Namespace) -> Path:

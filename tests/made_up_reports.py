@@ -135,3 +135,30 @@ def comparison_report() -> dict[str, Any]:
             row("rival", "separated stems", 0.55, speed=separating),
         ],
     }
+
+
+def rivals_report() -> dict[str, Any]:
+    """As `benchmarks/rivals.py --json` writes it."""
+
+    def row(name: str, about: str, speed: float, peak_mb: float | None) -> dict[str, Any]:
+        return {
+            "name": name,
+            "about": about,
+            "speed": speed,
+            "slowest": speed - 0.5,
+            "fastest": speed + 1.0,
+            "by_file": {"mp3": speed},
+            "peak_mb": peak_mb,
+            "bytes_per_track": 1404,
+        }
+
+    return {
+        "machine": "CPU",
+        "seconds": 120,
+        "repeats": 5,
+        "rows": [
+            row("ours", "hears", 300.0, 123.4),
+            row("slow", "crawls", 8.0, None),
+            {"name": "gone", "about": "flies", "skipped": "no wings"},
+        ],
+    }

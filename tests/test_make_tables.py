@@ -10,6 +10,7 @@ from made_up_reports import (
     old_report,
     presence_report,
     real_report,
+    rivals_report,
 )
 
 pytest.importorskip("matplotlib")
@@ -143,14 +144,19 @@ def test_the_other_tables(root):
     add(root, "shipped", "leakage", "presence", "real", commit="abc1234")
     speeds = {"machine": "CPU", "model": "m", "speeds": {"mp3": {"network": 324.4}}}
     (root / "docs/results/speed-first.json").write_text(json.dumps(speeds))
-    kinds = ("leakage", "presence", "real", "run shipped", "speed", "line", "line strict")
-    leakage, presence, real, run, speed, line, strict = document(root, *kinds)
+    (root / "docs/results/rivals.json").write_text(json.dumps(rivals_report()))
+    kinds = ("leakage", "presence", "real", "run shipped", "speed", "rivals", "line", "line strict")
+    leakage, presence, real, run, speed, rivals, line, strict = document(root, *kinds)
     assert "| piano | 10.0 % | 10.0 % | **70.0 %** | 36.0 % | 10.0 % |" in leakage
     assert "| piano | 0.800 |" in presence
     assert "| guitar | 60 % of 10 (55.0 to 65.0 %) | 35 % of 3" in real
     assert "- Command: `partwise train data`\n- Commit abc1234" in run
     assert "20 core min, 1,000 steps, 96,000 segments; 1,351,582 parameters" in run
     assert "| network | 324 |" in speed
+    assert "| ours | hears | **300** | 300 to 301 | 300 | 1.00 | 123 MB | 1,404 |" in rivals
+    assert "| slow | crawls | **8.0** | 7.5 to 9.0 | 8.0 | 37.50 | – | 1,404 |" in rivals
+    assert "One core of CPU, mp3 of 120 s" in rivals
+    assert "Not measured: gone (no wings)." in rivals
     assert line == "drums 90 %, bass 80 %, piano 70 %, guitar 60 %, other 50 %, **mean 70 %**"
     assert strict.endswith("**mean 66 %**")
 

@@ -42,6 +42,24 @@ def test_the_exported_model_is_usable(model):
     assert all(0.0 < threshold < 1.0 for threshold in description["presence_threshold"])
 
 
+def test_an_exported_model_becomes_windowed_and_eight_bits(model, stems, tmp_path, capsys):
+    from partwise import load_encoder
+
+    out = tmp_path / "small" / "partwise.onnx"
+    command = ["export", str(model), "--out", str(out), "--window-s", "5", "--int8"]
+    assert main(command) == 2
+    assert "--int8 needs --calibrate" in capsys.readouterr().err
+    assert main([*command, "--calibrate", str(stems)]) == 0
+    assert f"from {load_encoder(model).digest}; " in capsys.readouterr().out
+    description = json.loads(out.with_suffix(".json").read_text())
+    assert (description["window_s"], description["arithmetic"]) == (5.0, "int8")
+    assert description["exported_from"] == load_encoder(model).digest
+    assert description["steps"] == json.loads(model.with_suffix(".json").read_text())["steps"]
+    encoder = load_encoder(out)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(22050 * 15).astype(np.float32)
+    assert encoder.embed(noise, 22050).embeddings.shape == (2, 5, encoder.dim)
+
+
 @pytest.mark.parametrize("protocol", ["pseudo-knn", "leakage", "presence"])
 def test_evaluate_prints_and_writes_its_numbers(protocol, model, stems, tmp_path, capsys):
     out = tmp_path / "report.json"

@@ -74,6 +74,17 @@ def test_a_card_without_reports_says_what_was_not_measured(model):
     assert "does **not** say" in section(card, 'What "similar" does not mean')
 
 
+def test_windows_and_arithmetic_are_told(model):
+    heading = "What it is"
+    assert "segments of 10 s. File: ONNX, " in section(model_card(read_facts(model)), heading)
+    described = json.loads(model.with_suffix(".json").read_text())
+    described |= {"window_s": 5.0, "arithmetic": "int8"}
+    model.with_suffix(".json").write_text(json.dumps(described))
+    told = section(model_card(read_facts(model)), heading)
+    assert "segments of 10 s, heard in windows of 5 s that they share." in told
+    assert "File: ONNX, convolutions in 8 bits, " in told
+
+
 def test_every_figure_comes_from_the_files(model, tmp_path):
     digest = load_encoder(model).digest
     paths = written(

@@ -14,7 +14,7 @@ def rms_dbfs(samples: np.ndarray) -> float:
     """
     if samples.size == 0:
         return -np.inf
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    power = float(np.einsum("i,i->", samples, samples)) / samples.size  # no copy of the samples
     return 10.0 * np.log10(power) if power > 0.0 else -np.inf
 
 

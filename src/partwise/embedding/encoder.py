@@ -16,12 +16,13 @@ import onnxruntime
 
 from partwise.audio.decode import Path as AnyPath
 from partwise.audio.decode import RecordingError, finite, stream
-from partwise.audio.loudness import SILENCE_DBFS, is_silent
+from partwise.audio.loudness import SILENCE_DBFS
 from partwise.audio.mel import MelSettings
 from partwise.audio.resample import resample
 from partwise.audio.segment import HOP_S, SEGMENT_S, SHORTEST_S, Segment, segments
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.logmel import LogMel
+from partwise.embedding.windows import Hearing
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 
@@ -29,8 +30,7 @@ FORMAT = 1
 MODEL_VARIABLE = "PARTWISE_MODEL"
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "partwise.onnx"
 
-# Segments that the network hears at once. 1 to 16 were measured equally fast; more only cost memory
-# (8 MB of activations each with the shipped network).
+# Segments that are cut before the network hears them.
 _BATCH = 4
 
 Progress = Callable[[float], None]
@@ -42,12 +42,14 @@ class EncoderConfig:
 
     mel : the front end that the network was trained on.
     presence_threshold : five floats, from which presence on a part counts as present.
+    window_s : seconds that the network hears at a time; None hears segments as a whole.
     recipe, data_digest, created : where the network comes from.
     """
 
     dim: int
     mel: MelSettings
     presence_threshold: tuple[float, ...]
+    window_s: float | None = None
     recipe: str = ""
     data_digest: str = ""
     created: str = ""
@@ -60,6 +62,7 @@ class EncoderConfig:
             found, parts = raw["format"], [str(part) for part in raw["parts"]]
             dim, mel = int(raw["dim"]), dict(raw["mel"])
             threshold = tuple(float(value) for value in raw["presence_threshold"])
+            window_s = None if raw.get("window_s") is None else float(raw["window_s"])
         except (ValueError, KeyError, TypeError) as error:
             cause = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise PartwiseError(f"{path} is not a model description ({cause})") from None
@@ -80,8 +83,12 @@ class EncoderConfig:
             raise PartwiseError(
                 f"{path} has {len(threshold)} presence thresholds: {len(PARTS)} are needed"
             )
+        if window_s is not None and not SHORTEST_S <= window_s <= 600.0:
+            raise PartwiseError(
+                f"{path} has windows of {window_s:g} s: they must be {SHORTEST_S:g} to 600 s long"
+            )
         origin = {key: str(raw.get(key, "")) for key in ("recipe", "data_digest", "created")}
-        return cls(dim, MelSettings(**mel), threshold, **origin)
+        return cls(dim, MelSettings(**mel), threshold, window_s, **origin)
 
 
 class Encoder:
@@ -121,12 +128,10 @@ class Encoder:
         """float32 [batch, frames, bands] to embeddings [batch, 5, dim] and presence [batch, 5].
 
         Embeddings have unit norm where the part's presence reaches its threshold, else all zeros.
+        This is the network alone, which hears each row as one window: ``embed`` may hear a segment
+        in several.
         """
-        embeddings, presence = self.encode_ungated(log_mel)
-        absent = presence < self.presence_threshold
-        if absent.any():
-            embeddings = np.where(absent[:, :, None], np.float32(0.0), embeddings)
-        return embeddings, presence
+        return self._gated(*self.encode_ungated(log_mel))
 
     def encode_ungated(self, log_mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As ``encode``, but every embedding has unit norm, also that of an absent part.
@@ -135,6 +140,14 @@ class Encoder:
         """
         outputs = self._session.run(["embeddings", "presence"], {"log_mel": log_mel})
         return np.asarray(outputs[0]), np.asarray(outputs[1])
+
+    def hear_segments(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 [segments, samples] to embeddings [segments, 5, dim] and presence [segments, 5].
+
+        Segments as ``embed`` hears them, but not gated by presence: for measuring what is shipped.
+        """
+        length = samples.shape[1]
+        return self._hearing().hear([(i * length, row) for i, row in enumerate(samples)])
 
     def embed(
         self,
@@ -193,16 +206,13 @@ class Encoder:
         embeddings: list[np.ndarray] = []  # [batch, 5, dim] each
         presence: list[np.ndarray] = []  # [batch, 5] each
         silent = True
+        hearing = self._hearing()
         for batch in _batches(segments(counted, rate_hz, segment_s, hop_s)):
             if batch[0].end_s < SHORTEST_S:
                 break
-            vectors = np.zeros((len(batch), len(PARTS), self.dim), np.float32)
-            heard = np.zeros((len(batch), len(PARTS)), np.float32)
-            sounding = [i for i, segment in enumerate(batch) if not is_silent(segment.samples)]
-            if sounding:
-                silent = False
-                log_mel = np.stack([self.logmel(batch[i].samples) for i in sounding])
-                vectors[sounding], heard[sounding] = self.encode(log_mel)
+            cut = [(round(segment.start_s * rate_hz), segment.samples) for segment in batch]
+            vectors, heard = self._gated(*hearing.hear(cut))
+            silent = silent and not heard.any()
             embeddings.append(vectors)
             presence.append(heard)
             times.extend((segment.start_s, segment.end_s) for segment in batch)
@@ -222,6 +232,18 @@ class Encoder:
             notes=tuple(notes),
         )
         return result, silent
+
+    def _hearing(self) -> Hearing:
+        window_s, rate_hz = self.config.window_s, self.settings.sample_rate_hz
+        window = None if window_s is None else round(window_s * rate_hz)
+        return Hearing(self.logmel, self.encode_ungated, self.dim, window)
+
+    def _gated(self, embeddings: np.ndarray, presence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Zeros in place of the embeddings of parts that are not present."""
+        absent = presence < self.presence_threshold
+        if absent.any():
+            embeddings = np.where(absent[:, :, None], np.float32(0.0), embeddings)
+        return embeddings, presence
 
     def _check_graph(self, json_path: Path) -> None:
         """What the network takes and gives must be what its description says."""

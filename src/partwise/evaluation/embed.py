@@ -19,19 +19,15 @@ def segment_embedder(encoder: Encoder) -> EmbedSegments:
     """`embed(samples [segments, samples])` at the encoder's sample rate.
 
     The embeddings are those of the network itself: the protocols judge them also where the
-    presence head would have called the part absent.
+    presence head would have called the part absent. Segments are heard as `embed` hears them.
     """
-    transform = LogMel(encoder.settings)
-
-    def embed(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_mel = np.stack([transform(segment) for segment in samples])
-        return encoder.encode_ungated(log_mel)
-
-    return embed
+    return encoder.hear_segments
 
 
 def checkpoint_embedder(model: Any, mel: MelSettings, device: str = "cpu") -> EmbedSegments:
     """The same for a PyTorch network of any recipe, as `load_checkpoint` returns it.
+
+    It hears segments as a whole; an exported network may hear them in windows (`window_s`).
 
     model : gives `.embeddings` [segments, parts, dim] and `.presence_logits` [segments, parts].
     """

@@ -205,6 +205,35 @@ def speed_table(benchmarks: Sequence[dict[str, Any]], digest: str = "") -> str:
     return f"Times real time on one core ({machines}):\n\n{table(header, rows)}"
 
 
+def rivals_table(raw: dict[str, Any]) -> str:
+    """What `benchmarks/rivals.py --json` wrote; ratios are to the first row, which is ours."""
+    ours = raw["rows"][0]["speed"]
+    rows, missing = [], []
+    for row in raw["rows"]:
+        if "skipped" in row:
+            missing.append(f"Not measured: {row['name']} ({row['skipped']}).")
+            continue
+        speeds = f"{_speed(row['slowest'])} to {_speed(row['fastest'])}"
+        peak = NONE if row["peak_mb"] is None else f"{row['peak_mb']:,.0f} MB"
+        by_file = [_speed(speed) for speed in row["by_file"].values()]
+        cells = [f"**{_speed(row['speed'])}**", speeds, *by_file, f"{ours / row['speed']:.2f}"]
+        bytes_per_track = number(row["bytes_per_track"])
+        rows.append([row["name"], row["about"], *cells, peak, bytes_per_track])
+    header = ["row", "what it does with a file", "x real time", "min to max"]
+    files = list(raw["rows"][0]["by_file"])
+    last = ["partwise is faster by", "peak memory", "bytes a track"]
+    about = (
+        f"One core of {raw['machine']}, {' and '.join(files)} of {raw['seconds']} s, decoding "
+        f"included, median of {raw['repeats']} turns. Bytes: what is kept of a track of 4 minutes."
+    )
+    text = f"{table([*header, *files, *last], rows)}\n\n{about}"
+    return "\n".join([text, *missing])
+
+
+def _speed(times_real_time: float) -> str:
+    return f"{times_real_time:,.0f}" if times_real_time >= 10 else f"{times_real_time:.1f}"
+
+
 def interval(score: dict[str, Any]) -> str:
     """`73.1 to 83.1 %`."""
     return f"{100 * score['low']:.1f} to {100 * score['high']:.1f} %"

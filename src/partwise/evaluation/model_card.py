@@ -144,7 +144,9 @@ def model_card(facts: CardFacts) -> str:
 
 def _what(facts: CardFacts) -> str:
     mel, dim = facts.about["mel"], facts.about["dim"]
-    created = facts.about.get("created")
+    created, window_s = facts.about.get("created"), facts.about.get("window_s")
+    heard = "" if window_s is None else f", heard in windows of {window_s:g} s that they share"
+    bits = ", convolutions in 8 bits" if facts.about.get("arithmetic") == "int8" else ""
     return (
         "One network hears an ordinary **mix** and gives, for each of five parts (drums, bass, "
         f"piano, guitar, other), a vector of {dim} numbers, the part's subspace, and a presence "
@@ -152,7 +154,7 @@ def _what(facts: CardFacts) -> str:
         "of two recordings is the weighted mean of their parts' inner products.\n\n"
         f"Input: log-mel spectrogram in dB, {mel['bands']} bands from {mel['f_min_hz']:g} to "
         f"{mel['f_max_hz']:g} Hz, {mel['sample_rate_hz']} Hz mono, windows of {mel['n_fft']} every "
-        f"{mel['hop_length']} samples; segments of 10 s. File: ONNX, "
+        f"{mel['hop_length']} samples; segments of 10 s{heard}. File: ONNX{bits}, "
         f"{facts.size_bytes / 1e6:.1f} MB, {number(facts.about.get('parameters'))} parameters"
         + (f", exported on {created}." if created else ".")
     )
