@@ -22,13 +22,27 @@ def storage_errors(folder: Path) -> Iterator[None]:
     except PartwiseError:
         raise
     except Exception as error:
-        number = error.errno if isinstance(error, OSError) else None
-        text = str(error).lower()
-        if number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _FULL):
+        if is_full_disk(error):
             raise PartwiseError(
                 f"no space left on the disk that holds the library {folder};"
                 " what was stored before is intact: free some space and run the same command again"
             ) from error
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS) or any(s in text for s in _READ_ONLY):
+        if is_refused_write(error):
             raise PartwiseError(f"the library {folder} cannot be written: {error}") from error
         raise
+
+
+def is_full_disk(error: Exception) -> bool:
+    """Whether there is no room left, for everybody or for this user."""
+    return _is(error, (errno.ENOSPC, errno.EDQUOT), _FULL)
+
+
+def is_refused_write(error: Exception) -> bool:
+    """Whether the system lets nobody, or not this user, at the files."""
+    return _is(error, (errno.EACCES, errno.EPERM, errno.EROFS), _READ_ONLY)
+
+
+def _is(error: Exception, numbers: tuple[int, ...], signs: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    number = error.errno if isinstance(error, OSError) else None
+    return number in numbers or any(sign in text for sign in signs)

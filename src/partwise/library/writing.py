@@ -219,7 +219,7 @@ class Writer:
         with storage_errors(self.store.folder):
             if tracks:
                 self.segments.upsert(_segment_rows(tracks, self.model), new=True)
-                self.tracks.upsert(_track_rows(tracks, self.model), new=True)
+                self.tracks.upsert(track_rows(tracks, self.model), new=True)
             if rows:
                 merge = self.store.ledger_table.merge_insert("path")
                 merge = merge.when_matched_update_all().when_not_matched_insert_all()
@@ -257,7 +257,7 @@ class Writer:
             self.segments.optimise()
 
 
-def _track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
+def track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
     import numpy as np
     import pyarrow as pa
 

@@ -1,0 +1,350 @@
+"""Is a library whole? And if not: mending it.
+
+What is looked at, in this order, because each step needs the one before: ``library.json``; whether
+every table can be read; the tracks and segments of each model; the ledger; the vector indexes;
+leftovers; and, if asked for, the files themselves. Nothing is changed without ``repair``. Repairing
+is a set of steps after each of which the library is no worse than before, so it can be killed at
+any moment and begun again.
+
+Whatever is lost to damage is what was heard in some recordings. Their ledger rows are then marked
+so that the next indexing run hears them again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from partwise.errors import PartwiseError
+from partwise.library import repair as mending
+from partwise.library.check_files import changed_files
+from partwise.library.check_leftovers import leftovers
+from partwise.library.check_rows import TOLERANCES, Wrong, wrong_files, wrong_tracks
+from partwise.library.ledger import State
+from partwise.library.lock import WriterLock
+from partwise.library.manifest import DamagedManifest, ModelInfo, read_manifest, write_manifest
+from partwise.library.paths import shown, text_to_path
+from partwise.library.store import LEDGER, Store, segments_name, tracks_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TRACKS_AT_A_TIME = 500
+
+# What is being done, how much of it is done, and how much there is.
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """where : the table or file. problem : what is wrong with it, a clause.
+
+    remedy : what ``--repair`` does, or what has to be done by hand. mended : what it has done, None
+    as long as the problem is there.
+    """
+
+    where: str
+    problem: str
+    remedy: str
+    mended: str | None = None
+
+    def __str__(self) -> str:
+        end = f"; mended: {self.mended}" if self.mended else f"; {self.remedy}"
+        return f"{self.where}: {self.problem}{end}"
+
+
+@dataclass
+class Report:
+    """What was looked at, and what was found.
+
+    tracks, segments : of the active model. files : ledger rows. files_read : with ``files``.
+    notes : worth knowing, and nothing to mend.
+    """
+
+    folder: Path
+    repaired: bool
+    tracks: int = 0
+    segments: int = 0
+    files: int = 0
+    files_read: int = 0
+    seconds: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong, or not any more."""
+        return all(finding.mended for finding in self.findings)
+
+
+def check(
+    folder: Path,
+    *,
+    repair: bool = False,
+    files: bool = False,
+    model: Path | None = None,
+    tell: Tell = lambda *_: None,
+) -> Report:
+    """Look at a library, and mend it.
+
+    repair : needs that nobody else writes. files : also read every file that the ledger knows.
+    model : ONNX file that heard the library; only a lost ``library.json`` needs it.
+
+    Raises PartwiseError when there is no library, or it is of a newer format or not accessible.
+    """
+    started = time.monotonic()
+    with ExitStack() as stack:
+        if repair and folder.is_dir():
+            stack.enter_context(WriterLock(folder))
+        looking = _Check(Report(folder, repair), model, tell)
+        looking.run(files)
+    looking.report.seconds = time.monotonic() - started
+    return looking.report
+
+
+class _Check:
+    def __init__(self, report: Report, model: Path | None, tell: Tell) -> None:
+        self.report = report
+        self.folder = report.folder
+        self.repair = report.repaired
+        self.model = model
+        self.tell = tell
+        self.unreadable: set[str] = set()
+        self.mended_tables: set[str] = set()
+        self.lost: set[str] = set()  # contents of which nothing is stored any more
+
+    def run(self, files: bool) -> None:
+        if self.repair:
+            self._go_on()
+        if not self._manifest():
+            return
+        store = Store(self.folder)
+        models = [m for m in (store.manifest.active, store.manifest.pending) if m is not None]
+        self._tables(models)
+        if self.mended_tables:
+            store = Store(self.folder)
+        for info in models:
+            if not self.unreadable & {tracks_name(info.digest), segments_name(info.digest)}:
+                self._rows(store, info)
+        if LEDGER not in self.unreadable:
+            self._ledger(store, models[0])
+            if files:
+                self._files(store)
+        self._leftovers(store)
+        if self.repair and any(finding.mended for finding in self.report.findings):
+            # Written anew so that servers open their tables anew.
+            write_manifest(self.folder, replace(store.manifest))
+
+    def _found(self, where: str, problem: str, remedy: str, mend: Callable[[], str]) -> None:
+        """Take down a finding; with ``repair``, mend it by a function that says what it did."""
+        mended = None
+        if self.repair:
+            self.tell(f"mending {where}", 0, 0)
+            mended = mend()
+        self.report.findings.append(Finding(where, problem, f"--repair {remedy}", mended))
+
+    # --- the steps
+
+    def _go_on(self) -> None:
+        from partwise.library.stores.lance_salvage import finish_salvage
+
+        for name in finish_salvage(self.folder):
+            self.report.notes.append(f"a repair that was cut off had nearly made {name} anew")
+
+    def _manifest(self) -> bool:
+        """Whether there is a ``library.json`` to go on with."""
+        try:
+            read_manifest(self.folder)
+        except PartwiseError as error:
+            tables = {path.stem for path in self.folder.glob("*.lance")}
+            if not isinstance(error, DamagedManifest) and not (
+                tables - {LEDGER} and not (self.folder / "library.json").exists()
+            ):
+                raise
+            problem = str(error).split(":")[0] if isinstance(error, DamagedManifest) else "missing"
+            try:
+                manifest = mending.manifest_from_tables(self.folder, self.model)
+            except PartwiseError as unknown:
+                remedy = str(unknown)
+                self.report.findings.append(Finding("library.json", problem, remedy))
+                return False
+
+            def mend() -> str:
+                write_manifest(self.folder, manifest)
+                return f"made anew for the model {manifest.active.digest}"
+
+            self._found("library.json", problem, "makes it anew from the tables", mend)
+            return self.repair
+        return True
+
+    def _tables(self, models: list[ModelInfo]) -> None:
+        from partwise.library.stores.lance_salvage import examine
+
+        for name, schema in mending.expected_tables(models).items():
+            damage = examine(self.folder, name, lambda rows, name=name: self.tell(name, rows, 0))
+            if damage is None:
+                continue
+            self.unreadable.add(name)
+
+            def mend(name: str = name, schema: pa.Schema = schema) -> str:
+                from partwise.library.stores.lance_salvage import mend
+
+                said = mend(self.folder, name, schema)
+                self.unreadable.discard(name)
+                self.mended_tables.add(name)
+                return said
+
+            remedy = "saves every row that can be read"
+            if name.startswith("tracks_"):
+                remedy += ", and makes the others anew from their segments"
+            elif name == LEDGER:
+                remedy += "; the next index run looks at the files again and hears none twice"
+            else:
+                remedy += "; the next index run hears the others again"
+            self._found(name, str(damage), remedy, mend)
+
+    def _rows(self, store: Store, info: ModelInfo) -> None:
+        tracks, segments = mending.Rows(store, info, "tracks"), mending.Rows(store, info, "segments")
+        names = _Names(store, self.unreadable)
+        track_ids, segment_ids = Counter(tracks.ids()), Counter(segments.ids())
+        if info == store.active:
+            self.report.tracks, self.report.segments = len(track_ids), segment_ids.total()
+        wrong = {
+            track_id: Wrong("is there twice", False)
+            for track_id, times in track_ids.items()
+            if times > 1
+        }
+        tolerance = TOLERANCES["float32"]
+        ordered = sorted(track_ids.keys() - wrong.keys())
+        for first in range(0, len(ordered), _TRACKS_AT_A_TIME):
+            self.tell("tracks", first, len(ordered))
+            some = ordered[first : first + _TRACKS_AT_A_TIME]
+            wrong |= wrong_tracks(tracks.fetch(some), segments.fetch(some), info, tolerance)
+        for clause in sorted({item.clause for item in wrong.values()}):
+            ids = {i: item for i, item in wrong.items() if item.clause == clause}
+
+            def mend(ids: dict[str, Wrong] = ids) -> str:
+                hopeless, again = mending.drop_or_remake(store, info, ids, names.paths)
+                self.lost |= again | hopeless
+                return _count_text(ids, again, hopeless)
+
+            self._found(
+                tracks.name,
+                f"{_some(ids, names)} {clause}",
+                "drops what was heard, for the next index run to hear it again",
+                mend,
+            )
+        loose = segment_ids.keys() - track_ids.keys()
+        if loose:
+
+            def put_back() -> str:
+                again = mending.tracks_from_segments(
+                    store, info, loose, names.paths, segments.name in self.mended_tables
+                )
+                self.lost |= again
+                return f"{len(loose - again)} made from their segments, {len(again)} dropped"
+
+            self._found(
+                segments.name,
+                f"the segments of {_some(loose, names)} have no track",
+                "makes the tracks from their segments, and reads tags from the files",
+                put_back,
+            )
+
+    def _ledger(self, store: Store, active: ModelInfo) -> None:
+        rows = store.ledger_table.to_arrow()
+        self.report.files = rows.num_rows
+        wrong = wrong_files(rows)
+        for clause in sorted(set(wrong.values())):
+            paths = [path for path, its in wrong.items() if its == clause]
+            self._found(
+                LEDGER,
+                f"{len(paths)} file(s), such as {shown(text_to_path(paths[0]))!r}: {clause}",
+                "forgets them; the next index run looks at them again",
+                lambda paths=paths: mending.forget(store, paths),
+            )
+        if {tracks_name(active.digest), segments_name(active.digest)} & self.unreadable:
+            return
+        known = set(mending.Rows(store, active, "tracks").ids())
+        columns = rows.select(["path", "content_hash", "state"]).to_pydict()
+        entries = [
+            entry for entry in zip(*columns.values(), strict=True) if entry[0] not in wrong
+        ]
+        unheard = [p for p, c, s in entries if s == State.INDEXED and c not in known]
+        if unheard:
+            self._found(
+                LEDGER,
+                f"{len(unheard)} indexed file(s), such as {shown(text_to_path(unheard[0]))}, have"
+                " no track",
+                "marks them; the next index run hears them again",
+                lambda: mending.mark_unheard(store, unheard),
+            )
+        orphans = known - {content for _, content, _ in entries}
+        if orphans:
+            self.report.notes.append(
+                f"{len(orphans)} track(s) belong to no file that the ledger knows: the next index"
+                " run over their folder finds them without hearing them, `index --prune` drops them"
+            )
+        waiting = sum(reason == mending.UNHEARD for reason in rows.column("reason").to_pylist())
+        waiting = len(unheard) if self.repair and unheard else waiting
+        if waiting:
+            self.report.notes.append(f"{waiting} file(s) wait for the next index run to be heard")
+
+    def _files(self, store: Store) -> None:
+        found = changed_files(store, self.tell)
+        self.report.files_read = found.read
+        for problem, paths in found.problems.items():
+            self._found(
+                "files",
+                f"{len(paths)} file(s), such as {shown(text_to_path(paths[0]))}, {problem}",
+                "marks them; the next index run looks at them again",
+                lambda paths=paths: mending.look_again(store, paths),
+            )
+        if found.changed:
+            self.report.notes.append(f"{found.changed} file(s) have changed since they were indexed")
+        if found.missing:
+            self.report.notes.append(f"{found.missing} file(s) are not there")
+
+    def _leftovers(self, store: Store) -> None:
+        for left in leftovers(store):
+            self._found(left.name, left.problem, "removes it", left.remove)
+
+
+class _Names:
+    """What to call tracks in messages: a file of theirs, else their id."""
+
+    def __init__(self, store: Store, unreadable: set[str]) -> None:
+        self.paths: dict[str, list[str]] = {}
+        if LEDGER in unreadable:
+            return
+        rows = store.ledger_table.search().select(["path", "content_hash"]).to_arrow().to_pydict()
+        for path, content in zip(rows["path"], rows["content_hash"], strict=True):
+            if content is not None:
+                self.paths.setdefault(content, []).append(text_to_path(path))
+
+    def __call__(self, track_id: str) -> str:
+        paths = self.paths.get(track_id)
+        return shown(paths[0]) if paths else track_id
+
+
+def _some(ids: Any, names: _Names) -> str:
+    first = min(ids)
+    if len(ids) == 1:
+        return f"a track ({names(first)})"
+    return f"{len(ids)} tracks (such as {names(first)})"
+
+
+def _count_text(ids: dict[str, Wrong], again: set[str], hopeless: set[str]) -> str:
+    said = []
+    if again:
+        said.append(f"{len(again)} dropped, to be heard again by the next index run")
+    if remade := len(ids) - len(again) - len(hopeless):
+        said.append(f"{remade} made anew from their segments, because no file is there")
+    if hopeless:
+        said.append(f"{len(hopeless)} lost: dropped, and none of their files is there")
+    return ", ".join(said)
