@@ -10,6 +10,7 @@ stopped.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -32,6 +33,7 @@ _FINEST_SHARE = 8192
 _MAGIC = b"LANC"
 # A version's file is called after 2^64 - 1 less its number, so that the newest comes first.
 _NEWEST = 2**64 - 1
+_HINT = "latest_version_hint.json"  # written after each commit
 
 Rows = Callable[[int], None]
 
@@ -64,6 +66,8 @@ def examine(folder: Path, name: str, tell: Rows = lambda _: None) -> Damage | No
         expected = _newest_version(home)
         if expected is not None and table.version != expected:
             return Damage(name, "its newest version is damaged", _newest_file(folder, home))
+        if expected is not None and _hinted_version(home) > expected:
+            return Damage(name, f"its version {_hinted_version(home)} is missing", None)
         done = 0
         for batch in _all_columns(table).to_batches(_BATCH_ROWS):
             batch.validate(full=True)
@@ -169,6 +173,14 @@ def _newest_version(home: Path) -> int | None:
     return versions[0][0] if versions else None
 
 
+def _hinted_version(home: Path) -> int:
+    """The version that the table says is the newest; 0 when it says nothing."""
+    try:
+        return int(json.loads((home / "_versions" / _HINT).read_bytes())["version"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0
+
+
 def _newest_file(folder: Path, home: Path) -> str | None:
     versions = _versions(home)
     return str(versions[0][1].relative_to(folder)) if versions else None
@@ -210,7 +222,11 @@ def _ends_well(path: Path) -> bool:
 def _roll_back(folder: Path, name: str) -> int:
     """Remove newest versions that do not open, but for the last; how many were removed."""
     home = folder / f"{name}.lance"
+    hint = home / "_versions" / _HINT
     removed = 0
+    if _hinted_version(home) > (_newest_version(home) or 0):
+        hint.unlink()
+        removed = 1
     while len(versions := _versions(home)) > 1:
         number, path = versions[0]
         try:
@@ -221,7 +237,7 @@ def _roll_back(folder: Path, name: str) -> int:
         except Exception:  # whatever LanceDB raises: this version is of no use
             pass
         os.unlink(path)
-        (home / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
+        hint.unlink(missing_ok=True)
         removed += 1
     return removed
 
