@@ -19,7 +19,7 @@ from tiny_model import write_tiny_model
 from partwise.embedding.encoder import load_encoder
 from partwise.errors import PartwiseError
 from partwise.library import indexing
-from partwise.library.check import Report
+from partwise.library.check import Report, check
 from partwise.library.hearing import Settings, hear
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary
@@ -103,7 +103,7 @@ class Seed:
             return Library(library).index(self.music, jobs=1, model=self.model)
 
     def check(self, library: Path, *, repair: bool = False) -> Report:
-        return Library(library).check(repair=repair, model=self.model)
+        return check(library, repair=repair, model=self.model, isolated=False)
 
 
 def make_seed(home: Path, songs: int = 6) -> Seed:

@@ -30,6 +30,8 @@ from partwise.library.lock import WriterLock
 from partwise.library.manifest import DamagedManifest, ModelInfo, read_manifest, write_manifest
 from partwise.library.paths import shown, text_to_path
 from partwise.library.store import LEDGER, Store, segments_name, tracks_name
+from partwise.library.stores.isolated_salvage import examine_isolated, mend_isolated
+from partwise.library.stores.lance_salvage import Damage, examine, finish_salvage, mend
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +40,8 @@ _TRACKS_AT_A_TIME = 500
 
 # What is being done, how much of it is done, and how much there is.
 Tell = Callable[[str, int, int], None]
+# How tables are examined, and how they are mended.
+Salvage = tuple[Callable[..., Damage | None], Callable[..., str]]
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,13 @@ def check(
     files: bool = False,
     model: Path | None = None,
     tell: Tell = lambda *_: None,
+    isolated: bool = True,
 ) -> Report:
     """Look at a library, and mend it.
 
     repair : needs that nobody else writes. files : also read every file that the ledger knows.
     model : ONNX file that heard the library; only a lost ``library.json`` needs it.
+    isolated : read damaged tables in a process of its own, which damage may end.
 
     Raises PartwiseError when there is no library, or it is of a newer format or not accessible.
     """
@@ -101,19 +107,21 @@ def check(
     with ExitStack() as stack:
         if repair and folder.is_dir():
             stack.enter_context(WriterLock(folder))
-        looking = _Check(Report(folder, repair), model, tell)
+        salvage = (examine_isolated, mend_isolated) if isolated else (examine, mend)
+        looking = _Check(Report(folder, repair), model, tell, salvage)
         looking.run(files)
     looking.report.seconds = time.monotonic() - started
     return looking.report
 
 
 class _Check:
-    def __init__(self, report: Report, model: Path | None, tell: Tell) -> None:
+    def __init__(self, report: Report, model: Path | None, tell: Tell, salvage: Salvage) -> None:
         self.report = report
         self.folder = report.folder
         self.repair = report.repaired
         self.model = model
         self.tell = tell
+        self.salvage = salvage
         self.unreadable: set[str] = set()
         self.mended_tables: set[str] = set()
         self.lost: set[str] = set()  # contents of which nothing is stored any more
@@ -151,8 +159,6 @@ class _Check:
     # --- the steps
 
     def _go_on(self) -> None:
-        from partwise.library.stores.lance_salvage import finish_salvage
-
         for name in finish_salvage(self.folder):
             self.report.notes.append(f"a repair that was cut off had nearly made {name} anew")
 
@@ -183,8 +189,7 @@ class _Check:
         return True
 
     def _tables(self, models: list[ModelInfo]) -> None:
-        from partwise.library.stores.lance_salvage import examine
-
+        examine, mend_table = self.salvage
         for name, schema in mending.expected_tables(models).items():
             damage = examine(self.folder, name, lambda rows, name=name: self.tell(name, rows, 0))
             if damage is None:
@@ -192,9 +197,7 @@ class _Check:
             self.unreadable.add(name)
 
             def mend(name: str = name, schema: pa.Schema = schema) -> str:
-                from partwise.library.stores.lance_salvage import mend
-
-                said = mend(self.folder, name, schema)
+                said = mend_table(self.folder, name, schema)
                 self.unreadable.discard(name)
                 self.mended_tables.add(name)
                 return said

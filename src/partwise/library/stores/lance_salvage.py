@@ -90,12 +90,17 @@ def check_access(home: Path) -> None:
             raise PartwiseError(f"{path} cannot be read: permission denied")
 
 
-def mend(folder: Path, name: str, schema: pa.Schema) -> str:
+def mend(folder: Path, name: str, schema: pa.Schema, effort: str = "all") -> str:
     """Make a damaged table whole; returns a clause that says how, and what was lost.
 
-    schema : of its rows. The caller holds the writer lock.
+    schema : of its rows. effort : "all"; "versions" looks at whole versions only, "nothing" reads
+    nothing at all. The caller holds the writer lock.
     """
     home = folder / f"{name}.lance"
+    if effort == "nothing":
+        _copy_readable(folder, name, None, 0, schema)
+        _put_in_place(folder, name)
+        return "began it anew: no row could be read"
     removed = _roll_back(folder, name)
     try:
         table = _open(folder, name)
@@ -109,6 +114,8 @@ def mend(folder: Path, name: str, schema: pa.Schema) -> str:
         older = _whole_older_version(folder, name, rows)
         if older is not None:
             return f"went back to an older version with all {rows} rows"
+    if effort == "versions":
+        table = None
     saved = _copy_readable(folder, name, table, rows, schema)
     _put_in_place(folder, name)
     if not home.is_dir():
