@@ -7,28 +7,42 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fault_seed import Seed, answers_of, same_answers
 
+from fault_seed import Seed, answers_of, same_answers
 from partwise.errors import PartwiseError
 
-SPOILS: dict[str, Callable[[Path, np.random.Generator], None]] = {
-    "deleted": lambda path, rng: path.unlink(),
-    "emptied": lambda path, rng: path.write_bytes(b"") and None,
-    "cut in half": lambda path, rng: path.write_bytes(path.read_bytes()[: _size(path) // 2]) and None,
-    "filled with zeros": lambda path, rng: path.write_bytes(bytes(_size(path))) and None,
-    "a bit flipped": lambda path, rng: _flip(path, rng),
-}
+
+def _delete(path: Path, rng: np.random.Generator) -> None:
+    path.unlink()
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size
+def _empty(path: Path, rng: np.random.Generator) -> None:
+    path.write_bytes(b"")
+
+
+def _halve(path: Path, rng: np.random.Generator) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _zero(path: Path, rng: np.random.Generator) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
 
 
 def _flip(path: Path, rng: np.random.Generator) -> None:
     contents = bytearray(path.read_bytes())
     if contents:
-        contents[rng.integers(len(contents))] ^= 1 << rng.integers(8)
+        contents[rng.integers(len(contents))] ^= 1 << int(rng.integers(8))
         path.write_bytes(contents)
+
+
+SPOILS: dict[str, Callable[[Path, np.random.Generator], None]] = {
+    "deleted": _delete,
+    "emptied": _empty,
+    "cut in half": _halve,
+    "filled with zeros": _zero,
+    "a bit flipped": _flip,
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +61,7 @@ class Spoilt:
     faults: tuple[str, ...]
 
 
-def spoil_file(
-    seed: Seed, work: Path, file: str, spoil: str, rng: np.random.Generator
-) -> Spoilt:
+def spoil_file(seed: Seed, work: Path, file: str, spoil: str, rng: np.random.Generator) -> Spoilt:
     """Damage one file of a copy; check, ask, repair, check, index, compare."""
     library = seed.copy(work)
     SPOILS[spoil](library / file, rng)

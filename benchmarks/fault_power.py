@@ -14,12 +14,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from fault_files import faults_of
 from fault_seed import Seed
-
 from partwise.library import indexing, writing
 from partwise.library.stores import guarded
 
@@ -85,7 +85,7 @@ def _after_writes(look: Callable[[], None]) -> Iterator[None]:
 
 def cuts(states: list[State]) -> Iterator[Cut]:
     """Every prefix of the run, and the same with the last files not yet on the disk."""
-    for number, (before, after) in enumerate(zip(states[:-1], states[1:], strict=True)):
+    for number, (before, after) in enumerate(pairwise(states)):
         kept = {name: content for name, content in before.items() if name in after}
         new = sorted(
             (name for name in after if after[name] != before.get(name)), key=_place_in_order

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tiny_model import write_tiny_model
 
 from partwise.embedding.encoder import load_encoder
-from partwise.errors import PartwiseError
 from partwise.library import indexing
 from partwise.library.check import Report, check
 from partwise.library.hearing import Settings, hear
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary
 from recordings import record
+from tiny_model import write_tiny_model
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ so that the next indexing run hears them again.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,13 @@ from partwise.library.check_leftovers import leftovers
 from partwise.library.check_rows import TOLERANCES, Wrong, wrong_files, wrong_tracks
 from partwise.library.ledger import State
 from partwise.library.lock import WriterLock
-from partwise.library.manifest import DamagedManifest, ModelInfo, read_manifest, write_manifest
+from partwise.library.manifest import (
+    FILE_NAME,
+    DamagedManifest,
+    ModelInfo,
+    read_manifest,
+    write_manifest,
+)
 from partwise.library.paths import shown, text_to_path
 from partwise.library.store import LEDGER, Store, segments_name, tracks_name
 from partwise.library.stores.isolated_salvage import examine_isolated, mend_isolated
@@ -133,7 +140,7 @@ class _Check:
             return
         store = Store(self.folder)
         models = [m for m in (store.manifest.active, store.manifest.pending) if m is not None]
-        self._tables(models)
+        self._tables(store)
         if self.mended_tables:
             store = Store(self.folder)
         for info in models:
@@ -145,8 +152,7 @@ class _Check:
                 self._files(store)
         self._leftovers(store)
         if self.repair and any(finding.mended for finding in self.report.findings):
-            # Written anew so that servers open their tables anew.
-            write_manifest(self.folder, replace(store.manifest))
+            os.utime(self.folder / FILE_NAME)  # so that servers open their tables anew
 
     def _found(self, where: str, problem: str, remedy: str, mend: Callable[[], str]) -> None:
         """Take down a finding; with ``repair``, mend it by a function that says what it did."""
@@ -188,9 +194,12 @@ class _Check:
             return self.repair
         return True
 
-    def _tables(self, models: list[ModelInfo]) -> None:
+    def _tables(self, store: Store) -> None:
         examine, mend_table = self.salvage
-        for name, schema in mending.expected_tables(models).items():
+        for name, schema in mending.expected_tables(store.manifest).items():
+            if store.manifest.store is not None and name != LEDGER:
+                self._store_elsewhere(store, name)
+                continue
             damage = examine(self.folder, name, lambda rows, name=name: self.tell(name, rows, 0))
             if damage is None:
                 continue
@@ -211,18 +220,30 @@ class _Check:
                 remedy += "; the next index run hears the others again"
             self._found(name, str(damage), remedy, mend)
 
+    def _store_elsewhere(self, store: Store, name: str) -> None:
+        """Read a store that lies in a bucket or on a server: its upkeep is done there."""
+        done = 0
+        try:
+            for batch in store.vectors(name).batches():
+                done += batch.num_rows
+                self.tell(name, done, 0)
+        except PartwiseError as error:
+            self.unreadable.add(name)
+            remedy = "mend it where it lies, or move the library's folder away and index anew"
+            self.report.findings.append(Finding(name, str(error), remedy))
+
     def _rows(self, store: Store, info: ModelInfo) -> None:
-        tracks, segments = mending.Rows(store, info, "tracks"), mending.Rows(store, info, "segments")
+        tracks, segments = mending.tracks_of(store, info), mending.segments_of(store, info)
         names = _Names(store, self.unreadable)
-        track_ids, segment_ids = Counter(tracks.ids()), Counter(segments.ids())
+        track_ids, segment_ids = Counter(mending.ids_of(tracks)), Counter(mending.ids_of(segments))
         if info == store.active:
             self.report.tracks, self.report.segments = len(track_ids), segment_ids.total()
         wrong = {
-            track_id: Wrong("is there twice", False)
+            track_id: Wrong("there twice", False)
             for track_id, times in track_ids.items()
             if times > 1
         }
-        tolerance = TOLERANCES["float32"]
+        tolerance = TOLERANCES[store.manifest.precision]
         ordered = sorted(track_ids.keys() - wrong.keys())
         for first in range(0, len(ordered), _TRACKS_AT_A_TIME):
             self.tell("tracks", first, len(ordered))
@@ -238,7 +259,7 @@ class _Check:
 
             self._found(
                 tracks.name,
-                f"{_some(ids, names)} {clause}",
+                f"{_some(ids, names)}: {clause}",
                 "drops what was heard, for the next index run to hear it again",
                 mend,
             )
@@ -267,17 +288,15 @@ class _Check:
             paths = [path for path, its in wrong.items() if its == clause]
             self._found(
                 LEDGER,
-                f"{len(paths)} file(s), such as {shown(text_to_path(paths[0]))!r}: {clause}",
+                f"{len(paths)} file(s), such as {shown(text_to_path(paths[0]))}: {clause}",
                 "forgets them; the next index run looks at them again",
                 lambda paths=paths: mending.forget(store, paths),
             )
         if {tracks_name(active.digest), segments_name(active.digest)} & self.unreadable:
             return
-        known = set(mending.Rows(store, active, "tracks").ids())
+        known = set(mending.ids_of(mending.tracks_of(store, active)))
         columns = rows.select(["path", "content_hash", "state"]).to_pydict()
-        entries = [
-            entry for entry in zip(*columns.values(), strict=True) if entry[0] not in wrong
-        ]
+        entries = [entry for entry in zip(*columns.values(), strict=True) if entry[0] not in wrong]
         unheard = [p for p, c, s in entries if s == State.INDEXED and c not in known]
         if unheard:
             self._found(
@@ -309,7 +328,9 @@ class _Check:
                 lambda paths=paths: mending.look_again(store, paths),
             )
         if found.changed:
-            self.report.notes.append(f"{found.changed} file(s) have changed since they were indexed")
+            self.report.notes.append(
+                f"{found.changed} file(s) have changed since they were indexed"
+            )
         if found.missing:
             self.report.notes.append(f"{found.missing} file(s) are not there")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from partwise.library.atlas import atlas_file, read_atlas
 from partwise.library.store import Store, segments_name, tracks_name
+from partwise.library.stores.lance import PREFIXES
 from partwise.library.stores.lance_salvage import SALVAGE
 
 
@@ -41,9 +42,8 @@ def leftovers(store: Store) -> list[Leftover]:
     for path in sorted(folder.iterdir()):
         if path.name == "library.json.new" or path.name == SALVAGE:
             add(path, "left by a run or repair that was cut off")
-        elif path.suffix == ".lance" and path.stem.startswith(("tracks_", "segments_")):
-            if path.stem not in wanted:
-                add(path, "a table of a model that is not in use")
+        elif path.name.startswith(PREFIXES) and path.name.removesuffix(".lance") not in wanted:
+            add(path, "a table of a model that is not in use")
     atlas = atlas_file(store)
     if atlas.parent.is_dir():
         for path in sorted(atlas.parent.iterdir()):

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.library.ledger import State
 from partwise.library.paths import text_to_path
-from partwise.library.store import presence_of, vectors_of
+from partwise.library.stores.rows import presence_of, vectors_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +49,9 @@ def wrong_files(rows: pa.Table) -> dict[str, str]:
     times = Counter(columns["path"])
     for row in range(rows.num_rows):
         values = {name: column[row] for name, column in columns.items()}
-        clause = _wrong_file(values) or ("stands there twice" if times[values["path"]] > 1 else "")
+        clause = _wrong_file(values) or (
+            "it stands there twice" if times[values["path"]] > 1 else ""
+        )
         if clause:
             wrong[values["path"]] = clause
     return wrong
@@ -57,21 +60,21 @@ def wrong_files(rows: pa.Table) -> dict[str, str]:
 def _wrong_file(row: Mapping[str, object]) -> str | None:
     path, content, state = str(row["path"]), row["content_hash"], row["state"]
     if not text_to_path(path).startswith("/") or "\0" in text_to_path(path):
-        return "is no path"
+        return "that is no path"
     if state not in set(State):
-        return f"has the unknown state {state!r}"
+        return f"the state {state!r} is none"
     if content is None:
         if state != State.FAILED:
-            return "has no content"
+            return "it has no content"
     elif not _CONTENT.fullmatch(str(content)):
-        return "has a content hash that is none"
+        return "its content hash is none"
     for name in ("size", "mtime_ns", "updated_at", "model_digest"):
         value = row[name]
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
-            return f"has no {name}"
+            return f"it has no {name}"
     seconds = row["seconds"]
     if isinstance(seconds, float) and not 0 <= seconds < math.inf:
-        return "took an impossible time"
+        return "its seconds are impossible"
     return None
 
 
@@ -89,7 +92,7 @@ def wrong_tracks(
     """What is wrong with tracks, by id. segments : all rows of these tracks, in any order."""
     tracks, empty = without_gaps(tracks)
     segments, empty_too = without_gaps(segments)
-    wrong = dict.fromkeys(empty | empty_too, Wrong("has rows with gaps", False))
+    wrong = dict.fromkeys(empty | empty_too, Wrong("rows with gaps", False))
     segments = segments.sort_by([("track_id", "ascending"), ("segment", "ascending")])
     pieces = pieces_of(segments)
     arrays = SegmentArrays(segments)
@@ -127,9 +130,7 @@ def pieces_of(segments: pa.Table) -> dict[str, slice]:
         return {}
     bounds = (np.flatnonzero(owners[1:] != owners[:-1]) + 1).tolist()
     edges = [0, *bounds, len(owners)]
-    return {
-        owners[first]: slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)
-    }
+    return {owners[first]: slice(first, last) for first, last in pairwise(edges)}
 
 
 class SegmentArrays:
@@ -161,16 +162,16 @@ def wrong_segments(
     """What is wrong with one track's segments, sorted by number."""
     numbers, start_s, end_s = arrays.numbers[here], arrays.start_s[here], arrays.end_s[here]
     if len(numbers) == 0:
-        return "has no segments"
+        return "no segments"
     if not np.array_equal(numbers, np.arange(len(numbers))):
-        return "lacks segments, or has some twice"
+        return "segments are missing, or there twice"
     if set(arrays.digests[here]) != {model.digest}:
-        return "has segments of another model"
+        return "segments of another model"
     ordered = np.all(np.diff(start_s) > 0) and np.all(end_s > start_s) and start_s[0] == 0
     if not (ordered and np.isfinite(end_s).all()):
-        return "has segments at impossible times"
+        return "segments at impossible times"
     if end_s[-1] - start_s[-1] > model.segment_s + _TIME_S:
-        return "has segments at impossible times"
+        return "segments at impossible times"
     return wrong_vectors(arrays.norms[here], arrays.presence[here], model, tolerance)
 
 
@@ -179,12 +180,12 @@ def wrong_vectors(
 ) -> str | None:
     """What is wrong with vectors of these norms [n, parts] and presences [n, parts]."""
     if not np.isfinite(norms).all():
-        return "has vectors that are not finite"
+        return "vectors that are not finite"
     if not ((presence >= 0) & (presence <= 1)).all():
-        return "has presences outside 0..1"
+        return "presences outside 0..1"
     present = presence >= np.asarray(model.presence_threshold, np.float32)
     if (np.abs(norms[present] - 1) > tolerance.norm).any() or norms[~present].any():
-        return "has vectors that have not the length 1, or of parts that are absent"
+        return "vectors whose length is not 1, or that are there for an absent part"
     return None
 
 
@@ -197,20 +198,20 @@ def _wrong_track(
     tolerance: Tolerance,
 ) -> str | None:
     if not _CONTENT.fullmatch(str(row["track_id"])):
-        return "has an id that is none"
+        return "an id that is none"
     if row["model_digest"] != model.digest:
-        return "is of another model"
+        return "a track of another model"
     if row["segments"] != len(heard):
-        return "has another number of segments than its row says"
+        return "another number of segments than the track says"
     seconds, end_s = row["duration_s"], heard.end_s[-1]
     if not isinstance(seconds, float) or not (
         end_s - _TIME_S <= seconds <= end_s + model.hop_s / 2 + _TIME_S
     ):
-        return "has another length than its segments"
+        return "another length than that of the segments"
     its_vector, its_presence = heard.track()
     near = np.abs(vector - its_vector).max() <= tolerance.track
     if not (near and np.abs(presence - its_presence).max() <= tolerance.track):
-        return "has a vector that is not that of its segments"
+        return "a vector that is not that of the segments"
     return None
 
 
@@ -221,5 +222,3 @@ def _light(tracks: pa.Table) -> list[dict[str, object]]:
 def _numbers(rows: pa.Table, name: str) -> np.ndarray:
     """float64 [n]; NaN where there is no value."""
     return rows.column(name).cast("float64").fill_null(math.nan).to_numpy()
-
-

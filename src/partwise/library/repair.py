@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,17 +22,18 @@ from partwise.library.check_rows import (
 from partwise.library.hearing import LOOK_AGAIN
 from partwise.library.ledger import LedgerRow, State, ledger_schema, now, rows_to_arrow
 from partwise.library.manifest import Manifest, ModelInfo
-from partwise.library.store import (
-    LEDGER,
-    Store,
+from partwise.library.store import LEDGER, Store, segments_name, tracks_name
+from partwise.library.stores.lance import PREFIXES, table_schema
+from partwise.library.stores.lance_salvage import schema_of
+from partwise.library.stores.precision import precision_of
+from partwise.library.stores.protocol import VectorStore
+from partwise.library.stores.rows import (
     chunks,
+    dim_of,
     in_list,
-    segments_name,
     segments_schema,
-    tracks_name,
     tracks_schema,
 )
-from partwise.library.stores.lance_salvage import dimensions
 from partwise.library.tags import NO_TAGS, read_tags_and_length
 from partwise.library.writing import NewTrack, track_rows
 
@@ -43,62 +44,69 @@ if TYPE_CHECKING:
 UNHEARD = "what was heard in it was damaged: the next index run hears it again"
 
 
-class Rows:
-    """One table of part vectors of a model, as checking and mending need it."""
-
-    def __init__(self, store: Store, model: ModelInfo, kind: str) -> None:
-        self.name = (tracks_name if kind == "tracks" else segments_name)(model.digest)
-        self._table: Any = store.table(self.name)
-
-    def ids(self) -> list[str]:
-        """The track id of every row."""
-        return self._table.search().select(["track_id"]).to_arrow().column("track_id").to_pylist()
-
-    def fetch(self, ids: Iterable[str]) -> pa.Table:
-        """All rows of these tracks, some hundreds at most."""
-        return self._table.search().where(in_list("track_id", ids)).to_arrow()
-
-    def delete(self, ids: Iterable[str]) -> None:
-        for some in chunks(ids):
-            self._table.delete(in_list("track_id", some))
-
-    def add(self, rows: pa.Table) -> None:
-        self._table.add(rows)
+def tracks_of(store: Store, model: ModelInfo) -> VectorStore:
+    """Where the tracks of a model lie."""
+    return store.vectors(tracks_name(model.digest))
 
 
-def expected_tables(models: Iterable[ModelInfo]) -> dict[str, pa.Schema]:
-    """Every table that must be there, and the schema of its rows."""
+def segments_of(store: Store, model: ModelInfo) -> VectorStore:
+    """Where the segments of a model lie."""
+    return store.vectors(segments_name(model.digest))
+
+
+def ids_of(vectors: VectorStore) -> list[str]:
+    """The track id of every row."""
+    return vectors.fetch(columns=["track_id"]).column("track_id").to_pylist()
+
+
+def expected_tables(manifest: Manifest) -> dict[str, pa.Schema]:
+    """Every table that must be there, and the schema of its rows as they are stored."""
     schemas = {LEDGER: ledger_schema()}
-    for model in models:
-        schemas[segments_name(model.digest)] = segments_schema(model.dim)
-        schemas[tracks_name(model.digest)] = tracks_schema(model.dim)
+    for model in filter(None, (manifest.active, manifest.pending)):
+        for name, schema in (
+            (segments_name(model.digest), segments_schema(model.dim)),
+            (tracks_name(model.digest), tracks_schema(model.dim)),
+        ):
+            schemas[name] = table_schema(schema, manifest.precision)
     return schemas
 
 
 def manifest_from_tables(folder: Path, model: Path | None) -> Manifest:
     """What ``library.json`` said, from the tables and the model that heard them.
 
-    model : an ONNX file; None for the shipped one. Raises PartwiseError when it is another model.
+    model : an ONNX file; None for the shipped one. Raises PartwiseError when it is another model,
+    or the vectors lay elsewhere.
     """
     from partwise.embedding.encoder import load_encoder
 
     digests = {
         path.stem.split("_", 1)[1]
         for path in folder.glob("*.lance")
-        if path.stem.startswith(("tracks_", "segments_"))
+        if path.stem.startswith(PREFIXES)
     }
+    if not digests:
+        raise PartwiseError(
+            "nothing tells where its vectors lie: move the folder away, and index again with the"
+            " same --store"
+        )
     encoder = load_encoder(None if model is None else str(model))
     if encoder.digest not in digests:
         raise PartwiseError(
             f"it was made with the model {' or '.join(sorted(digests))}, and"
             f" {encoder.path} is {encoder.digest}: name the right one with --model"
         )
+    precision = "float32"
     for name in (tracks_name(encoder.digest), segments_name(encoder.digest)):
-        dim = dimensions(folder, name)
-        if dim not in (None, encoder.dim):
-            raise PartwiseError(f"{name} has {dim} dimensions a part and not {encoder.dim}")
+        stored = schema_of(folder, name)
+        if stored is None:
+            continue
+        precision = precision_of(stored)
+        if dim_of(stored) != encoder.dim:
+            raise PartwiseError(
+                f"{name} has {dim_of(stored)} dimensions a part and not {encoder.dim}"
+            )
     thresholds = tuple(float(value) for value in encoder.presence_threshold)
-    return Manifest(ModelInfo(encoder.digest, encoder.dim, thresholds))
+    return Manifest(ModelInfo(encoder.digest, encoder.dim, thresholds), precision=precision)
 
 
 def drop_or_remake(
@@ -114,8 +122,8 @@ def drop_or_remake(
     _remake(store, model, remade, paths)
     dropped = wrong.keys() - remade
     # The track goes first: segments without a track are invisible, and are found again.
-    Rows(store, model, "tracks").delete(dropped)
-    Rows(store, model, "segments").delete(dropped)
+    tracks_of(store, model).delete(dropped)
+    segments_of(store, model).delete(dropped)
     return gone - remade, dropped - gone
 
 
@@ -133,7 +141,7 @@ def tracks_from_segments(
     """
     loose = set(loose)
     made = set() if some_lost else _remake(store, model, loose, paths)
-    Rows(store, model, "segments").delete(loose - made)
+    segments_of(store, model).delete(loose - made)
     return loose - made
 
 
@@ -141,7 +149,8 @@ def _remake(
     store: Store, model: ModelInfo, ids: Iterable[str], paths: Mapping[str, list[str]]
 ) -> set[str]:
     """Write the tracks of sound segments anew; returns their ids."""
-    tracks, segments = Rows(store, model, "tracks"), Rows(store, model, "segments")
+    tracks, segments = tracks_of(store, model), segments_of(store, model)
+    tolerance = TOLERANCES[store.manifest.precision]
     made: set[str] = set()
     for some in chunks(ids):
         rows, _ = without_gaps(segments.fetch(some))
@@ -149,7 +158,7 @@ def _remake(
         arrays = SegmentArrays(rows)
         new: list[NewTrack] = []
         for track_id, here in pieces_of(rows).items():
-            if wrong_segments(arrays, here, model, TOLERANCES["float32"]) is not None:
+            if wrong_segments(arrays, here, model, tolerance) is not None:
                 continue
             end_s = float(arrays.end_s[here][-1])
             tags, length_s = NO_TAGS, None
@@ -160,8 +169,8 @@ def _remake(
             seconds = float(np.clip(length_s or end_s, end_s, end_s + model.hop_s / 2))
             new.append(NewTrack(track_id, arrays.embeddings_of(here, model, seconds), tags))
         if new:
-            tracks.delete([track.track_id for track in new])
-            tracks.add(track_rows(new, model))
+            tracks.delete([track.track_id for track in new])  # it may be there twice
+            tracks.upsert(track_rows(new, model), new=True)
             made.update(track.track_id for track in new)
     return made
 

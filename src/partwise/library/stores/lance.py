@@ -76,6 +76,13 @@ MAX_LISTED_IDS = 2_000
 _RECALL = "partwise:recall"
 
 
+def table_schema(schema: pa.Schema, precision: str) -> pa.Schema:
+    """The schema of a table, from that of the rows that are given to its store."""
+    import pyarrow as pa
+
+    return stored_schema(schema, precision).append(pa.field(PATTERN, pa.int8()))
+
+
 def connect(uri: str) -> Any:
     """A LanceDB connection. Its warnings, about matters of its own, stay out of the terminal."""
     os.environ.setdefault("LANCEDB_LOG", "error")
@@ -134,11 +141,8 @@ class LancePlace:
         return {name for name in there if name.startswith(PREFIXES)}
 
     def create(self, name: str, schema: pa.Schema) -> LanceStore:
-        import pyarrow as pa
-
-        stored = stored_schema(schema, self._precision).append(pa.field(PATTERN, pa.int8()))
+        stored = table_schema(schema, self._precision)
         if name in self.names():  # with what was added to its schema since
-            return self.open(name)
         with _told(self.uri):
             table = self.connection.create_table(name, schema=stored)
         return LanceStore(guard(table, self.uri, name), self.uri)

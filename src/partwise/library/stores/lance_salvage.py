@@ -19,9 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from partwise.errors import PartwiseError
 from partwise.library.stores.guarded import cause_of
-from partwise.parts import PARTS
+from partwise.library.stores.lance import PATTERN
+from partwise.library.stores.precision import decoded
+from partwise.library.stores.rows import pattern_of, vectors_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,6 +75,8 @@ def examine(folder: Path, name: str, tell: Rows = lambda _: None) -> Damage | No
         done = 0
         for batch in _all_columns(table).to_batches(_BATCH_ROWS):
             batch.validate(full=True)
+            if not _patterns_right(batch):
+                return Damage(name, "its column of parts is not that of its vectors", None)
             if batch.column(0).null_count:
                 return Damage(name, f"it has rows without {batch.schema.names[0]}", None)
             done += batch.num_rows
@@ -138,19 +144,32 @@ def finish_salvage(folder: Path) -> list[str]:
     return done
 
 
-def dimensions(folder: Path, name: str) -> int | None:
-    """Dimensions of one part in a table of part vectors; None when it does not open."""
+def schema_of(folder: Path, name: str) -> pa.Schema | None:
+    """The schema of a table as it is stored; None when it does not open."""
     try:
-        return _open(folder, name).schema.field("vector").type.list_size // len(PARTS)
+        return _open(folder, name).schema
     except Exception:  # whatever LanceDB raises: nothing can be learnt here
         return None
 
 
 def drop_index(folder: Path, name: str) -> None:
-    """Remove the indexes of a table, however broken they are."""
+    """Remove the indexes of a table, however broken they are. The caller holds the writer lock."""
     table = _open(folder, name)
     for index in table.list_indices():
         table.drop_index(index.name)
+
+
+def _patterns_right(batch: pa.RecordBatch) -> bool:
+    """Whether the parts that are noted for each row are those that its vector has."""
+    if PATTERN not in batch.schema.names:
+        return True
+    import pyarrow as pa
+
+    rows = pa.Table.from_batches([batch])
+    if rows.column("vector").null_count or rows.column(PATTERN).null_count:
+        return False
+    noted = rows.column(PATTERN).to_numpy().astype(np.uint8)
+    return np.array_equal(noted, pattern_of(vectors_of(decoded(rows))))
 
 
 def _all_columns(table: Any) -> Any:
@@ -277,7 +296,7 @@ def _copy_readable(folder: Path, name: str, table: Any, rows: int, schema: pa.Sc
     fresh = lancedb.connect(str(salvage / "new")).create_table(name, schema=schema)
     saved = 0
     for piece in () if table is None else _readable(table, rows):
-        fresh.add(piece.select(schema.names).cast(schema))
+        fresh.add(_with_patterns(piece).select(schema.names).cast(schema))
         saved += piece.num_rows
     os.replace(salvage / "new" / f"{name}.lance", salvage / "done" / f"{name}.lance")
     return saved
@@ -286,9 +305,7 @@ def _copy_readable(folder: Path, name: str, table: Any, rows: int, schema: pa.Sc
 def _readable(table: Any, rows: int) -> Iterator[pa.Table]:
     """The rows that can be read, in pieces: a range that cannot is halved until it is small."""
     finest = max(1, rows // _FINEST_SHARE)
-    waiting = [
-        (first, min(_BATCH_ROWS, rows - first)) for first in range(0, rows, _BATCH_ROWS)
-    ]
+    waiting = [(first, min(_BATCH_ROWS, rows - first)) for first in range(0, rows, _BATCH_ROWS)]
     waiting.reverse()
     while waiting:
         first, count = waiting.pop()
@@ -296,12 +313,25 @@ def _readable(table: Any, rows: int) -> Iterator[pa.Table]:
             piece = _all_columns(table).offset(first).limit(count).to_arrow()
             piece.validate(full=True)
             piece = piece.filter(piece.column(0).is_valid())
+            if "vector" in piece.schema.names:
+                piece = piece.filter(piece.column("vector").is_valid())
         except Exception:
             if count > finest:
                 half = count // 2
                 waiting += [(first + half, count - half), (first, half)]
             continue
         yield piece
+
+
+def _with_patterns(rows: pa.Table) -> pa.Table:
+    """The rows, with the column of parts as their vectors have it."""
+    if "vector" not in rows.schema.names:
+        return rows
+    import pyarrow as pa
+
+    patterns = pa.array(pattern_of(vectors_of(decoded(rows))).astype(np.int8))
+    others = [name for name in rows.schema.names if name != PATTERN]
+    return rows.select(others).append_column(PATTERN, patterns)
 
 
 def _put_in_place(folder: Path, name: str) -> None:
@@ -313,6 +343,5 @@ def _put_in_place(folder: Path, name: str) -> None:
 
 
 def _check_schema(found: pa.Schema, wanted: pa.Schema) -> None:
-    if set(wanted.names) - set(found.names):
+    if set(wanted.names) - set(found.names) - {PATTERN}:  # tables of old have no PATTERN
         raise ValueError("columns are missing")
-
