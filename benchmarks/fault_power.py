@@ -20,7 +20,7 @@ from typing import Any
 
 from fault_files import faults_of
 from fault_seed import Seed
-from partwise.library import indexing, writing
+from partwise.library import writing
 from partwise.library.stores import guarded
 
 _ORDER = ("data", "_deletions", "_indices", "_transactions", "_versions")
@@ -37,7 +37,7 @@ class Cut:
 
 
 def record_run(seed: Seed, library: Path, songs: int) -> list[State]:
-    """Index the seed's music, in batches of one file, with the folder's state after each write."""
+    """Index the seed's music, with the folder's state after each write."""
     states: list[State] = [{}]
 
     def look() -> None:
@@ -54,7 +54,7 @@ def record_run(seed: Seed, library: Path, songs: int) -> list[State]:
 
 @contextmanager
 def _after_writes(look: Callable[[], None]) -> Iterator[None]:
-    calling, batch = guarded.Guarded._calling, indexing.Intake.flush_if_due
+    calling = guarded.Guarded._calling
     manifest = writing.write_manifest
 
     def watched(self: Any, function: Any) -> Any:
@@ -73,13 +73,11 @@ def _after_writes(look: Callable[[], None]) -> Iterator[None]:
         look()
 
     guarded.Guarded._calling = watched  # type: ignore[method-assign]
-    indexing.Intake.flush_if_due = indexing.Intake.flush  # type: ignore[method-assign]
     writing.write_manifest = written
     try:
         yield
     finally:
         guarded.Guarded._calling = calling  # type: ignore[method-assign]
-        indexing.Intake.flush_if_due = batch  # type: ignore[method-assign]
         writing.write_manifest = manifest
 
 

@@ -5,68 +5,70 @@ For ``benchmarks/faults.py`` and ``tests/faults``.
 
 from __future__ import annotations
 
-import queue
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from partwise.embedding.encoder import load_encoder
 from partwise.library import indexing
 from partwise.library.check import Report, check
-from partwise.library.hearing import Settings, hear
+from partwise.library.hearing import Outcome, Settings, hear
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary
+from partwise.library.scan import FoundFile
 from recordings import record
 from tiny_model import write_tiny_model
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A row of the table.
+class InlineWorkers:
+    """``Workers`` in this process, so that hearing a few seconds does not start processes.
 
-    done : what was done to the library. seen : what the user saw. next_run : what ``check
-    --repair`` and the next indexing run did. lost : what is not there any more; "" for nothing.
+    before : called with the number of each file before it is read.
     """
 
-    done: str
-    seen: str
-    next_run: str
-    lost: str
-
-
-class InlineWorkers:
-    """``Workers`` in this process, so that hearing a few seconds does not start processes."""
+    before: Callable[[int], None] = staticmethod(lambda number: None)
 
     def __init__(
         self, settings: Settings, count: int, digest: str, decide: Callable[[str, str], bool]
     ) -> None:
         self._settings, self._decide = settings, decide
         self._encoder = load_encoder(settings.model, threads=1)
-        self.outcomes: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._waiting: deque[str] = deque()
+        self._read = 0
+        self.outcomes = self
 
-    def submit(self, file: Any) -> None:
-        path = file.path
-        wanted = lambda content: self._decide(path, content)  # noqa: E731
-        self.outcomes.put(hear(path, self._encoder, self._settings, wanted))
+    def submit(self, file: FoundFile) -> None:
+        self._waiting.append(file.path)
+
+    def get(self, timeout: float) -> Outcome:
+        """The next outcome: this is its own queue."""
+        path = self._waiting.popleft()
+        type(self).before(self._read)
+        self._read += 1
+        return hear(path, self._encoder, self._settings, partial(self._decide, path))
 
     def stop(self) -> None:
         pass
 
 
 @contextmanager
-def inline_workers() -> Iterator[None]:
-    """Indexing runs of this process hear in this process."""
-    former = indexing.Workers
-    indexing.Workers = InlineWorkers  # type: ignore[misc, assignment]
+def inline_workers(before: Callable[[int], None] | None = None) -> Iterator[None]:
+    """Indexing runs of this process hear in this process, and write after each file."""
+    workers, due = indexing.Workers, indexing.Intake.flush_if_due
+    chosen = type("Chosen", (InlineWorkers,), {"before": staticmethod(before)} if before else {})
+    indexing.Workers = chosen  # type: ignore[misc]
+    indexing.Intake.flush_if_due = indexing.Intake.flush  # type: ignore[method-assign]
     try:
         yield
     finally:
-        indexing.Workers = former  # type: ignore[misc]
+        indexing.Workers = workers  # type: ignore[misc]
+        indexing.Intake.flush_if_due = due  # type: ignore[method-assign]
 
 
 Answers = dict[str, list[tuple[str, float]]]
@@ -97,8 +99,10 @@ class Seed:
         shutil.copytree(self.library, to)
         return to
 
-    def index(self, library: Path) -> IndexSummary:
-        with inline_workers():
+    def index(
+        self, library: Path, before: Callable[[int], None] | None = None
+    ) -> IndexSummary:
+        with inline_workers(before):
             return Library(library).index(self.music, jobs=1, model=self.model)
 
     def check(self, library: Path, *, repair: bool = False) -> Report:
