@@ -19,7 +19,6 @@ from partwise.errors import PartwiseError
 from partwise.library import ledger
 from partwise.library.ledger import State
 from partwise.library.library import Library
-from partwise.library.search import Searcher
 from partwise.library.store import Store
 from partwise.library.stores import lance
 
@@ -172,8 +171,12 @@ def music_vanishes(seed: Seed, work: Path) -> Scene:
         with open(seed.music / name, "ab") as file:
             file.write(name.encode())
     former = Store(library).track_ids()
+    def vanish(number: int) -> None:
+        if number == 0:
+            seed.music.rename(away)
+
     try:
-        summary = seed.index(library, lambda number: seed.music.rename(away) and None)
+        summary = seed.index(library, vanish)
         seen = f"{summary.failed} failed: {summary.failures[0].reason}"
         absent = saying(lambda: seed.index(library))
     finally:
@@ -202,16 +205,12 @@ def clock_jumps(seed: Seed, work: Path) -> Scene:
         _, missing = afterwards(seed, library)
         lost += [f"{years} years: {missing}"] * bool(missing)
     # A reader that holds a version which a writer, its clock far ahead, takes for old.
-    reader, before = Library(library), {}
+    reader = Library(library)
     song = str(next(iter(sorted(seed.music.glob("*.wav")))))
     before = {hit.path.name for hit in reader.search(song, model=seed.model)}
-    searcher = Searcher(reader.store)
-    thread = threading.Thread(target=_rewrite_and_forget, args=(library,))
-    thread.start()
-    thread.join()
+    _rewrite_and_forget(library)
     again = {hit.path.name for hit in reader.search(song, model=seed.model)}
     tracks, segments = reader.store.tracks.fetch(), reader.store.segments.fetch()
-    del searcher
     if again != before or not tracks.num_rows or not segments.num_rows:
         lost.append("a reader lost its version")
     return Scene(

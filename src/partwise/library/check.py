@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from partwise.errors import PartwiseError
 from partwise.library import repair as mending
 from partwise.library.check_files import changed_files
+from partwise.library.check_index import index_problem
 from partwise.library.check_leftovers import leftovers
 from partwise.library.check_rows import TOLERANCES, Wrong, wrong_files, wrong_tracks
 from partwise.library.ledger import State
@@ -38,7 +39,13 @@ from partwise.library.manifest import (
 from partwise.library.paths import shown, text_to_path
 from partwise.library.store import LEDGER, Store, segments_name, tracks_name
 from partwise.library.stores.isolated_salvage import examine_isolated, mend_isolated
-from partwise.library.stores.lance_salvage import Damage, examine, finish_salvage, mend
+from partwise.library.stores.lance_salvage import (
+    Damage,
+    drop_index,
+    examine,
+    finish_salvage,
+    mend,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,6 +151,8 @@ class _Check:
         if self.mended_tables:
             store = Store(self.folder)
         for info in models:
+            self._indexes(store, info)
+        for info in models:
             if not self.unreadable & {tracks_name(info.digest), segments_name(info.digest)}:
                 self._rows(store, info)
         if LEDGER not in self.unreadable:
@@ -231,6 +240,22 @@ class _Check:
             self.unreadable.add(name)
             remedy = "mend it where it lies, or move the library's folder away and index anew"
             self.report.findings.append(Finding(name, str(error), remedy))
+
+    def _indexes(self, store: Store, info: ModelInfo) -> None:
+        for name in (tracks_name(info.digest), segments_name(info.digest)):
+            if name in self.unreadable:
+                continue
+            self.tell(f"index of {name}", 0, 0)
+            problem = index_problem(store.vectors(name))
+            if problem is None:
+                continue
+
+            def mend(name: str = name) -> str:
+                if store.manifest.store is None:
+                    drop_index(self.folder, name)
+                return "built anew" if store.vectors(name).optimise() else "dropped"
+
+            self._found(name, problem, "drops the index and builds it anew", mend)
 
     def _rows(self, store: Store, info: ModelInfo) -> None:
         tracks, segments = mending.tracks_of(store, info), mending.segments_of(store, info)

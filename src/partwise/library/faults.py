@@ -14,6 +14,17 @@ _FULL = ("no space left on device", "os error 28", "os error 122", "quota exceed
 _READ_ONLY = ("read-only file system", "permission denied", "os error 13", "os error 30")
 
 
+class Unavailable(PartwiseError):
+    """The library cannot answer, whatever is asked (HTTP 503)."""
+
+    status = 503
+
+
+def gone(folder: object) -> Unavailable:
+    """What to say of a library that was there a moment ago."""
+    return Unavailable(f"the library at {folder} is not there any more: is its disk mounted?")
+
+
 @contextmanager
 def storage_errors(folder: Path) -> Iterator[None]:
     """Turn a failed write to the library into a PartwiseError that says what became of the data."""

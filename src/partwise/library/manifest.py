@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
-from partwise.library.faults import storage_errors
+from partwise.library.faults import Unavailable, storage_errors
 from partwise.library.stores.precision import check_precision
 from partwise.parts import PARTS
 
@@ -74,10 +74,8 @@ class Manifest:
     format: int = FORMAT
 
 
-class DamagedManifest(PartwiseError):
-    """``library.json`` is lost or damaged, though the tables may be there (HTTP 503)."""
-
-    status = 503
+class DamagedManifest(Unavailable):
+    """``library.json`` is lost or damaged, though the tables may be there."""
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from partwise.errors import PartwiseError
+from partwise.library.faults import gone
 from partwise.library.ledger import LedgerRow, State, ledger_schema, rows_from_arrow
 from partwise.library.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
 from partwise.library.paths import absolute, path_to_text
@@ -85,6 +86,8 @@ class Store:
     def manifest(self) -> Manifest:
         """``library.json``, read again when it has changed."""
         if self._stamp() != self._seen:
+            if not self.folder.is_dir():
+                raise gone(self.folder)
             self._seen = self._stamp()
             self._manifest = read_manifest(self.folder)
             self._stores.clear()  # a model's stores may have been dropped, or made anew

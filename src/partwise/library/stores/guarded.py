@@ -8,20 +8,20 @@ before a table, and before the queries that the table makes, and names the table
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from partwise.errors import PartwiseError
-from partwise.library.faults import is_full_disk, is_refused_write
+from partwise.library.faults import Unavailable, gone, is_full_disk, is_refused_write
 
 # Mistakes of the caller, which no repair would mend.
 _OURS = (TypeError, AttributeError, NotImplementedError, PartwiseError)
+# May be done twice.
+_READS = frozenset({"to_arrow", "to_batches", "count_rows", "list_indices", "index_stats"})
 
 
-class DamagedTable(PartwiseError):
-    """A table of the library that cannot be read (HTTP 503). table : its name."""
-
-    status = 503
+class DamagedTable(Unavailable):
+    """A table of the library that cannot be read. table : its name."""
 
     def __init__(self, place: str, table: str, cause: str) -> None:
         super().__init__(
@@ -33,12 +33,17 @@ class DamagedTable(PartwiseError):
 
 
 class Guarded:
-    """Passes everything on to ``wrapped``, an object of LanceDB, and translates what it raises."""
+    """Passes everything on to ``wrapped``: a LanceDB ``table``, or a query or merge of it.
 
-    __slots__ = ("_name", "_place", "_wrapped")
+    A reader holds a version of the table for some seconds. Should a writer have forgotten that
+    version meanwhile, because its clock jumped or the reader was suspended, the newest is read.
+    """
 
-    def __init__(self, wrapped: Any, place: str, name: str) -> None:
+    __slots__ = ("_name", "_place", "_table", "_wrapped")
+
+    def __init__(self, wrapped: Any, table: Any, place: str, name: str) -> None:
         self._wrapped = wrapped
+        self._table = table
         self._place = place
         self._name = name
 
@@ -52,24 +57,42 @@ class Guarded:
     def _calling(self, function: Any) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
             try:
-                return self._guarding(function(*arguments, **options))
+                try:
+                    result = function(*arguments, **options)
+                except Exception as error:
+                    if function.__name__ not in _READS or not self._newer_version(error):
+                        raise
+                    result = function(*arguments, **options)
             except Exception as error:
                 raise translated(error, self._place, self._name) from error
+            if hasattr(result, "read_next_batch"):
+                return self._batches(result, lambda: function(*arguments, **options))
+            if type(result).__name__.endswith("Builder"):  # a query or merge: it reads later
+                return Guarded(result, self._table, self._place, self._name)
+            return result
 
         return call
 
-    def _guarding(self, result: Any) -> Any:
-        if hasattr(result, "read_next_batch"):
-            return self._batches(result)
-        if type(result).__name__.endswith("Builder"):
-            return Guarded(result, self._place, self._name)  # a query or merge: it reads later
-        return result
-
-    def _batches(self, reader: Any) -> Iterator[Any]:
+    def _batches(self, reader: Any, again: Callable[[], Any]) -> Iterator[Any]:
+        begun = False
         try:
-            yield from reader
+            try:
+                for batch in reader:
+                    begun = True
+                    yield batch
+            except Exception as error:
+                if begun or not self._newer_version(error):
+                    raise
+                yield from again()
         except Exception as error:
             raise translated(error, self._place, self._name) from error
+
+    def _newer_version(self, error: Exception) -> bool:
+        """Whether a file was missing, and the table has been opened at its newest version."""
+        if "not found" not in str(error).lower():
+            return False
+        self._table.checkout_latest()
+        return True
 
 
 def open_guarded(connection: Any, place: str, name: str) -> Guarded:
@@ -83,7 +106,7 @@ def open_guarded(connection: Any, place: str, name: str) -> Guarded:
 
 def guard(table: Any, place: str, name: str) -> Guarded:
     """The table, guarded. Raises PartwiseError for one that cannot be read at all."""
-    guarded = Guarded(table, place, name)
+    guarded = Guarded(table, table, place, name)
     if guarded.version < 1:  # a manifest full of zeros passes for a table without rows
         raise DamagedTable(place, name, "its newest version is full of zeros")
     return guarded
@@ -95,8 +118,8 @@ def translated(error: Exception, place: str, table: str) -> Exception:
         return error
     if "://" in place:
         return PartwiseError(f"the store {place} cannot be used: {cause_of(error)}")
-    if not os.path.isdir(place):
-        return PartwiseError(f"the library at {place} is not there any more: is its disk mounted?")
+    if not os.path.isdir(place) or not os.path.exists(os.path.join(place, "library.json")):
+        return gone(place)  # or a run that goes on writing has made parts of the folder anew
     if is_refused_write(error):
         return PartwiseError(f"the library {place} cannot be read or written: {cause_of(error)}")
     return DamagedTable(place, table, cause_of(error))
