@@ -14,13 +14,15 @@ from pathlib import Path
 from unittest.mock import patch
 
 from fault_seed import Seed, answers_of, same_answers
-
 from partwise.errors import PartwiseError
 from partwise.library import ledger
 from partwise.library.ledger import State
 from partwise.library.library import Library
 from partwise.library.store import Store
 from partwise.library.stores import lance
+
+# Of the disk that fills up.
+DISK_KILOBYTES = tuple(range(20, 141, 12))
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def small_disk(work: Path, size: str) -> Iterator[Path]:
 def full_disk(seed: Seed, work: Path) -> Scene:
     """Fills up in the middle of a run, wherever that is: at many sizes."""
     said, lost, done = set(), [], ""
-    for kilobytes in range(20, 141, 12):
+    for kilobytes in DISK_KILOBYTES:
         with small_disk(work, f"{kilobytes}k") as disk:
             library = disk / "library"
             said.add(saying(lambda: seed.index(library)).split(";")[0])  # noqa: B023
@@ -102,7 +104,10 @@ def full_disk(seed: Seed, work: Path) -> Scene:
             lost += [f"{kilobytes} kB: {missing}"] * bool(missing)
     sentences = sorted(text.replace(str(work), "…") for text in said - {"nothing"})
     return Scene(
-        "a run into a disk of 20 to 140 kB", "; ".join(sentences), f"last: {done}", "; ".join(lost)
+        f"a run into a disk that is too small ({DISK_KILOBYTES[0]} to {DISK_KILOBYTES[-1]} kB)",
+        "; ".join(sentences),
+        f"last: {done}",
+        "; ".join(lost),
     )
 
 
@@ -171,6 +176,7 @@ def music_vanishes(seed: Seed, work: Path) -> Scene:
         with open(seed.music / name, "ab") as file:
             file.write(name.encode())
     former = Store(library).track_ids()
+
     def vanish(number: int) -> None:
         if number == 0:
             seed.music.rename(away)
@@ -223,8 +229,9 @@ def clock_jumps(seed: Seed, work: Path) -> Scene:
 
 def _rewrite_and_forget(library: Path) -> None:
     """What a run does whose clock is far ahead: join pieces, and forget every other version."""
-    with patch.object(lance, "_KEEP_VERSIONS", timedelta(0)), patch.object(
-        lance, "_MAX_SMALL_PIECES", 0
+    with (
+        patch.object(lance, "_KEEP_VERSIONS", timedelta(0)),
+        patch.object(lance, "_MAX_SMALL_PIECES", 0),
     ):
         store = Store(library)
         store.tracks.optimise()
@@ -280,6 +287,7 @@ def server_beside_indexer(seed: Seed, work: Path) -> Scene:
     app = create_app(Server(Library(library, resident=True), seed.model))
     statuses: list[int] = []
     done = threading.Event()
+    new = [seed.music / f"new {number}.wav" for number in range(3)]
     with TestClient(app, base_url="http://localhost") as client:
         ids = [t["track_id"] for t in client.get("/api/v1/tracks").json()["tracks"]]
 
@@ -292,13 +300,15 @@ def server_beside_indexer(seed: Seed, work: Path) -> Scene:
         thread = threading.Thread(target=ask)
         thread.start()
         try:
-            for _ in range(3):
-                _rewrite_and_forget(library)
-                Library(library).store.ledger_table.delete("path LIKE '%/0.wav'")
+            for path in new:
+                path.write_bytes((seed.music / "1.wav").read_bytes() + path.name.encode())
                 seed.index(library)
+                _rewrite_and_forget(library)
         finally:
             done.set()
             thread.join()
+            for path in new:
+                path.unlink(missing_ok=True)
     wrong = sorted({status for status in statuses if status != 200})
     next_run, lost = afterwards(seed, library)
     return Scene(

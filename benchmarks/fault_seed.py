@@ -17,7 +17,8 @@ import numpy as np
 
 from partwise.embedding.encoder import load_encoder
 from partwise.library import indexing
-from partwise.library.check import Report, check
+from partwise.library.check import check
+from partwise.library.check_report import Report
 from partwise.library.hearing import Outcome, Settings, hear
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary
@@ -99,9 +100,7 @@ class Seed:
         shutil.copytree(self.library, to)
         return to
 
-    def index(
-        self, library: Path, before: Callable[[int], None] | None = None
-    ) -> IndexSummary:
+    def index(self, library: Path, before: Callable[[int], None] | None = None) -> IndexSummary:
         with inline_workers(before):
             return Library(library).index(self.music, jobs=1, model=self.model)
 

@@ -40,9 +40,7 @@ def spoil_scenes(seed: Seed, work: Path, flips: int, say: Callable[[str], None])
     files = library_files(seed.library)
     for spoil in SPOILS:
         times = flips if "bit" in spoil else 1
-        results = [
-            spoil_file(seed, work, file, spoil, rng) for file in files for _ in range(times)
-        ]
+        results = [spoil_file(seed, work, file, spoil, rng) for file in files for _ in range(times)]
         scenes.append(_spoil_row(spoil, len(files), results))
         say(f"{spoil}: {scenes[-1].lost or 'nothing lost'}")
     return scenes

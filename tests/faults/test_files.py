@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fault_files import SPOILS, library_files, spoil_file  # pyright: ignore[reportMissingImports]
 from fault_power import cut_faults, cuts, record_run  # pyright: ignore[reportMissingImports]
 from fault_seed import Seed  # pyright: ignore[reportMissingImports]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+import fault_runs  # pyright: ignore[reportMissingImports]
 from fault_runs import SCENES, NotHere, play  # pyright: ignore[reportMissingImports]
 from fault_seed import Seed  # pyright: ignore[reportMissingImports]
 
@@ -23,7 +25,10 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_nothing_is_lost(name: str, seed: Seed, tmp_path: Path) -> None:
+def test_nothing_is_lost(
+    name: str, seed: Seed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fault_runs, "DISK_KILOBYTES", (32, 92))
     try:
         scene = play(name, seed, tmp_path / "work")
     except NotHere as reason:

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from partwise.library.check import Report
+from partwise.library.check_report import Report
 from partwise.library.paths import shown
 from partwise.library.reports import duration_text
 
@@ -107,7 +107,7 @@ class _Progress:
             return
         self._told_s = now_s
         rate = done / max(now_s - self._started_s, 1e-9)
-        if not done:
+        if not done or now_s - self._started_s < 1.0:
             text = stage
         elif stage == "bytes":
             text = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s"

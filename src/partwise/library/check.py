@@ -17,15 +17,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from partwise.errors import PartwiseError
 from partwise.library import repair as mending
 from partwise.library.check_files import changed_files
 from partwise.library.check_index import index_problem
 from partwise.library.check_leftovers import leftovers
+from partwise.library.check_report import Finding, Names, Report, dropped_text, some_of
 from partwise.library.check_rows import TOLERANCES, Wrong, wrong_files, wrong_tracks
 from partwise.library.ledger import State
 from partwise.library.lock import WriterLock
@@ -56,48 +56,6 @@ _TRACKS_AT_A_TIME = 500
 Tell = Callable[[str, int, int], None]
 # How tables are examined, and how they are mended.
 Salvage = tuple[Callable[..., Damage | None], Callable[..., str]]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """where : the table or file. problem : what is wrong with it, a clause.
-
-    remedy : what ``--repair`` does, or what has to be done by hand. mended : what it has done, None
-    as long as the problem is there.
-    """
-
-    where: str
-    problem: str
-    remedy: str
-    mended: str | None = None
-
-    def __str__(self) -> str:
-        end = f"; mended: {self.mended}" if self.mended else f"; {self.remedy}"
-        return f"{self.where}: {self.problem}{end}"
-
-
-@dataclass
-class Report:
-    """What was looked at, and what was found.
-
-    tracks, segments : of the active model. files : ledger rows. files_read : with ``files``.
-    notes : worth knowing, and nothing to mend.
-    """
-
-    folder: Path
-    repaired: bool
-    tracks: int = 0
-    segments: int = 0
-    files: int = 0
-    files_read: int = 0
-    seconds: float = 0.0
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong, or not any more."""
-        return all(finding.mended for finding in self.findings)
 
 
 def check(
@@ -138,7 +96,6 @@ class _Check:
         self.salvage = salvage
         self.unreadable: set[str] = set()
         self.mended_tables: set[str] = set()
-        self.lost: set[str] = set()  # contents of which nothing is stored any more
 
     def run(self, files: bool) -> None:
         if self.repair:
@@ -259,7 +216,7 @@ class _Check:
 
     def _rows(self, store: Store, info: ModelInfo) -> None:
         tracks, segments = mending.tracks_of(store, info), mending.segments_of(store, info)
-        names = _Names(store, self.unreadable)
+        names = Names(store, self.unreadable)
         track_ids, segment_ids = Counter(mending.ids_of(tracks)), Counter(mending.ids_of(segments))
         if info == store.active:
             self.report.tracks, self.report.segments = len(track_ids), segment_ids.total()
@@ -279,12 +236,11 @@ class _Check:
 
             def mend(ids: dict[str, Wrong] = ids) -> str:
                 hopeless, again = mending.drop_or_remake(store, info, ids, names.paths)
-                self.lost |= again | hopeless
-                return _count_text(ids, again, hopeless)
+                return dropped_text(len(ids), len(again), len(hopeless))
 
             self._found(
                 tracks.name,
-                f"{_some(ids, names)}: {clause}",
+                f"{some_of(ids, names)}: {clause}",
                 "drops what was heard, for the next index run to hear it again",
                 mend,
             )
@@ -295,12 +251,11 @@ class _Check:
                 again = mending.tracks_from_segments(
                     store, info, loose, names.paths, segments.name in self.mended_tables
                 )
-                self.lost |= again
                 return f"{len(loose - again)} made from their segments, {len(again)} dropped"
 
             self._found(
                 segments.name,
-                f"the segments of {_some(loose, names)} have no track",
+                f"the segments of {some_of(loose, names)} have no track",
                 "makes the tracks from their segments, and reads tags from the files",
                 put_back,
             )
@@ -353,47 +308,10 @@ class _Check:
                 lambda paths=paths: mending.look_again(store, paths),
             )
         if found.changed:
-            self.report.notes.append(
-                f"{found.changed} file(s) have changed since they were indexed"
-            )
+            self.report.notes.append(f"{found.changed} file(s) were changed since they were heard")
         if found.missing:
             self.report.notes.append(f"{found.missing} file(s) are not there")
 
     def _leftovers(self, store: Store) -> None:
         for left in leftovers(store):
             self._found(left.name, left.problem, "removes it", left.remove)
-
-
-class _Names:
-    """What to call tracks in messages: a file of theirs, else their id."""
-
-    def __init__(self, store: Store, unreadable: set[str]) -> None:
-        self.paths: dict[str, list[str]] = {}
-        if LEDGER in unreadable:
-            return
-        rows = store.ledger_table.search().select(["path", "content_hash"]).to_arrow().to_pydict()
-        for path, content in zip(rows["path"], rows["content_hash"], strict=True):
-            if content is not None:
-                self.paths.setdefault(content, []).append(text_to_path(path))
-
-    def __call__(self, track_id: str) -> str:
-        paths = self.paths.get(track_id)
-        return shown(paths[0]) if paths else track_id
-
-
-def _some(ids: Any, names: _Names) -> str:
-    first = min(ids)
-    if len(ids) == 1:
-        return f"a track ({names(first)})"
-    return f"{len(ids)} tracks (such as {names(first)})"
-
-
-def _count_text(ids: dict[str, Wrong], again: set[str], hopeless: set[str]) -> str:
-    said = []
-    if again:
-        said.append(f"{len(again)} dropped, to be heard again by the next index run")
-    if remade := len(ids) - len(again) - len(hopeless):
-        said.append(f"{remade} made anew from their segments, because no file is there")
-    if hopeless:
-        said.append(f"{len(hopeless)} lost: dropped, and none of their files is there")
-    return ", ".join(said)

@@ -14,7 +14,8 @@ from partwise.library.paths import library_folder, path_to_text
 from partwise.library.store import Store, TrackTable
 
 if TYPE_CHECKING:
-    from partwise.library.check import Report, Tell
+    from partwise.library.check import Tell
+    from partwise.library.check_report import Report
     from partwise.library.query import Query
     from partwise.library.reports import IndexSummary, Reporter
     from partwise.library.search import Hit
