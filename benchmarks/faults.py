@@ -30,6 +30,7 @@ from fault_runs import SCENES, NotHere, Scene, play
 from fault_seed import Seed, make_seed
 from kill_test import make_recordings, run_kill_test
 
+_PARTS = ("runs", "files", "power", "kills")
 _HEAD = ("what was done", "what the user saw", "what the next run did", "lost")
 
 
@@ -101,6 +102,7 @@ def table(scenes: list[Scene]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS)
     parser.add_argument("--songs", type=int, default=6)
     parser.add_argument("--flips", type=int, default=10, help="flipped bits per file")
     parser.add_argument("--every", type=int, default=1, help="take each so many power cuts")
@@ -116,17 +118,20 @@ def main() -> int:
         home = Path(folder)
         seed = make_seed(home / "seed", arguments.songs)
         scenes = []
-        for name in SCENES:
+        for name in SCENES if "runs" in arguments.only else ():
             try:
                 scenes.append(play(name, seed, home / "work"))
             except NotHere as reason:
                 scenes.append(Scene(name.replace("_", " "), f"not played: {reason}", "", ""))
             say(f"{name}: {scenes[-1].lost or 'nothing lost'}")
-        scenes += spoil_scenes(seed, home / "spoilt", arguments.flips, say)
-        scenes.append(power_scene(seed, home / "power", arguments.every))
-        say(f"power cuts: {scenes[-1].lost or 'nothing lost'}")
-        scenes.append(kill_scene(seed, home / "kills", arguments.kills))
-        say(f"kills: {scenes[-1].lost or 'nothing lost'}")
+        if "files" in arguments.only:
+            scenes += spoil_scenes(seed, home / "spoilt", arguments.flips, say)
+        if "power" in arguments.only:
+            scenes.append(power_scene(seed, home / "power", arguments.every))
+            say(f"power cuts: {scenes[-1].lost or 'nothing lost'}")
+        if "kills" in arguments.only:
+            scenes.append(kill_scene(seed, home / "kills", arguments.kills))
+            say(f"kills: {scenes[-1].lost or 'nothing lost'}")
     print(table(scenes))
     if arguments.out is not None:
         arguments.out.write_text(json.dumps([asdict(scene) for scene in scenes], indent=2) + "\n")
