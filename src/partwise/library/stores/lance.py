@@ -143,6 +143,7 @@ class LancePlace:
     def create(self, name: str, schema: pa.Schema) -> LanceStore:
         stored = table_schema(schema, self._precision)
         if name in self.names():  # with what was added to its schema since
+            return self.open(name)
         with _told(self.uri):
             table = self.connection.create_table(name, schema=stored)
         return LanceStore(guard(table, self.uri, name), self.uri)
