@@ -23,7 +23,7 @@ from partwise.library.library import Library
 from partwise.library.lock import WriterLock
 from partwise.library.manifest import ModelInfo
 from partwise.library.store import Store, segments_name, tracks_name
-from partwise.library.stores import isolated_salvage
+from partwise.library.stores import isolated_salvage, lance_salvage
 from partwise.library.stores.isolated_salvage import examine_isolated, mend_isolated
 from partwise.library.stores.rows import vector_column, vectors_of
 from partwise.parts import Part
@@ -227,6 +227,59 @@ def test_repair_needs_the_writer_lock_and_looking_does_not(library: Library) -> 
         assert look(library).sound
         with pytest.raises(PartwiseError, match="is writing to the library"):
             look(library, repair=True)
+
+
+def test_findings_beside_a_writer_may_be_its_work(library: Library) -> None:
+    tracks = library.store.tracks
+    tracks.upsert(tracks.fetch([id_of(library, "2.mp3")]), new=True)
+    assert look(library).notes == []
+    with WriterLock(library.path):
+        assert "what was found may be no more than its unfinished work" in look(library).notes[0]
+
+
+@pytest.mark.parametrize("moment", range(3))
+def test_a_repair_that_is_cut_off_is_taken_up_again(
+    library: Library, moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the renames that put a new table in place."""
+    before = library.tracks()
+    file = min((library.path / f"{TRACKS}.lance" / "data").glob("*.lance"))
+    file.write_bytes(file.read_bytes()[:100])
+    rename, calls = os.replace, []
+
+    def cut_off(source: Path, target: Path) -> None:
+        if len(calls) == moment:
+            raise KeyboardInterrupt
+        calls.append(target)
+        rename(source, target)
+
+    monkeypatch.setattr(lance_salvage.os, "replace", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        look(library, repair=True)
+    monkeypatch.undo()
+    assert not look(library).sound
+    assert look(library, repair=True).sound
+    assert look(library).findings == []
+    assert not (library.path / "salvage").exists()
+    assert Store(library.path).track_vectors().track_ids == before.track_ids
+
+
+def test_a_broken_vector_index_is_built_anew(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pieces = [
+        Piece(f"{n}.mp3", {part: float(rng.uniform(0, 360)) for part in Part}) for n in range(300)
+    ]
+    library = make_library(tmp_path, pieces)
+    assert library.store.tracks.optimise(min_rows=1)
+    assert look(library).findings == []
+    for file in (library.path / f"{TRACKS}.lance" / "_indices").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    report = look(library)
+    assert [finding.where for finding in report.findings] == [TRACKS]
+    assert "a search through its index fails" in report.findings[0].problem
+    assert look(library, repair=True).sound
+    assert look(library).findings == []
 
 
 def test_no_library(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from partwise.library.check_leftovers import leftovers
 from partwise.library.check_report import Finding, Names, Report, dropped_text, some_of
 from partwise.library.check_rows import TOLERANCES, Wrong, wrong_files, wrong_tracks
 from partwise.library.ledger import State
-from partwise.library.lock import WriterLock
+from partwise.library.lock import Busy, WriterLock
 from partwise.library.manifest import (
     FILE_NAME,
     DamagedManifest,
@@ -82,6 +82,8 @@ def check(
         salvage = (examine_isolated, mend_isolated) if isolated else (examine, mend)
         looking = _Check(Report(folder, repair), model, tell, salvage)
         looking.run(files)
+        if looking.report.findings and not repair:
+            looking.look_for_writer()
     looking.report.seconds = time.monotonic() - started
     return looking.report
 
@@ -119,6 +121,17 @@ class _Check:
         self._leftovers(store)
         if self.repair and any(finding.mended for finding in self.report.findings):
             os.utime(self.folder / FILE_NAME)  # so that servers open their tables anew
+
+    def look_for_writer(self) -> None:
+        """What a run has not finished is no damage: say so."""
+        try:
+            with WriterLock(self.folder):
+                pass
+        except Busy as busy:
+            note = f"{busy}; what was found may be no more than its unfinished work"
+            self.report.notes.append(note)
+        except PartwiseError:  # a folder that cannot be written: nobody does
+            pass
 
     def _found(self, where: str, problem: str, remedy: str, mend: Callable[[], str]) -> None:
         """Take down a finding; with ``repair``, mend it by a function that says what it did."""
