@@ -41,7 +41,7 @@ def index_problem(vectors: VectorStore) -> str | None:
 
 def _found(vectors: VectorStore, query: np.ndarray) -> int:
     """How many of the best ten scores the search finds; query : float32 [parts=5, dim]."""
-    weights = query.any(axis=-1).astype(np.float32)
+    weights = np.asarray(np.any(query, axis=-1), np.float32)
     if not weights.any():
         return _HITS
     timed = is_timed(vectors.schema)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def wrong_files(rows: pa.Table) -> dict[str, str]:
     return wrong
 
 
-def _wrong_file(row: Mapping[str, object]) -> str | None:
+def _wrong_file(row: Mapping[str, Any]) -> str | None:
     path, content, state = str(row["path"]), row["content_hash"], row["state"]
     if not text_to_path(path).startswith("/") or "\0" in text_to_path(path):
         return "that is no path"
@@ -190,7 +190,7 @@ def wrong_vectors(
 
 
 def _wrong_track(
-    row: Mapping[str, object],
+    row: Mapping[str, Any],
     vector: np.ndarray,
     presence: np.ndarray,
     heard: PartEmbeddings,
@@ -215,7 +215,7 @@ def _wrong_track(
     return None
 
 
-def _light(tracks: pa.Table) -> list[dict[str, object]]:
+def _light(tracks: pa.Table) -> list[dict[str, Any]]:
     return tracks.select(["track_id", "model_digest", "duration_s", "segments"]).to_pylist()
 
 
