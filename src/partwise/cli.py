@@ -14,6 +14,7 @@ VERBS: dict[str, str] = {
     "like": "Rank the library by how alike the parts you name sound.",
     "serve": "Serve the page, the HTTP API and your own player.",
     "status": "What the library holds, and which files failed and why.",
+    "check": "Is the library whole? With --repair, make it so.",
     "embed": "Write part embeddings of recordings to a NumPy file.",
     "demo": "Index the demo library and ask it for one part at a time.",
     "listen": "Ask people whether they hear alike what the model does.",

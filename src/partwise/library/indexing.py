@@ -181,6 +181,7 @@ class _Run:
         self.intake = intake
         self.summary = intake.summary
         self.ledger = intake.ledger
+        self.used_before = {row.content_hash for row in intake.ledger.values()}
         self.writer = intake.writer
         self.store = intake.writer.store
         self.reporter = reporter
@@ -308,7 +309,12 @@ class _Run:
                 self.writer.promote()
                 self.summary.replaced = True
         used = {row.content_hash for row in self.ledger.values()}
-        orphans = self.writer.drop_tracks(self.intake.known - used)
+        unused = self.intake.known - used
+        if not prune:
+            # Tracks that no file had before this run either are what a lost ledger left: their
+            # files may lie below other folders.
+            unused &= self.used_before
+        orphans = self.writer.drop_tracks(unused)
         if self.intake.batches or orphans or self.summary.replaced:
             self.writer.compact()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from partwise.library.faults import Unavailable
 from partwise.library.paths import shown, text_to_path
 
 if TYPE_CHECKING:
@@ -85,9 +86,14 @@ def rows_to_arrow(rows: list[LedgerRow]) -> pa.Table:
 
 
 def rows_from_arrow(table: pa.Table) -> dict[str, LedgerRow]:
-    """Every row, by its path."""
+    """Every row, by its path. Raises Unavailable for a state that there is not."""
     columns = [table.column(name).to_pylist() for name in _NAMES]
-    columns[_NAMES.index("state")] = [State(s) for s in columns[_NAMES.index("state")]]
+    try:
+        columns[_NAMES.index("state")] = [State(s) for s in columns[_NAMES.index("state")]]
+    except ValueError as error:
+        raise Unavailable(
+            f"the table 'ledger' is damaged ({error}): `partwise check --repair` mends it"
+        ) from None
     return {values[0]: LedgerRow(*values) for values in zip(*columns, strict=True)}
 
 

@@ -14,6 +14,8 @@ from partwise.library.paths import library_folder, path_to_text
 from partwise.library.store import Store, TrackTable
 
 if TYPE_CHECKING:
+    from partwise.library.check import Tell
+    from partwise.library.check_report import Report
     from partwise.library.query import Query
     from partwise.library.reports import IndexSummary, Reporter
     from partwise.library.search import Hit
@@ -84,6 +86,24 @@ class Library:
     def status(self) -> LibraryStatus:
         """What it holds, in numbers, and which files could not be heard."""
         return overview(self.store)
+
+    def check(
+        self,
+        *,
+        repair: bool = False,
+        files: bool = False,
+        model: str | os.PathLike[str] | None = None,
+        tell: Tell = lambda *_: None,
+    ) -> Report:
+        """Look whether everything is whole, and mend it: see ``partwise.library.check.check``."""
+        from partwise.library.check import check
+
+        path = None if model is None else Path(model)
+        try:
+            return check(self.path, repair=repair, files=files, model=path, tell=tell)
+        finally:
+            self._store = None
+            self._tracks = None
 
     # --- filling it
 

@@ -11,6 +11,10 @@ from partwise.library.faults import storage_errors
 FILE_NAME = "library.lock"
 
 
+class Busy(PartwiseError):
+    """Another process is writing."""
+
+
 class WriterLock:
     """Context manager that holds ``library.lock``; raises PartwiseError naming the other's pid."""
 
@@ -34,7 +38,7 @@ class WriterLock:
                     f"the library at {self._folder} cannot be locked: {error.strerror}"
                 ) from error
             who = f"process {holder}" if holder.isdigit() else "another process"
-            raise PartwiseError(
+            raise Busy(
                 f"{who} is writing to the library at {self._folder}: wait until it has finished"
             ) from None
         self._file = file

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
-from partwise.library.faults import storage_errors
+from partwise.library.faults import Unavailable, storage_errors
 from partwise.library.stores.precision import check_precision
 from partwise.parts import PARTS
 
@@ -74,6 +74,10 @@ class Manifest:
     format: int = FORMAT
 
 
+class DamagedManifest(Unavailable):
+    """``library.json`` is lost or damaged, though the tables may be there."""
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read ``library.json``.
 
@@ -84,6 +88,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
+        if (folder / "atlas").is_dir() and any(folder.glob("*.lance")):
+            raise DamagedManifest(_damaged(path, "it is missing")) from None
         if is_beginning(folder):
             raise PartwiseError(
                 f"there is no library at {folder} yet: make one with `partwise index FOLDER`"
@@ -97,7 +103,7 @@ def read_manifest(folder: Path) -> Manifest:
         data = json.loads(text)
         version = data["format"]
     except (ValueError, KeyError, TypeError):
-        raise PartwiseError(_damaged(path, "it is not the JSON that partwise writes")) from None
+        raise DamagedManifest(_damaged(path, "it is not the JSON that partwise writes")) from None
     if version not in range(_OLDEST_FORMAT, FORMAT + 1):
         raise PartwiseError(
             f"the library at {folder} has format {version!r} and this partwise reads formats up to"
@@ -118,7 +124,7 @@ def read_manifest(folder: Path) -> Manifest:
             format=version,
         )
     except (KeyError, TypeError, ValueError, PartwiseError) as error:
-        raise PartwiseError(_damaged(path, f"{type(error).__name__}: {error}")) from None
+        raise DamagedManifest(_damaged(path, f"{type(error).__name__}: {error}")) from None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -165,6 +171,6 @@ def _model(data: dict[str, Any]) -> ModelInfo:
 
 def _damaged(path: Path, why: str) -> str:
     return (
-        f"{path} is damaged ({why}): put back a copy of that file,"
-        " or index into a new folder with --library"
+        f"{path} is damaged ({why}): `partwise check --repair` makes it anew from the tables,"
+        " or put back a copy of that file"
     )

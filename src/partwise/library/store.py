@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from partwise.errors import PartwiseError
+from partwise.library.faults import gone
 from partwise.library.ledger import LedgerRow, State, ledger_schema, rows_from_arrow
 from partwise.library.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
 from partwise.library.paths import absolute, path_to_text
+from partwise.library.stores.guarded import open_guarded
 from partwise.library.stores.lance import LanceStore, connect
 from partwise.library.stores.opening import open_place
 from partwise.library.stores.protocol import Place, VectorStore
@@ -84,9 +86,12 @@ class Store:
     def manifest(self) -> Manifest:
         """``library.json``, read again when it has changed."""
         if self._stamp() != self._seen:
+            if not self.folder.is_dir():
+                raise gone(self.folder)
             self._seen = self._stamp()
             self._manifest = read_manifest(self.folder)
             self._stores.clear()  # a model's stores may have been dropped, or made anew
+            self._ledger = None
         return self._manifest
 
     @property
@@ -118,13 +123,7 @@ class Store:
     def ledger_table(self) -> Any:
         """The open LanceDB table of files. Raises PartwiseError when it cannot be opened."""
         if self._ledger is None:
-            try:
-                self._ledger = connect(str(self.folder)).open_table(LEDGER)
-            except Exception as error:  # LanceDB raises ValueError, OSError or RuntimeError
-                cause = str(error).splitlines()[0]
-                raise PartwiseError(
-                    f"the table {LEDGER!r} of the library at {self.folder} cannot be read: {cause}"
-                ) from error
+            self._ledger = open_guarded(connect(str(self.folder)), str(self.folder), LEDGER)
         return self._ledger
 
     @property

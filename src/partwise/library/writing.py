@@ -7,6 +7,7 @@ row; on removal the other way round. ``Writer`` puts right what a killed run lef
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from partwise.library.manifest import (
     write_manifest,
 )
 from partwise.library.store import LEDGER, Store, segments_name, tracks_name
+from partwise.library.stores.guarded import open_guarded
 from partwise.library.stores.lance import LanceStore, connect, join_pieces
 from partwise.library.stores.opening import check_uri, open_place
 from partwise.library.stores.precision import check_precision
@@ -85,6 +87,7 @@ def open_or_create(
     if not (folder / FILE_NAME).exists():
         manifest = Manifest(active=model, store=store, precision=precision or "float32")
         place = open_place(manifest.store, folder, manifest.precision)
+        _drop_unfinished(folder)
         with storage_errors(folder):
             connect(str(folder)).create_table(LEDGER, schema=ledger_schema(), exist_ok=True)
         if store is not None:
@@ -92,6 +95,15 @@ def open_or_create(
         _create_stores(place, folder, model)
         write_manifest(folder, manifest)
     return Store(folder)
+
+
+def _drop_unfinished(folder: Path) -> None:
+    """Remove tables that a first run began and that do not open: the disk was full, say."""
+    for home in folder.glob("*.lance"):
+        try:
+            open_guarded(connect(str(folder)), str(folder), home.stem)
+        except PartwiseError:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def check_place(folder: Path, store: str | None, precision: str | None) -> None:
@@ -219,7 +231,7 @@ class Writer:
         with storage_errors(self.store.folder):
             if tracks:
                 self.segments.upsert(_segment_rows(tracks, self.model), new=True)
-                self.tracks.upsert(_track_rows(tracks, self.model), new=True)
+                self.tracks.upsert(track_rows(tracks, self.model), new=True)
             if rows:
                 merge = self.store.ledger_table.merge_insert("path")
                 merge = merge.when_matched_update_all().when_not_matched_insert_all()
@@ -257,7 +269,7 @@ class Writer:
             self.segments.optimise()
 
 
-def _track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
+def track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
     import numpy as np
     import pyarrow as pa
 

@@ -7,11 +7,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
+from partwise.library.faults import Unavailable
 from partwise.library.ledger import LedgerRow
 from partwise.library.lock import WriterLock
 from partwise.library.paths import absolute, is_under, shown
@@ -158,7 +160,8 @@ class Jobs:
         else:
             state = "stopped" if summary.interrupted else "done"
             self._change(state=state, summary=summary, message="")
-            self._server.warm()
+            with suppress(Unavailable):  # those who search are told
+                self._server.warm()
 
     def _change(self, **fields: Any) -> None:
         if self._job is not None:

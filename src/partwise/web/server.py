@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from partwise.errors import PartwiseError
+from partwise.library.faults import Unavailable
 from partwise.library.library import Library
 from partwise.library.paths import shown
 from partwise.library.search import catalogue_of, searcher_of
@@ -57,12 +58,17 @@ class Server:
         self.find_upload: Callable[[str], tuple[Song, PartEmbeddings] | None] = lambda _: None
 
     def warm(self) -> None:
-        """Read into memory what the first search would have to wait for, if there is a library."""
+        """Read into memory what the first search would have to wait for, if there is a library.
+
+        Raises Unavailable for a library that is damaged.
+        """
         try:
             searcher = searcher_of(self.library)
             for name in ("tracks", "segments"):
                 searcher.index(name)
             _ = searcher.catalogue
+        except Unavailable:
+            raise
         except PartwiseError:  # none yet: the page makes one
             return
         # What was just read stays: without this, every full collection walks through all of it.

@@ -25,6 +25,7 @@ import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.library.stores.accuracy import measure_recall
+from partwise.library.stores.guarded import cause_of, guard, open_guarded
 from partwise.library.stores.lance_index import index_name, refresh_index
 from partwise.library.stores.precision import (
     SCALE,
@@ -75,6 +76,13 @@ MAX_LISTED_IDS = 2_000
 _RECALL = "partwise:recall"
 
 
+def table_schema(schema: pa.Schema, precision: str) -> pa.Schema:
+    """The schema of a table, from that of the rows that are given to its store."""
+    import pyarrow as pa
+
+    return stored_schema(schema, precision).append(pa.field(PATTERN, pa.int8()))
+
+
 def connect(uri: str) -> Any:
     """A LanceDB connection. Its warnings, about matters of its own, stay out of the terminal."""
     os.environ.setdefault("LANCEDB_LOG", "error")
@@ -106,11 +114,7 @@ def _told(uri: str) -> Iterator[None]:
     except Exception as error:  # LanceDB raises ValueError, OSError or RuntimeError
         if "://" not in uri:
             raise
-        raise PartwiseError(f"the store {uri} cannot be used: {_cause(error)}") from error
-
-
-def _cause(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise PartwiseError(f"the store {uri} cannot be used: {cause_of(error)}") from error
 
 
 class LancePlace:
@@ -137,24 +141,15 @@ class LancePlace:
         return {name for name in there if name.startswith(PREFIXES)}
 
     def create(self, name: str, schema: pa.Schema) -> LanceStore:
-        import pyarrow as pa
-
-        stored = stored_schema(schema, self._precision).append(pa.field(PATTERN, pa.int8()))
+        stored = table_schema(schema, self._precision)
         if name in self.names():  # with what was added to its schema since
             return self.open(name)
         with _told(self.uri):
             table = self.connection.create_table(name, schema=stored)
-        return LanceStore(table, self.uri)
+        return LanceStore(guard(table, self.uri, name), self.uri)
 
     def open(self, name: str) -> LanceStore:
-        try:
-            return LanceStore(self.connection.open_table(name), self.uri)
-        except PartwiseError:
-            raise
-        except Exception as error:  # LanceDB raises ValueError, OSError or RuntimeError
-            raise PartwiseError(
-                f"the table {name!r} in {self.uri} cannot be read: {_cause(error)}"
-            ) from error
+        return LanceStore(open_guarded(self.connection, self.uri, name), self.uri)
 
     def drop(self, name: str) -> None:
         with suppress(Exception):  # a leftover costs space only; the next run tries again
