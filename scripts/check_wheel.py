@@ -44,7 +44,7 @@ NEEDED = (
 )
 LICENCES = ("LICENSE", "NOTICE", "THIRD_PARTY.md")
 # The ending of whatever is trained with, or left over from building and running.
-UNWANTED = (".pyc", ".sf2", ".sf3", ".mid", ".midi", ".safetensors", ".npz", ".flac", ".wav", ".csv")
+UNWANTED = (".pyc", ".sf2", ".sf3", ".mid", ".safetensors", ".npz", ".flac", ".wav", ".csv")
 # Voices and stems are recordings too; the demo's are the only ones that are ours to give.
 RECORDINGS = (".opus", ".mp3", ".m4a", ".ogg", ".wma")
 SDIST_NEEDED = (
