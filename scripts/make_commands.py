@@ -1,7 +1,7 @@
 """Writes docs/commands.md from the command line's own help.
 
-    python scripts/make_commands.py            rewrite docs/commands.md
-    python scripts/make_commands.py --check    exit 1 if it is out of date
+python scripts/make_commands.py            rewrite docs/commands.md
+python scripts/make_commands.py --check    exit 1 if it is out of date
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HEAD = """# Commands
 <!-- Made by `python scripts/make_commands.py` from the commands' own help. Do not edit. -->
 
 `partwise COMMAND --help` says the same in the terminal, `partwise --version` which version it is. A
-command ends with 0, with 1 where what it was asked to find is not so, with 2 after a mistake that it
-explains in one sentence, and with 130 after Ctrl-C.
+command ends with 0; with 1 when it did its work and the answer is no; with 2 after a mistake that
+it explains in one sentence; with 130 after Ctrl-C.
 
 | | |
 | --- | --- |
@@ -70,7 +70,12 @@ def section(name: str, command: Any) -> str:
         if entry.param_type_name == "option" and "--help" not in entry.opts and not entry.hidden
     ]
     usage = " ".join(
-        ["partwise", name, *(written(entry) for entry in arguments), *(["[OPTIONS]"] if options else [])]
+        [
+            "partwise",
+            name,
+            *(written(entry) for entry in arguments),
+            *(["[OPTIONS]"] if options else []),
+        ]
     )
     lines = ["", f"## partwise {name}", "", "```", usage, "```", ""]
     lines += [inspect.cleandoc(command.help or "").replace("\f", ""), ""]

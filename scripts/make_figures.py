@@ -264,7 +264,9 @@ def index() -> str:
     d.arrow(152, 102, 190, 102)
     d.labelled(195, 60, 130, 84, "scan", "by size and time,", "then by content")
     d.arrow(327, 102, 365, 102)
-    d.labelled(370, 46, 170, 112, "worker processes", "decode", "log-mel, network", "means per song")
+    d.labelled(
+        370, 46, 170, 112, "worker processes", "decode", "log-mel, network", "means per song"
+    )
     d.arrow(542, 102, 580, 102)
     d.labelled(585, 60, 120, 84, "writer", "one, in batches", "of whole songs")
     d.arrow(707, 84, 740, 70)
@@ -314,7 +316,11 @@ def pseudo_mixes() -> str:
     d.text(724, 34, "in the subspace of drums", bold=True)
     d.box(616, 50, 220, 176, "#ffffff")
     drums = COLOURS[PARTS[0]]
-    for x, y, name, opacity in ((672, 100, "A", 0.45), (700, 122, "B", 0.45), (786, 190, "C", 0.25)):
+    for x, y, name, opacity in (
+        (672, 100, "A", 0.45),
+        (700, 122, "B", 0.45),
+        (786, 190, "C", 0.25),
+    ):
         d.box(x - 14, y - 14, 28, 28, drums, opacity=opacity, round_=14)
         d.text(x, y + 5, name, size=13, bold=True)
     d.text(430, 270, "A and B share the drums of song 2 and nothing else:", size=14)

@@ -21,7 +21,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts" / "site"))
+sys.path.insert(0, str(ROOT / "scripts" / "website"))
 
 from reference import reference_pages  # noqa: E402
 
@@ -33,7 +33,12 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "THIRD_PARTY.md": "third-party.md",
 }
-TEXTS = {"LICENSE": "LICENSE.txt", "NOTICE": "NOTICE.txt", "CITATION.cff": "CITATION.cff.txt"}
+FILES = {
+    "LICENSE": "LICENSE.txt",
+    "NOTICE": "NOTICE.txt",
+    "CITATION.cff": "CITATION.cff.txt",
+    "src/partwise/web/static/icon.svg": "icon.svg",
+}
 
 _FENCE = re.compile(r"^(```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?P<text>!?\[(?:[^\[\]]|!?\[[^\[\]]*\]\([^()]*\))*\])\((?P<to>[^()\s]+)\)")
@@ -45,7 +50,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, page in PAGES.items():
         text = relinked((ROOT / name).read_text(encoding="utf-8"), name)
         files.append(File.generated(config, page, content=text))
-    for name, page in TEXTS.items():
+    for name, page in FILES.items():
         content = (ROOT / name).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=content))
     for page, text in reference_pages().items():
@@ -91,7 +96,7 @@ def site_name(path: str) -> str | None:
     """The name on the site of a file of the repository; None where it has none."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
-    return PAGES.get(path) or TEXTS.get(path)
+    return PAGES.get(path) or FILES.get(path)
 
 
 def openapi() -> dict[str, Any]:

@@ -95,8 +95,6 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
 def reference_pages() -> dict[str, str]:
     """Markdown of the pages by name; mkdocstrings fills them."""
     return {
-        page: "\n".join(
-            [f"# {title}", "", about, "", *(f"::: {module}\n" for module in modules)]
-        )
+        page: "\n".join([f"# {title}", "", about, "", *(f"::: {module}\n" for module in modules)])
         for page, (title, about, modules) in REFERENCE.items()
     }
