@@ -9,7 +9,7 @@ Plain shapes and text in the reader's own sans-serif font, on a light ground of 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from math import sin
 from pathlib import Path
@@ -78,7 +78,7 @@ class Drawing:
             ' fill="none" marker-end="url(#tip)"/>'
         )
 
-    def path(self, points: list[tuple[float, float]], colour: str = INK) -> None:
+    def path(self, points: Sequence[tuple[float, float]], colour: str = INK) -> None:
         line = " ".join(f"{x:g},{y:.1f}" for x, y in points)
         self._body.append(
             f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.4"/>'

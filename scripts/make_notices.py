@@ -15,6 +15,7 @@ import argparse
 import re
 import sys
 import tomllib
+from collections.abc import Mapping, Set
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def pins() -> dict[str, str]:
     return {canonicalize_name(name): version.strip() for name, version in pairs}
 
 
-def table(names: list[str], asked: dict[str, set[str]]) -> str:
+def table(names: list[str], asked: Mapping[str, Set[str]]) -> str:
     """One row a package. asked : names that are asked for directly, by what asks."""
     versions = pins()
     rows = ["| package | version | licence | needed by |", "| --- | --- | --- | --- |"]
