@@ -36,7 +36,13 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "reference/stores.md": (
         "Stores",
         "Where part vectors lie. [The guide](../stores.md) says which one to choose.",
-        ("partwise.library.stores.protocol",),
+        (
+            "partwise.library.stores.protocol",
+            "partwise.library.stores.opening",
+            "partwise.library.stores.lance",
+            "partwise.library.stores.exact",
+            "partwise.library.stores.precision",
+        ),
     ),
     "reference/server.md": (
         "Server and client",
