@@ -2,6 +2,8 @@
 # make page   the page, over the demo library: http://127.0.0.1:8321/
 # make test   everything the tests need, then the tests, on every core: PYTEST_ARGS='-n 0 tests/web'
 # make bench  the paper's three experiments, small, in one page: bench/report.html
+# make site   the documentation: site/index.html
+# make dist   wheel and source distribution, checked: dist/
 # All set themselves up on a fresh machine and share one .venv.
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: demo page test lint format bench bench-speed picture clean help
+.PHONY: demo page test lint format bench bench-speed picture site dist clean help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -37,6 +39,10 @@ $(VENV)/.bench-installed: $(NEEDS) | $(BIN)/python
 	$(PIP) -e '.[bench,train]'
 	$(PIP) --no-deps musicnn==0.1.0
 	@touch $@ $(VENV)/.run-installed
+
+$(VENV)/.docs-installed: $(NEEDS) | $(BIN)/python
+	$(PIP) -e '.[docs,web]'
+	@touch $@ $(VENV)/.run-installed $(VENV)/.web-installed
 
 demo: $(VENV)/.run-installed
 	$(BIN)/partwise demo
@@ -72,6 +78,22 @@ bench-speed: $(VENV)/.bench-installed
 picture: $(VENV)/.run-installed
 	$(BIN)/python scripts/make_readme_picture.py
 
+# Warnings are errors (mkdocs.yml). Material's notice about its successor is no warning of ours.
+site: $(VENV)/.docs-installed
+	$(BIN)/python scripts/make_commands.py --check
+	$(BIN)/python scripts/make_figures.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
+	$(BIN)/python scripts/website/check_site.py site
+
+# The wheel in dist/ is built from the source distribution; the one beside it, from this tree, must
+# be the same.
+dist: $(VENV)/.dev-installed
+	rm -rf dist
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist/from-tree
+	$(BIN)/python scripts/check_wheel.py dist/from-tree/*.whl dist/*.tar.gz dist/*.whl
+	rm -rf dist/from-tree
+
 clean:
-	rm -rf $(VENV) .venv-* build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist site .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

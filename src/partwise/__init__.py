@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from partwise.library.library import Library
     from partwise.web.client import Client
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {
     "Audio": "partwise.audio.decode",
