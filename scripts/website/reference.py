@@ -31,6 +31,8 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.library.playlists",
             "partwise.library.reports",
             "partwise.library.overview",
+            "partwise.library.check",
+            "partwise.library.on_ray",
         ),
     ),
     "reference/stores.md": (
@@ -40,6 +42,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.library.stores.protocol",
             "partwise.library.stores.opening",
             "partwise.library.stores.lance",
+            "partwise.library.stores.milvus",
             "partwise.library.stores.exact",
             "partwise.library.stores.precision",
         ),
