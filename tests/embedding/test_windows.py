@@ -55,7 +55,7 @@ def test_windows_are_joined_by_their_presence():
     vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
     presence = np.array([[1.0, 0.5, 0.0, 0.0, 0.9], [1.0, 0.25, 0.8, 0.0, 0.3]], np.float32)
     vector, surely = joined(vectors, presence)
-    np.testing.assert_array_equal(surely, np.float32([1.0, 0.5, 0.8, 0.0, 0.9]))
+    np.testing.assert_array_equal(surely, np.array([1.0, 0.5, 0.8, 0.0, 0.9], np.float32))
     for part in range(len(PARTS)):
         mean = presence[0, part] * vectors[0, part] + presence[1, part] * vectors[1, part]
         expected = mean / np.linalg.norm(mean) if presence[:, part].any() else np.zeros(8)
