@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -150,7 +150,7 @@ def main() -> int:
     faults = [fault for result in results for fault in result.faults]
     print("\n".join(faults))
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
+        arguments.json.write_text(json.dumps([vars(result) for result in results], indent=1))
     return 1 if faults else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def child(tiny_model: Path) -> Iterator[Child]:
 @pytest.mark.parametrize("name", FORMATS)
 def test_damaged_files_are_heard_or_refused(name: str, child: Child, folder: Path) -> None:
     [result] = fuzz([name], FILES, 0, [child], folder)
-    assert result.faults == []
+    assert result.faults == [] and json.dumps(vars(result))
     assert sum(result.kinds.values()) == FILES
     assert result.kinds[Kind.REFUSED] < FILES, "nothing was heard: the damage is too great"
 
