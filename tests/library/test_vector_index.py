@@ -32,7 +32,8 @@ def test_memory_is_the_definition(store: ExactStore, weighting: str, complete: b
     for query, weights in questions(rows, weighting, 5):
         wide = weights.astype(np.float64)
         scores = np.einsum("pd,npd,p->n", query.astype(np.float64), there, wide) / wide.sum()
-        has_all = there.any(axis=-1)[:, weights > 0].all(axis=1)
+        present = np.any(there, axis=-1)  # [rows, parts]
+        has_all = np.all(present[:, weights > 0], axis=1)
         scores[has_all != complete] = -np.inf
         best = np.argsort(-scores, kind="stable")[:9]
         found = index.search(query, weights, 9, complete=complete)

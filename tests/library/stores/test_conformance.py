@@ -122,7 +122,7 @@ def test_rows_that_lack_a_wanted_part_are_the_other_half(filled: Filled, weighti
     assert_same(complete, filled.oracle.search(query, weights, every + 10))
     assert_same(lacking, filled.oracle.search(query, weights, every + 10, complete=False))
     assert complete.vectors[:, weights > 0].any(axis=-1).all()
-    assert not lacking.vectors[:, weights > 0].any(axis=-1).all(axis=1).any()
+    assert not np.all(lacking.vectors[:, weights > 0].any(axis=-1), axis=1).any()
     assert len({*keys_of(complete), *keys_of(lacking)}) == every
     few = filled.store.search(query, weights, 7, complete=False)
     assert_same(few, filled.oracle.search(query, weights, 7, complete=False))
