@@ -85,16 +85,16 @@ def _vector_lines(state: LibraryStatus) -> list[str]:
     lines = []
     if state.store is not None or state.precision != "float32":
         lines.append(f"vectors   {state.store or 'in the folder'}, {state.precision}")
-    words = {name: accuracy_text(accuracy) for name, accuracy in state.accuracy.items()}
+    words = {name: accuracy_text(accuracy, state.precision) for name, accuracy in state.accuracy.items()}
     if len(set(words.values())) == 1:
         return [*lines, f"search    {words['tracks']}"]
     return [*lines, *(f"search    {name}: {text}" for name, text in words.items())]
 
 
-def accuracy_text(accuracy: Accuracy) -> str:
+def accuracy_text(accuracy: Accuracy, precision: str = "float32") -> str:
     """What a search promises, in words."""
     if accuracy.exact:
-        return "exact"
+        return "exact" if precision == "float32" else f"exact, of vectors rounded to {precision}"
     lowest = accuracy.lowest
     if lowest is None:
         return "approximate: not measured yet"

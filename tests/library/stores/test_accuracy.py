@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from partwise.library.stores.accuracy import WEIGHTINGS, draw_weights, measure_recall
+from partwise.library.stores.accuracy import WEIGHTINGS, between, draw_weights, measure_recall
 from partwise.library.stores.exact import ExactPlace, ExactStore
 from partwise.library.stores.rows import take
 from store_rows import ids, segments
@@ -24,7 +24,7 @@ def test_an_exact_store_finds_everything(store: ExactStore) -> None:
 
 
 def test_what_is_missed_is_counted(store: ExactStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every other row but the first is lost: five of the ten beside the row itself."""
+    """Every other row is lost: five of the ten best are among what is left."""
     search = store.search
 
     def careless(query, weights, k, **more):
@@ -48,3 +48,14 @@ def test_weights_are_of_parts_that_are_there() -> None:
         assert set(drawn) == set(WEIGHTINGS)
         assert [int((drawn[name] > 0).sum()) for name in WEIGHTINGS] == [1, 2, 3, 3]
         assert not any(weights[~present].any() for weights in drawn.values())
+
+
+def test_half_way_between_two_rows() -> None:
+    rows = np.zeros((4, 5, 2), np.float32)
+    rows[0, 0], rows[2, 0] = (1, 0), (0, 1)  # both hold the first part
+    rows[1, 1] = (0, 1)  # one of the two holds the second part
+    middle = between(rows)
+    assert middle.shape == (2, 5, 2)
+    assert middle[0, 0] == pytest.approx([0.5**0.5, 0.5**0.5])
+    assert middle[1, 1] == pytest.approx([0, 1])
+    assert np.count_nonzero(middle.any(axis=-1)) == 2
