@@ -119,7 +119,9 @@ def run_size(rows: int, options: argparse.Namespace) -> dict[str, Any]:
         for precision in options.precisions.split(","):
             shutil.rmtree(folder / "tables", ignore_errors=True)
             started = time.perf_counter()
-            store = LancePlace(str(folder / "tables"), precision).create(NAME, segments_schema(source.dim))
+            store = LancePlace(str(folder / "tables"), precision).create(
+                NAME, segments_schema(source.dim)
+            )
             for piece in tables(source, rows):
                 store.upsert(piece, new=True)
             store.table.optimize(cleanup_older_than=timedelta(0))

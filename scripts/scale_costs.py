@@ -161,8 +161,8 @@ def serving(rows: float, measured: Measured, assumed: Assumed, probed: float = 1
 
 def storage_bytes(tracks: float, rows_each: float, precision: str, measured: Measured) -> float:
     """Bytes of a table and its index. rows_each : 1 for whole songs, else segments of a track."""
-    of_row = VECTOR_BYTES[precision] + measured.row_bytes + measured.index_bytes
-    return tracks * rows_each * of_row
+    index_bytes = 0.0 if precision == "int8" else measured.index_bytes  # LanceDB has none for it
+    return tracks * rows_each * (VECTOR_BYTES[precision] + measured.row_bytes + index_bytes)
 
 
 def build_cpu_s(rows: float, shards: int, measured: Measured) -> float:

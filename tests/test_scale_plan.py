@@ -189,7 +189,7 @@ def test_a_bound_that_cannot_be_kept_is_refused():
 def test_storage_is_vectors_and_what_stands_beside_them():
     songs = storage_bytes(1e6, 1, "float32", MEASURED)
     assert songs == 1e6 * (1280 + 40 + 200)
-    assert storage_bytes(1e6, 47, "int8", MEASURED) == 47e6 * (340 + 40 + 200)
+    assert storage_bytes(1e6, 47, "int8", MEASURED) == 47e6 * (340 + 40)
 
 
 def test_large_shards_are_built_more_slowly():
