@@ -102,7 +102,8 @@ class AroundReal:
         tracks = real_tracks(path)
         self.dim = tracks[0].shape[-1]
         self._noise = noise
-        self._heard = [track.any(axis=-1) for track in tracks]  # [segments, parts] each
+        # bool [segments, parts] each
+        self._heard: list[np.ndarray] = [np.asarray(t.any(axis=-1)) for t in tracks]
         count = np.maximum([heard.sum(axis=0) for heard in self._heard], 1)[:, :, None]
         self._centres = np.stack([track.sum(axis=0) for track in tracks]) / count  # [n, parts, dim]
         self._mean = np.zeros((len(PARTS), self.dim), np.float32)
@@ -113,12 +114,12 @@ class AroundReal:
             self._fit(part, tracks)
 
     def _fit(self, part: int, tracks: Sequence[np.ndarray]) -> None:
-        there = np.array([heard[:, part].any() for heard in self._heard])
+        there = np.array([bool(heard[:, part].any()) for heard in self._heard])
         centres = self._centres[there, part]
         self._mean[part] = centres.mean(axis=0)
         self._among[part] = _root(np.cov(centres.T))
         around, before, after = [], [], []
-        for at in np.flatnonzero(there):
+        for at in np.flatnonzero(there).tolist():
             heard = self._heard[at][:, part]
             away = tracks[at][:, part] - self._centres[at, part]
             around.append(away[heard])
