@@ -3,7 +3,7 @@
     python benchmarks/serving.py                       # 100,000 segments, 16 clients
     python benchmarks/serving.py --segments 20000 --clients 4 --seconds 5
 
-A library of made-up vectors (``search.MadeUp``: 20 segments a track) with stand-in files is served
+A library of made-up vectors (``made_up.MadeUp``: 20 segments a track) with stand-in files is served
 by ``partwise serve`` in a process of its own. Two kinds of question, as the page asks them: for
 whole songs (compared with all tracks) and for passages (compared with all segments); with 10 hits,
 and with the 500 that the page re-ranks. Clients are threads of another process with connections
@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from made_up import HOP_S, SEGMENT_S, SEGMENTS_PER_TRACK, THRESHOLD, MadeUp
 from partwise.demo.groups import load_groups
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.encoder import load_encoder
@@ -40,10 +41,8 @@ from partwise.library.manifest import ModelInfo
 from partwise.library.tags import Tags
 from partwise.library.writing import NewTrack, Writer, open_or_create
 from partwise.parts import PARTS
-from search import SEGMENTS_PER_TRACK, THRESHOLD, MadeUp
 
 BATCH_TRACKS = 500
-HOP_S, SEGMENT_S = 5.0, 10.0
 
 
 def make_library(folder: Path, segments: int) -> list[str]:
