@@ -85,7 +85,9 @@ def _vector_lines(state: LibraryStatus) -> list[str]:
     lines = []
     if state.store is not None or state.precision != "float32":
         lines.append(f"vectors   {state.store or 'in the folder'}, {state.precision}")
-    words = {name: accuracy_text(accuracy, state.precision) for name, accuracy in state.accuracy.items()}
+    words = {
+        name: accuracy_text(accuracy, state.precision) for name, accuracy in state.accuracy.items()
+    }
     if len(set(words.values())) == 1:
         return [*lines, f"search    {words['tracks']}"]
     return [*lines, *(f"search    {name}: {text}" for name, text in words.items())]
