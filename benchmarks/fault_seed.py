@@ -44,8 +44,8 @@ class InlineWorkers:
         self._read = 0
         self.outcomes = self
 
-    def submit(self, file: FoundFile) -> None:
-        self._waiting.append(file.path)
+    def submit(self, *files: FoundFile) -> None:
+        self._waiting.extend(file.path for file in files)
 
     def get(self, timeout: float) -> Outcome:
         """The next outcome: this is its own queue."""

@@ -98,7 +98,7 @@ def questions(
     there = vectors_of(rows)
     several = np.flatnonzero(there.any(axis=-1).sum(axis=-1) >= 2)
     for row in rng.choice(several, count, replace=False):
-        present = there[row].any(axis=-1)
+        present = np.asarray(there[row].any(axis=-1))
         query = there[row] + 0.1 * rng.normal(size=there[row].shape) * present[:, None]
         norm = np.linalg.norm(query, axis=-1, keepdims=True)
         query = query / np.where(norm > 0, norm, 1)

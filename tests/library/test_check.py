@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +42,7 @@ def library(tmp_path: Path) -> Library:
     return make_library(tmp_path, pieces)
 
 
-def look(library: Library, **options: bool) -> Report:
+def look(library: Library, **options: Any) -> Report:
     return check(library.path, isolated=False, **options)
 
 

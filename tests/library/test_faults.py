@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library import workers
+from partwise.library import hearing_process
 from partwise.library.faults import storage_errors
 from partwise.library.ledger import State
 from partwise.library.library import Library
@@ -88,8 +88,8 @@ def test_a_file_that_takes_for_ever_is_given_up(
     misbehaving: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers, "_LIMIT_S", 2.0)
-    monkeypatch.setattr(workers, "_LIMIT_BYTES_PER_S", 1e9)
+    monkeypatch.setattr(hearing_process, "_LIMIT_S", 2.0)
+    monkeypatch.setattr(hearing_process, "_LIMIT_BYTES_PER_S", 1e9)
     record(music / "takes long.wav", 30)
     assert counts(library.index(music, jobs=2, model=tiny_model)) == {"indexed": 5, "failed": 1}
     assert reasons(library) == {"takes long.wav": "given up after 0 minutes"}

@@ -24,7 +24,7 @@ def clustered(count: int, groups: int, noise: float, dim: int = 64) -> np.ndarra
 
 
 def test_it_keeps_neighbours_far_better_than_principal_components() -> None:
-    pixels = load_digits(return_X_y=True)[0]
+    pixels = np.asarray(load_digits(return_X_y=True)[0])
     for vectors, least in ((unit(pixels - pixels.mean(0)), 0.97), (clustered(800, 40, 1.0), 0.97)):
         plane = lay_out(vectors)
         kept = trustworthiness(vectors, plane, n_neighbors=10)
@@ -33,7 +33,7 @@ def test_it_keeps_neighbours_far_better_than_principal_components() -> None:
 
 
 def test_also_where_there_are_few() -> None:
-    pixels = load_digits(return_X_y=True)[0][:60]
+    pixels = np.asarray(load_digits(return_X_y=True)[0])[:60]
     vectors = unit(pixels - pixels.mean(0))
     kept = trustworthiness(vectors, lay_out(vectors), n_neighbors=5)
     assert kept > trustworthiness(vectors, principal(vectors), n_neighbors=5) + 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import socket
@@ -101,7 +102,7 @@ def ray_address(ray_environment: dict[str, str]) -> Iterator[str]:
             import ray
 
             local = LocalRay(cpus=2)
-            ray.init(address=local.address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=local.address, log_to_driver=False, logging_level=logging.ERROR)
         yield local.address
     finally:
         if local is not None:

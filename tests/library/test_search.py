@@ -319,7 +319,7 @@ def test_a_store_gives_the_same_answers_as_memory(library, passages, at):
 
 
 def test_optimising_builds_indexes_on_request(tmp_path):
-    library = make_library(tmp_path, [Piece(f"{n}.mp3", {D: 3 * n}, n + 1) for n in range(8)])
+    library = make_library(tmp_path, [Piece(f"{n}.mp3", {D: 3 * n, B: n}, n + 1) for n in range(8)])
     assert not library.optimise(), "a small library needs none"
     assert library.optimise(min_rows=1)
     for store in (library.store.tracks, library.store.segments):

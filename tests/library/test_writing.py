@@ -129,7 +129,9 @@ def test_a_batch_that_was_cut_off_is_put_right(
     writer.add([track("a")], [row("/a", "a")])
     with monkeypatch.context() as patch:
         table, method = (
-            (writer.tracks, "upsert") if after == 1 else (store.ledger_table, "merge_insert")
+            (writer.tracks, "upsert")
+            if after == 1
+            else (type(store.ledger_table._wrapped), "merge_insert")
         )
 
         def stop(*args, **kwargs):

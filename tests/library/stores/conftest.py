@@ -36,6 +36,7 @@ def in_memory(folder: Path, request: pytest.FixtureRequest) -> Places:
 
 def in_folder(precision: str) -> Callable[[Path, pytest.FixtureRequest], Places]:
     def make(folder: Path, request: pytest.FixtureRequest) -> Places:
+        (folder / "library.json").touch()  # without it the folder would be called gone
         return Places("lance", lambda: open_place(None, folder, precision), precision)
 
     return make

@@ -48,7 +48,7 @@ def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(PartwiseError, match=r"pip install 'partwise\[scale\]'"):
-        open_place("milvus://host:19530", tmp_path)
+        open_place("milvus://host:19530", tmp_path).names()
 
 
 def test_a_bucket_that_cannot_be_reached_is_one_sentence(

@@ -20,13 +20,18 @@ from partwise.errors import PartwiseError
 TOKEN_VARIABLE = "PARTWISE_MILVUS_TOKEN"
 INSTALL = "pip install 'partwise[scale]' -c constraints.txt"
 
-# A server that is not there is known at once, one that has vanished from the network after 15 s
-# (pymilvus asks for a sign of life every 10 s and waits 5 s); this is for one that hangs.
+# A server that is not there is known at once; this is for one that hangs or has vanished.
 CONNECT_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 120.0
 
-# How soon a lost server is tried again; calls until then fail at once.
-_RECONNECT = {"grpc.initial_reconnect_backoff_ms": 200, "grpc.max_reconnect_backoff_ms": 2000}
+# How soon a lost server is tried again; calls until then fail at once. pymilvus would ask for a sign
+# of life every 10 s, for which servers with gRPC's own settings, Milvus Lite's among them, hang up.
+_CHANNEL = {
+    "grpc.initial_reconnect_backoff_ms": 200,
+    "grpc.max_reconnect_backoff_ms": 2000,
+    "grpc.keepalive_time_ms": 300_000,
+    "grpc.keepalive_permit_without_calls": False,
+}
 
 # Codes of pymilvus and of the server; pymilvus has names for some of them only.
 _CONNECT_FAILED = 2
@@ -105,7 +110,7 @@ class Server:
             token=os.environ.get(TOKEN_VARIABLE, ""),
             db_name=self.address.database,
             timeout=CONNECT_TIMEOUT_S,
-            grpc_options=_RECONNECT,
+            grpc_options=_CHANNEL,
         )
 
     def _check_lite(self) -> None:

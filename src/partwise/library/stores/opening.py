@@ -23,7 +23,7 @@ def open_place(uri: str | None, folder: Path, precision: str = "float32") -> Pla
 
     uri : None for the folder itself. precision : of the vectors in tables that are made there.
 
-    Raises PartwiseError for a URI or precision that is none, and when a package is missing.
+    Raises PartwiseError for a URI or precision that is none.
     """
     check_precision(precision)
     if uri is None:
@@ -31,12 +31,8 @@ def open_place(uri: str | None, folder: Path, precision: str = "float32") -> Pla
     check_uri(uri)
     if uri.startswith("s3://"):
         return LancePlace(uri.rstrip("/"), precision)
-    try:
-        from partwise.library.stores.milvus import MilvusPlace
-    except ModuleNotFoundError as error:
-        raise PartwiseError(
-            f"the store {uri} needs the package {error.name}: pip install 'partwise[scale]'"
-        ) from None
+    from partwise.library.stores.milvus import MilvusPlace
+
     return MilvusPlace(uri, precision)
 
 
