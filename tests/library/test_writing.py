@@ -117,7 +117,7 @@ def lance(store: VectorStore) -> Any:
     return store.table
 
 
-class Cut(Exception):
+class Cut(BaseException):
     """The process ends here."""
 
 
