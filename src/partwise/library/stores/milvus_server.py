@@ -24,8 +24,8 @@ INSTALL = "pip install 'partwise[scale]' -c constraints.txt"
 CONNECT_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 120.0
 
-# How soon a lost server is tried again; calls until then fail at once. pymilvus would ask for a sign
-# of life every 10 s, for which servers with gRPC's own settings, Milvus Lite's among them, hang up.
+# How soon a lost server is tried again; calls until then fail at once. pymilvus would ask for a
+# sign of life every 10 s, for which servers with gRPC's own settings (Milvus Lite's) hang up.
 _CHANNEL = {
     "grpc.initial_reconnect_backoff_ms": 200,
     "grpc.max_reconnect_backoff_ms": 2000,
