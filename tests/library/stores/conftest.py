@@ -5,13 +5,16 @@ A new kind of store joins by a line in ``KINDS``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from partwise.library.stores import lance
+from partwise.library.stores.accuracy import measure_recall
 from partwise.library.stores.exact import ExactPlace
 from partwise.library.stores.opening import open_place
 from partwise.library.stores.protocol import Place
@@ -61,6 +64,15 @@ KINDS: dict[str, Callable[[Path, pytest.FixtureRequest], Places]] = {
     "lance-s3": in_bucket,
     "milvus": in_milvus,
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_time_lost() -> Iterator[None]:
+    """Readers look for changes more often, and recall is measured with fewer questions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lance, "_READ_INTERVAL", timedelta(seconds=0.2))
+        patch.setattr(measure_recall, "__defaults__", (4,))
+        yield
 
 
 @pytest.fixture(params=list(KINDS))
