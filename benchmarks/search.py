@@ -40,8 +40,8 @@ from partwise.library.stores.accuracy import WEIGHTINGS
 from partwise.library.stores.lance import LancePlace, LanceStore
 from partwise.library.stores.lance_index import refresh_index
 from partwise.library.stores.precision import PRECISIONS
+from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import segments_schema
-from partwise.library.vector_index import VectorIndex
 from truth import best_by_weights
 
 # Where the vectors are compared: in memory, in LanceDB row by row, in LanceDB through its index.
@@ -63,7 +63,7 @@ def measure(folder: Path, method: str, budget_s: float) -> dict[str, Any]:
     asked, truth = dict(np.load(folder / "queries.npz")), dict(np.load(folder / "truth.npz"))
     started = time.perf_counter()
     store = open_store(folder)
-    index: VectorIndex = ExactIndex.load(store) if method == MEMORY else store
+    index: Searchable = ExactIndex.load(store) if method == MEMORY else store
     index.search(asked["queries"][0], asked["uniform"][0], TOP)
     return {
         "method": method,

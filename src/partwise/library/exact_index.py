@@ -137,7 +137,7 @@ class ExactIndex:
         complete: bool = True,
         allowed: Collection[str] | None = None,
     ) -> Candidates:
-        """See ``VectorStore.search``."""
+        """See ``Searchable.search``."""
         bits = np.uint8(wanted_bits(weights))
         eligible = (self._pattern & bits) == bits
         if not complete:

@@ -26,8 +26,9 @@ from partwise.library.moments import Moment, best_moments
 from partwise.library.query import Query
 from partwise.library.resident import Kept, Key
 from partwise.library.songs import Song, Songs, build_query
+from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import vectors_of
-from partwise.library.vector_index import VectorIndex, open_index
+from partwise.library.vector_index import open_index
 from partwise.parts import PARTS, Part, PartWeights
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ class Searcher:
 
         return self._kept.get("catalogue", key, lambda _: read_catalogue(self._store))
 
-    def index(self, table_name: str) -> VectorIndex:
+    def index(self, table_name: str) -> Searchable:
         """The vector index of ``"tracks"`` or ``"segments"``."""
         store = self._store.tracks if table_name == "tracks" else self._store.segments
 
-        def make(former: VectorIndex | None) -> VectorIndex:
+        def make(former: Searchable | None) -> Searchable:
             return open_index(store, self._max_rows, former)
 
         return self._kept.get(table_name, lambda: (self._store.digest, store.version), make)

@@ -8,32 +8,13 @@ which may be approximate (``VectorStore.accuracy``).
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
-
-import numpy as np
-
 from partwise.library.exact_index import EXACT_MAX_ROWS, ExactIndex
-from partwise.library.stores.protocol import Accuracy, Candidates, VectorStore
-
-
-class VectorIndex(Protocol):
-    """What both can do: see ``VectorStore.search``."""
-
-    def search(
-        self,
-        query: np.ndarray,
-        weights: np.ndarray,
-        k: int,
-        *,
-        complete: bool = True,
-        allowed: Collection[str] | None = None,
-    ) -> Candidates: ...
+from partwise.library.stores.protocol import Accuracy, Searchable, VectorStore
 
 
 def open_index(
-    store: VectorStore, exact_max_rows: int | None = None, former: VectorIndex | None = None
-) -> VectorIndex:
+    store: VectorStore, exact_max_rows: int | None = None, former: Searchable | None = None
+) -> Searchable:
     """All vectors in memory up to ``exact_max_rows`` rows, above that the store itself.
 
     exact_max_rows : None for ``EXACT_MAX_ROWS``. former : an index of the same store, from which

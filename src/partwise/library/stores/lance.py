@@ -161,6 +161,7 @@ class LancePlace:
 class LanceStore:
     """One LanceDB table behind ``VectorStore``; nothing of it is held in memory.
 
+    table : guarded, so that its failures are sentences (``guarded``).
     precision : of the stored vectors.
     former_threshold : presence from which each part counted, [parts=5]; only a table without the
     column ``parts`` needs it.
@@ -187,16 +188,14 @@ class LanceStore:
 
     @property
     def version(self) -> int:
-        with _told(self._uri):
-            return self.table.version
+        return self.table.version
 
     @property
     def indexed(self) -> bool:
         """Whether searches go through the IVF_RQ index."""
         version = self.version
         if self._index is None or self._index[0] != version:
-            with _told(self._uri):
-                self._index = (version, index_name(self.table) is not None)
+            self._index = (version, index_name(self.table) is not None)
         return self._index[1]
 
     @property
@@ -210,18 +209,17 @@ class LanceStore:
 
     def upsert(self, rows: pa.Table, *, new: bool = False) -> None:
         stored = self._as_stored(rows)
-        with _told(self._uri):
-            if new:
-                self.table.add(stored)
-                return
-            if not rows.num_rows:
-                return
-            key = ["track_id", "segment"] if self._timed else ["track_id"]
-            tracks = in_list("track_id", sorted(set(rows.column("track_id").to_pylist())))
-            merge = self.table.merge_insert(key).when_matched_update_all()
-            merge = merge.when_not_matched_insert_all()
-            # In the same commit: what a track has no more, such as segments past its new end.
-            merge.when_not_matched_by_source_delete(tracks).execute(stored)
+        if new:
+            self.table.add(stored)
+            return
+        if not rows.num_rows:
+            return
+        key = ["track_id", "segment"] if self._timed else ["track_id"]
+        tracks = in_list("track_id", sorted(set(rows.column("track_id").to_pylist())))
+        merge = self.table.merge_insert(key).when_matched_update_all()
+        merge = merge.when_not_matched_insert_all()
+        # In the same commit: what a track has no more, such as segments past its new end.
+        merge.when_not_matched_by_source_delete(tracks).execute(stored)
 
     def _as_stored(self, rows: pa.Table) -> pa.Table:
         stored = encoded(rows, self.precision)
@@ -233,9 +231,8 @@ class LanceStore:
         return stored.select(self._stored.names).cast(self._stored)
 
     def delete(self, track_ids: Iterable[str]) -> None:
-        with _told(self._uri):
-            for ids in chunks(track_ids):
-                self.table.delete(in_list("track_id", ids))
+        for ids in chunks(track_ids):
+            self.table.delete(in_list("track_id", ids))
 
     def upgrade(self, threshold: Sequence[float]) -> None:
         """Add the column ``parts`` to a table that was made before there was one.
@@ -294,25 +291,24 @@ class LanceStore:
 
     def _ask(self, query: np.ndarray, weights: np.ndarray, k: int, condition: str) -> Candidates:
         scaled = scaled_query(query, weights)
-        with _told(self._uri):
-            if self.precision == "int8":
-                asked = columns(self._timed)
-                rows = self._rows(asked).where(condition).to_batches(_BLOCK_ROWS)
-                return scan(map(decoded_batch, rows), scaled, k, self._timed)
-            builder: Any = self.table.search(
-                scaled.reshape(-1), vector_column_name="vector", query_type="vector"
-            )
-            builder = (
-                builder.distance_type("dot")
-                .where(condition, prefilter=True)
-                .select([*columns(self._timed), "_distance"])
-                .limit(k)
-            )
-            if self.indexed:
-                builder = builder.nprobes(ALL_PARTITIONS).refine_factor(REFINE_FACTOR)
-            else:
-                builder = builder.bypass_vector_index()
-            result = decoded(builder.to_arrow())
+        if self.precision == "int8":
+            asked = columns(self._timed)
+            rows = self._rows(asked).where(condition).to_batches(_BLOCK_ROWS)
+            return scan(map(decoded_batch, rows), scaled, k, self._timed)
+        builder: Any = self.table.search(
+            scaled.reshape(-1), vector_column_name="vector", query_type="vector"
+        )
+        builder = (
+            builder.distance_type("dot")
+            .where(condition, prefilter=True)
+            .select([*columns(self._timed), "_distance"])
+            .limit(k)
+        )
+        if self.indexed:
+            builder = builder.nprobes(ALL_PARTITIONS).refine_factor(REFINE_FACTOR)
+        else:
+            builder = builder.bypass_vector_index()
+        result = decoded(builder.to_arrow())
         track_ids, vectors, presence, times = unpack(result, self._timed)
         scores = np.einsum("pd,npd->n", scaled, vectors)
         found = Candidates(
@@ -326,53 +322,49 @@ class LanceStore:
         import pyarrow as pa
 
         names = self.schema.names if columns is None else list(columns)
-        with _told(self._uri):
-            if track_ids is None:
-                found = [self._rows(names).to_arrow()]
-            else:
-                found = [
-                    self._rows(names).where(in_list("track_id", ids)).to_arrow()
-                    for ids in chunks(track_ids)
-                ]
+        if track_ids is None:
+            found = [self._rows(names).to_arrow()]
+        else:
+            found = [
+                self._rows(names).where(in_list("track_id", ids)).to_arrow()
+                for ids in chunks(track_ids)
+            ]
         if not found:
             return self.schema.empty_table().select(names)
         return decoded(pa.concat_tables(found)).select(names)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         names = self.schema.names if columns is None else list(columns)
-        with _told(self._uri):
-            for batch in self._rows(names).to_batches(_BLOCK_ROWS):
-                yield decoded_batch(batch).select(names)
+        for batch in self._rows(names).to_batches(_BLOCK_ROWS):
+            yield decoded_batch(batch).select(names)
 
     def _rows(self, names: Sequence[str]) -> Any:
         more = [SCALE] if self.precision == "int8" and "vector" in names else []
         return self.table.search().select([*names, *more])
 
     def count(self, track_ids: Iterable[str] | None = None) -> int:
-        with _told(self._uri):
-            if track_ids is None:
-                return self.table.count_rows()
-            return sum(self.table.count_rows(in_list("track_id", i)) for i in chunks(track_ids))
+        if track_ids is None:
+            return self.table.count_rows()
+        return sum(self.table.count_rows(in_list("track_id", i)) for i in chunks(track_ids))
 
     # --- upkeep
 
     def optimise(self, min_rows: int | None = None) -> bool:
-        with _told(self._uri):
-            # Every joining adds a piece to the table's indexes: not for a few rows.
-            joined = join_pieces(self.table)
-            if (
-                self._timed
-                and self.table.count_rows() > _INDEXED_SEGMENTS
-                and not any(list(i.columns) == ["track_id"] for i in self.table.list_indices())
-            ):
-                from lancedb.index import BTree
+        # Every joining adds a piece to the table's indexes: not for a few rows.
+        joined = join_pieces(self.table)
+        if (
+            self._timed
+            and self.table.count_rows() > _INDEXED_SEGMENTS
+            and not any(list(i.columns) == ["track_id"] for i in self.table.list_indices())
+        ):
+            from lancedb.index import BTree
 
-                self.table.create_index("track_id", config=BTree())
-                joined = True
-            refreshed = self.precision != "int8" and refresh_index(self.table, min_rows)
-            if refreshed:
-                told = {_RECALL: json.dumps(measure_recall(self))}
-                self.table.update_field_metadata({"path": "vector", "metadata": told})
+            self.table.create_index("track_id", config=BTree())
+            joined = True
+        refreshed = self.precision != "int8" and refresh_index(self.table, min_rows)
+        if refreshed:
+            told = {_RECALL: json.dumps(measure_recall(self))}
+            self.table.update_field_metadata({"path": "vector", "metadata": told})
         return refreshed or joined
 
 

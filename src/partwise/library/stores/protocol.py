@@ -62,7 +62,29 @@ class Accuracy:
         return 1.0 if self.exact else min(self.recall.values(), default=None)
 
 
-class VectorStore(Protocol):
+class Searchable(Protocol):
+    """What answers a search among part vectors."""
+
+    def search(
+        self,
+        query: np.ndarray,
+        weights: np.ndarray,
+        k: int,
+        *,
+        complete: bool = True,
+        allowed: Collection[str] | None = None,
+    ) -> Candidates:
+        """The ``k`` rows of highest score (fewer if there are fewer).
+
+        query : float32 [parts=5, dim], zeros where a part is absent.
+        weights : float32 [parts=5], not negative, at least one above 0.
+        complete : True for rows in which every wanted part is present, False for the others.
+        allowed : only rows of these tracks; None for all.
+        """
+        ...
+
+
+class VectorStore(Searchable, Protocol):
     """One table of part vectors.
 
     name : of the table. dim : embedding dimensions of one part.
@@ -96,24 +118,6 @@ class VectorStore(Protocol):
 
     def delete(self, track_ids: Iterable[str]) -> None:
         """Remove all rows of these tracks; those that are not there are passed over."""
-        ...
-
-    def search(
-        self,
-        query: np.ndarray,
-        weights: np.ndarray,
-        k: int,
-        *,
-        complete: bool = True,
-        allowed: Collection[str] | None = None,
-    ) -> Candidates:
-        """The ``k`` rows of highest score (fewer if there are fewer).
-
-        query : float32 [parts=5, dim], zeros where a part is absent.
-        weights : float32 [parts=5], not negative, at least one above 0.
-        complete : True for rows in which every wanted part is present, False for the others.
-        allowed : only rows of these tracks; None for all.
-        """
         ...
 
     def fetch(
