@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-NEEDS := pyproject.toml constraints.txt
+NEEDS := pyproject.toml lab/pyproject.toml constraints.txt
 
 .PHONY: demo page test lint format bench bench-speed picture site dist clean help
 
@@ -32,11 +32,11 @@ $(VENV)/.web-installed: $(NEEDS) | $(BIN)/python
 	@touch $@ $(VENV)/.run-installed
 
 $(VENV)/.dev-installed: $(NEEDS) | $(BIN)/python
-	$(PIP) -e '.[dev,train]'
+	$(PIP) -e '.[dev]' -e lab
 	@touch $@ $(VENV)/.run-installed
 
 $(VENV)/.bench-installed: $(NEEDS) | $(BIN)/python
-	$(PIP) -e '.[bench,train]'
+	$(PIP) -e . -e 'lab[bench]'
 	$(PIP) --no-deps musicnn==0.1.0
 	@touch $@ $(VENV)/.run-installed
 

@@ -156,7 +156,7 @@ def _train(size: Size, data: Path, runs: Path) -> dict[str, Path]:
         return ["train", data, "--recipe", recipe, "--out", runs / name, *budget, *more]
 
     from partwise.audio.mel import MelSettings
-    from partwise.training.stem_bank import StemBank
+    from partwise_lab.training.stem_bank import StemBank
 
     _say("preparing the stems that all runs share")
     StemBank.build(data, MelSettings())
@@ -199,8 +199,8 @@ def _there(row: str) -> bool:
     """Whether a rival can be made here; one that cannot is told and left out."""
     from partwise.audio.mel import MelSettings
     from partwise.errors import PartwiseError
-    from partwise.evaluation.contenders import contender
-    from partwise.evaluation.rivals.frozen import RIVALS
+    from partwise_lab.measure.contenders import contender
+    from partwise_lab.rivals.frozen import RIVALS
 
     if row.split("@")[0] not in RIVALS:
         return True
@@ -215,9 +215,9 @@ def _there(row: str) -> bool:
 def _page(reports: Sequence[Path], test: Path, target: Path) -> None:
     from partwise.atomic import write_whole
     from partwise.audio.mel import MelSettings
-    from partwise.datasets.stems import find_pieces
-    from partwise.evaluation.html.page import html_page
-    from partwise.evaluation.stem_reader import StemReader
+    from partwise_lab.data.stems import find_pieces
+    from partwise_lab.measure.stem_reader import StemReader
+    from partwise_lab.report.html.page import html_page
 
     reader = StemReader(find_pieces(test), MelSettings().sample_rate_hz)
     write_whole(target, html_page([json.loads(path.read_text()) for path in reports], reader))
@@ -230,8 +230,8 @@ def _once(target: Path, command: Sequence[object]) -> None:
 
 def _run(command: Sequence[object]) -> None:
     words = _words(command)
-    _say(shlex.join(["partwise", *words]))
-    done = subprocess.run([sys.executable, "-m", "partwise", *words])
+    _say(shlex.join(["partwise-lab", *words]))
+    done = subprocess.run([sys.executable, "-m", "partwise_lab", *words])
     if done.returncode:
         sys.exit(done.returncode)
 
@@ -248,9 +248,9 @@ def _side_by_side(*queues: dict[str, Sequence[object]]) -> None:
             if failed:
                 return
             words = _words(command)
-            _say(shlex.join(["partwise", *words]))
+            _say(shlex.join(["partwise-lab", *words]))
             with subprocess.Popen(
-                [sys.executable, "-m", "partwise", *words],
+                [sys.executable, "-m", "partwise_lab", *words],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

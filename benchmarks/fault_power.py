@@ -20,8 +20,8 @@ from typing import Any
 
 from fault_files import faults_of
 from fault_seed import Seed
-from partwise.library import writing
 from partwise.library.stores import guarded
+from partwise.library.tables import writer as writing
 
 _ORDER = ("data", "_deletions", "_indices", "_transactions", "_versions")
 

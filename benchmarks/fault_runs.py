@@ -15,11 +15,11 @@ from unittest.mock import patch
 
 from fault_seed import Seed, answers_of, same_answers
 from partwise.errors import PartwiseError
-from partwise.library import ledger
-from partwise.library.ledger import State
 from partwise.library.library import Library
-from partwise.library.store import Store
 from partwise.library.stores import lance
+from partwise.library.tables import ledger
+from partwise.library.tables.ledger import State
+from partwise.library.tables.reader import Store
 
 # Of the disk that fills up.
 DISK_KILOBYTES = tuple(range(20, 141, 12))

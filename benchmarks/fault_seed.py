@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from partwise.embedding.encoder import load_encoder
-from partwise.library import indexing
-from partwise.library.check import check
-from partwise.library.check_report import Report
-from partwise.library.hearing import Outcome, Settings, hear
+from partwise.hearing.worker import Outcome, Settings, hear
+from partwise.library.check.check import check
+from partwise.library.check.report import Report
+from partwise.library.index import run as indexing
+from partwise.library.index.scan import FoundFile
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary
-from partwise.library.scan import FoundFile
 from recordings import record
 from tiny_model import write_tiny_model
 

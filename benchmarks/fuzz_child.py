@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from partwise.library.hearing import Settings, hear
+from partwise.hearing.worker import Settings, hear
 
 HEAR, COVER, WAVE = "hear", "cover", "wave"
 MB = 1 << 20
@@ -215,8 +215,8 @@ def _hear_all(path: str, encoder: Any, tell: Any) -> dict[str, Any]:
     import numpy as np
 
     from partwise.audio.decode import DecodeError
-    from partwise.library.covers import find_cover
-    from partwise.library.peaks import measure
+    from partwise.library.media.covers import find_cover
+    from partwise.library.media.peaks import measure
 
     surprises = []
     absurd = ""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fuzz_child import is_sentence
 from fuzz_files import FORMATS, mutate, original
-from partwise.library.ledger import State
+from partwise.library.index.scan import is_audio_name
 from partwise.library.library import Library
-from partwise.library.scan import is_audio_name
+from partwise.library.tables.ledger import State
 
 
 def index_folder(names: list[str], count: int, seed: int, folder: Path, model: Path) -> int:

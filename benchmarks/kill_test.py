@@ -28,9 +28,9 @@ import av
 import numpy as np
 import soundfile
 
-from partwise.library.intake import BATCH_FILES
-from partwise.library.ledger import State
-from partwise.library.store import Store
+from partwise.library.index.settle import BATCH_FILES
+from partwise.library.tables.ledger import State
+from partwise.library.tables.reader import Store
 
 RATE_HZ = 22050
 

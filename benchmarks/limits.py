@@ -30,17 +30,13 @@ import pyarrow as pa
 
 from made_up import SEGMENTS_PER_TRACK, AroundReal, tables
 from measuring import child, load_average, memory_mb, size_of
-from partwise.library.atlas import LIMIT_S
-from partwise.library.catalogue import read_catalogue, select
-from partwise.library.duplicates import Duplicates
-from partwise.library.exact_index import ExactIndex
-from partwise.library.intake import BATCH_FILES
-from partwise.library.layout import lay_out
-from partwise.library.ledger import ledger_schema
-from partwise.library.manifest import ModelInfo
-from partwise.library.planning import plan_run
-from partwise.library.scan import FoundFile, Scan
-from partwise.library.store import Store
+from partwise.library.index.planning import plan_run
+from partwise.library.index.scan import FoundFile, Scan
+from partwise.library.index.settle import BATCH_FILES
+from partwise.library.map.atlas import LIMIT_S
+from partwise.library.map.layout import lay_out
+from partwise.library.search.duplicates import Duplicates
+from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.lance import LancePlace
 from partwise.library.stores.rows import (
     PRESENCE_COLUMNS,
@@ -48,7 +44,11 @@ from partwise.library.stores.rows import (
     tracks_schema,
     vector_column,
 )
-from partwise.library.writing import open_or_create
+from partwise.library.tables.catalogue import read_catalogue, select
+from partwise.library.tables.ledger import ledger_schema
+from partwise.library.tables.manifest import ModelInfo
+from partwise.library.tables.reader import Store
+from partwise.library.tables.writer import open_or_create
 from partwise.parts import PARTS
 
 DIM = 64

@@ -23,13 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
+from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.library.atlas import make_atlas
-from partwise.library.ledger import LedgerRow, State, now
 from partwise.library.library import Library
-from partwise.library.manifest import FILE_NAME, ModelInfo
-from partwise.library.tags import Tags
-from partwise.library.writing import NewTrack, Writer, open_or_create
+from partwise.library.map.atlas import make_atlas
+from partwise.library.tables.ledger import LedgerRow, State, now
+from partwise.library.tables.manifest import FILE_NAME, ModelInfo
+from partwise.library.tables.writer import NewTrack, Writer, open_or_create
 from partwise.parts import PARTS
 
 DIM = 64

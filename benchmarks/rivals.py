@@ -35,8 +35,8 @@ from indexing import processor, synthesise, write_flac, write_mp3
 from partwise.audio.decode import decode
 from partwise.audio.segment import HOP_S, SEGMENT_S, segment_starts
 from partwise.errors import PartwiseError
-from partwise.evaluation.markdown import rivals_table
 from partwise.parts import PARTS
+from partwise_lab.report.markdown import rivals_table
 
 TRACK_S = 240.0  # of which the bytes are told
 _WARM_UP_S = 12
@@ -75,14 +75,14 @@ def hearer(name: str) -> tuple[Hear, int]:
         encoder = load_encoder()
         segments = len(segment_starts(TRACK_S, SEGMENT_S, HOP_S))
         return encoder.embed_file, 4 * segments * len(PARTS) * encoder.dim
-    from partwise.evaluation.rivals.frozen import rival
+    from partwise_lab.rivals.frozen import rival
 
     if name == "bliss":
         track_bytes = rival(name).bytes_per_segment  # which finds out whether it can run here
         song = importlib.import_module("bliss_audio").Song  # without types
         return lambda path: song(path).analysis, track_bytes
     if name in ("hpss", "demucs"):
-        from partwise.separation.separator import load_separator
+        from partwise_lab.separation.separator import load_separator
 
         inner = rival("mfcc")
         separator = load_separator(name, inner.sample_rate_hz)

@@ -34,9 +34,9 @@ import numpy as np
 
 from made_up import SEGMENTS_PER_TRACK, MadeUp, Resampled, Source, draw_queries, tables
 from measuring import TOP, ask_all, child, memory_mb, size_of
-from partwise.library.exact_index import ExactIndex
 from partwise.library.stores import lance, lance_index
 from partwise.library.stores.accuracy import WEIGHTINGS
+from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.lance import LancePlace, LanceStore
 from partwise.library.stores.lance_index import refresh_index
 from partwise.library.stores.precision import PRECISIONS

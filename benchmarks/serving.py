@@ -32,14 +32,14 @@ from typing import Any
 import numpy as np
 
 from made_up import HOP_S, SEGMENT_S, SEGMENTS_PER_TRACK, THRESHOLD, MadeUp
+from partwise.audio.tags import Tags
 from partwise.demo.groups import load_groups
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.encoder import load_encoder
-from partwise.library.ledger import LedgerRow, State, now
 from partwise.library.library import Library
-from partwise.library.manifest import ModelInfo
-from partwise.library.tags import Tags
-from partwise.library.writing import NewTrack, Writer, open_or_create
+from partwise.library.tables.ledger import LedgerRow, State, now
+from partwise.library.tables.manifest import ModelInfo
+from partwise.library.tables.writer import NewTrack, Writer, open_or_create
 from partwise.parts import PARTS
 
 BATCH_TRACKS = 500

@@ -25,11 +25,6 @@ NEEDED = (
     "py.typed",
     "embedding/weights/partwise.onnx",
     "embedding/weights/partwise.json",
-    "evaluation/html/templates/page.html",
-    "evaluation/html/templates/style.css",
-    "listening/consent.txt",
-    "listening/static/listen.js",
-    "listening/templates/question.html",
     "web/templates/base.html",
     "web/templates/find.html",
     "web/templates/library.html",
@@ -66,6 +61,8 @@ SDIST_NEEDED = (
     "pyproject.toml",
     "scripts/check_wheel.py",
     "src/partwise/cli.py",
+    "src/partwise_lab/cli.py",
+    "lab/pyproject.toml",
     "tests/conftest.py",
 )
 

@@ -11,8 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from partwise.evaluation.report_file import Report
 from partwise.parts import PARTS
+from partwise_lab.report.report_file import Report
 
 Rungs = Sequence[tuple[str, Report]]
 

@@ -10,14 +10,14 @@ import inspect
 import sys
 from collections.abc import Iterator
 from enum import Enum
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.main import get_command
 
-from partwise.cli import VERBS
+from partwise.cli import PROGRAM, Program
+from partwise_lab.cli import PROGRAM as LAB
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 
@@ -27,38 +27,42 @@ HEAD = """# Commands
 
 `partwise COMMAND --help` says the same in the terminal, `partwise --version` which version it is. A
 command ends with 0; with 1 when it did its work and the answer is no; with 2 after a mistake that
-it explains in one sentence; with 130 after Ctrl-C.
+it explains in one sentence; with 130 after Ctrl-C. `partwise` is what a listener installs,
+`partwise-lab` is for people who train and measure.
 
 | | |
 | --- | --- |
 """
 
 
-def commands() -> Iterator[tuple[str, Any]]:
-    """Every command by its full name, sub-commands too, in the order of ``partwise --help``."""
-    for verb in VERBS:
-        made = getattr(import_module(f"partwise.commands.{verb}"), verb)
+def commands(program: Program) -> Iterator[tuple[str, Any]]:
+    """Every command by its full name, sub-commands too, in the order of ``--help``."""
+    for verb in program.verbs:
+        made = program.command_of(verb)
         if isinstance(made, typer.Typer):
             group = get_command(made)
             for name, command in group.commands.items():  # type: ignore[attr-defined]
-                yield f"{verb} {name}", command
+                yield f"{program.name} {verb} {name}", command
         else:
             app = typer.Typer(add_completion=False)
             app.command(verb)(made)
-            yield verb, get_command(app)
+            yield f"{program.name} {verb}", get_command(app)
 
 
 def page() -> str:
     """The whole document."""
-    found = dict(commands())
-    rows = [f"| [`partwise {verb}`](#{anchor(verb, found)}) | {VERBS[verb]} |" for verb in VERBS]
+    found = dict(pair for program in (PROGRAM, LAB) for pair in commands(program))
+    rows = [
+        f"| [`{program.name} {verb}`](#{anchor(f'{program.name} {verb}', found)}) | {summary} |"
+        for program in (PROGRAM, LAB)
+        for verb, summary in program.verbs.items()
+    ]
     return HEAD + "\n".join(rows) + "\n" + "".join(section(*pair) for pair in found.items())
 
 
 def anchor(verb: str, found: dict[str, Any]) -> str:
     """Where a verb's section, or the first of its sub-commands, begins on the page."""
-    name = next(name for name in found if name.split()[0] == verb)
-    return f"partwise-{name.replace(' ', '-')}"
+    return next(name for name in found if f"{name} ".startswith(f"{verb} ")).replace(" ", "-")
 
 
 def section(name: str, command: Any) -> str:
@@ -71,13 +75,12 @@ def section(name: str, command: Any) -> str:
     ]
     usage = " ".join(
         [
-            "partwise",
             name,
             *(written(entry) for entry in arguments),
             *(["[OPTIONS]"] if options else []),
         ]
     )
-    lines = ["", f"## partwise {name}", "", "```", usage, "```", ""]
+    lines = ["", f"## {name}", "", "```", usage, "```", ""]
     lines += [inspect.cleandoc(command.help or "").replace("\f", ""), ""]
     if arguments or options:
         lines += ["| | | default |", "| --- | --- | --- |"]

@@ -22,8 +22,8 @@ from partwise.commands.answers import print_hits
 from partwise.demo.asking import hear
 from partwise.demo.groups import load_groups
 from partwise.library.library import Library
-from partwise.library.query import Query
-from partwise.library.songs import build_query
+from partwise.library.search.query import Query
+from partwise.library.search.seeds import build_query
 from partwise.parts import PartWeights
 
 SONG, PARTS_ASKED, TOP = "Broken Terrace", "guitar", 3

@@ -3,12 +3,12 @@
     python scripts/make_tables.py            rewrite README.md and docs/experiments.md
     python scripts/make_tables.py --check    exit 1 if one of them is out of date
     python scripts/make_tables.py add NAME --run runs/1 --evaluation report.json \\
-        [--evaluation presence.json] [--real real.json] --command "partwise train ..."
+        [--evaluation presence.json] [--real real.json] --command "partwise-lab train ..."
 
     python scripts/make_tables.py compared NAME --report comparison/report.json
 
 `add` puts what is known of a run into docs/results/NAME.json: the checkpoint's facts, the reports
-of `partwise evaluate --out` without what is long, the command and the commit. A file that
+of `partwise-lab evaluate --out` without what is long, the command and the commit. A file that
 `benchmarks/indexing.py --json` wrote may lie there too, as speed-NAME.json; and that of
 `benchmarks/rivals.py --json`, as rivals.json.
 
@@ -40,7 +40,8 @@ from typing import Any
 from ladder_picture import ladder_picture, picture_is_of
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
-from partwise.evaluation.markdown import (
+from partwise.parts import PARTS
+from partwise_lab.report.markdown import (
     NONE,
     comparison_line,
     comparison_table,
@@ -54,8 +55,7 @@ from partwise.evaluation.markdown import (
     speed_table,
     table,
 )
-from partwise.evaluation.report_file import Report
-from partwise.parts import PARTS
+from partwise_lab.report.report_file import Report
 from result_files import RESULTS, Run, add, add_compared, read_compared, read_results, read_rivals
 
 DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md")
@@ -298,7 +298,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
     parser.add_argument("--check", action="store_true", help="exit 1 if a file is out of date")
     steps = parser.add_subparsers(dest="step")
-    comparing = steps.add_parser("compared", help="add a report of `partwise compare`")
+    comparing = steps.add_parser("compared", help="add a report of `partwise-lab compare`")
     comparing.add_argument("name", help="file name")
     comparing.add_argument("--report", type=Path, action="append", required=True)
     comparing.add_argument("--commit", default="", help="default: the current one")

@@ -12,8 +12,8 @@ from typing import Any
 
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
-from partwise.evaluation.report_file import Report, read_json, read_reports, report_of
-from partwise.model.run_facts import RUN_FACTS
+from partwise_lab.model.run_facts import RUN_FACTS
+from partwise_lab.report.report_file import Report, read_json, read_reports, report_of
 
 RESULTS = "docs/results"
 _LARGEST_BYTES = 20_000
@@ -111,7 +111,7 @@ def add(root: Path, options: argparse.Namespace) -> Path:
 
 
 def read_compared(folder: Path) -> dict[str, dict[str, Any]]:
-    """name -> what `partwise compare` reported, of every compared-NAME.json."""
+    """name -> what `partwise-lab compare` reported, of every compared-NAME.json."""
     found = sorted(folder.glob(f"{_COMPARED}*.json"))
     return {path.stem.removeprefix(_COMPARED): read_json(path) for path in found}
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from partwise.evaluation.markdown import NONE, table
 from partwise.library.stores.accuracy import WEIGHTINGS
 from partwise.parts import PARTS
+from partwise_lab.report.markdown import NONE, table
 from scale_costs import VECTOR_BYTES, Assumed, Measured, build_cpu_s, serving, storage_bytes
 
 # --- tables: of the plan

@@ -11,13 +11,13 @@ import numpy as np
 
 from listeners import RATE_HZ, make_songs, write_listening_test
 from made_up_reports import MODEL
-from partwise.evaluation.abx.answers import read_answers, triplets
-from partwise.evaluation.abx.clips import find_clips
-from partwise.evaluation.abx.scoring import abx
-from partwise.evaluation.abx.songs import SongSplit
-from partwise.evaluation.probes import Heard, PieceFacts, probe_report
-from partwise.evaluation.same_part import BoardSegments, board_map, same_part_report
 from partwise.parts import PARTS, Part
+from partwise_lab.measure.abx.answers import read_answers, triplets
+from partwise_lab.measure.abx.clips import find_clips
+from partwise_lab.measure.abx.scoring import abx
+from partwise_lab.measure.abx.songs import SongSplit
+from partwise_lab.measure.probes import Heard, PieceFacts, probe_report
+from partwise_lab.measure.same_part import BoardSegments, board_map, same_part_report
 
 EVIL = '<script>alert("1")</script> & $x_1$'
 _COMMON = {"schema": 2, "model": MODEL, "data": ["test"], "data_digest": "d1d1d1d1d1d1"}

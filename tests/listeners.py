@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import soundfile
 
-from partwise.evaluation.abx.songs import SongSplit
+from partwise_lab.measure.abx.songs import SongSplit
 
 RATE_HZ = 22050
 SECONDS, CLIP_S = 3.0, 1.0

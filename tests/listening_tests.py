@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.library.hearing import hash_content
-from partwise.library.ledger import LedgerRow, State, now
+from partwise.hearing.worker import hash_content
 from partwise.library.library import Library
-from partwise.library.manifest import ModelInfo
-from partwise.library.tags import Tags
-from partwise.library.writing import NewTrack, Writer, open_or_create
-from partwise.listening.listeners import Said, join, keep_answer, questions
-from partwise.listening.testfile import TestFile
+from partwise.library.tables.ledger import LedgerRow, State, now
+from partwise.library.tables.manifest import ModelInfo
+from partwise.library.tables.writer import NewTrack, Writer, open_or_create
 from partwise.parts import PARTS, Part
+from partwise_lab.survey.listeners import Said, join, keep_answer, questions
+from partwise_lab.survey.testfile import TestFile
 from small_library import DIGEST, DIM, angle
 
 RATE_HZ = 8000

@@ -1,4 +1,4 @@
-"""Made-up reports of `partwise evaluate --out`, for tests of what is made from them."""
+"""Made-up reports of `partwise-lab evaluate --out`, for tests of what is made from them."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from partwise.audio.tags import Tags
 from partwise.library.library import Library
-from partwise.library.tags import Tags
 from partwise.parts import Part
 from partwise.web.app import Settings, create_app
 from partwise.web.running import bind, make_runner

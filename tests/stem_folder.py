@@ -1,4 +1,4 @@
-"""A tiny stems folder of the shape that `partwise render` writes, from synthetic sounds."""
+"""A tiny stems folder of the shape that `partwise-lab render` writes, from synthetic sounds."""
 
 from __future__ import annotations
 

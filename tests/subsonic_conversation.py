@@ -21,8 +21,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from partwise import __version__
+from partwise.audio.tags import Tags
 from partwise.library.library import Library
-from partwise.library.tags import Tags
 from partwise.parts import Part
 from partwise.web.app import Settings, create_app
 from partwise.web.server import Server

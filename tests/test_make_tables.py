@@ -39,7 +39,7 @@ def root(tmp_path):
     (tmp_path / "run" / "last.json").write_text(json.dumps(CHECKPOINT))
     for name, raw in {
         "leakage": leakage_report()
-        | {"model_data_digest": "abcabcabcabc", "command": "partwise evaluate", "details": {}},
+        | {"model_data_digest": "abcabcabcabc", "command": "partwise-lab evaluate", "details": {}},
         "weaker": old_report() | {"mean": 0.0},
         "presence": presence_report(),
         "real": real_report(),
@@ -55,7 +55,7 @@ def make(root, *arguments):
 
 
 def add(root, name, *reports, **options):
-    command = ["add", name, "--run", str(root / "run"), "--command", "partwise train data"]
+    command = ["add", name, "--run", str(root / "run"), "--command", "partwise-lab train data"]
     for report in reports:
         command += ["--real" if report == "real" else "--evaluation", str(root / f"{report}.json")]
     for key, value in options.items():
@@ -77,7 +77,7 @@ def test_a_result_file_holds_what_is_known_of_a_run_and_is_small(root):
     text = (root / "docs/results/shipped.json").read_text()
     kept = json.loads(text)
     assert len(text) < 20_000
-    assert kept["command"] == "partwise train data" and kept["commit"] == "abc1234"
+    assert kept["command"] == "partwise-lab train data" and kept["commit"] == "abc1234"
     assert kept["checkpoint"] == {k: v for k, v in CHECKPOINT.items() if k != "mel"}
     assert [report["protocol"] for report in kept["evaluations"]] == ["leakage", "presence"]
     assert not {"skipped", "command", "details"} & set(kept["evaluations"][0])
@@ -150,7 +150,7 @@ def test_the_other_tables(root):
     assert "| piano | 10.0 % | 10.0 % | **70.0 %** | 36.0 % | 10.0 % |" in leakage
     assert "| piano | 0.800 |" in presence
     assert "| guitar | 60 % of 10 (55.0 to 65.0 %) | 35 % of 3" in real
-    assert "- Command: `partwise train data`\n- Commit abc1234" in run
+    assert "- Command: `partwise-lab train data`\n- Commit abc1234" in run
     assert "20 core min, 1,000 steps, 96,000 segments; 1,351,582 parameters" in run
     assert "| network | 324 |" in speed
     assert "| ours | hears | **300** | 300 to 301 | 300 | 1.00 | 123 MB | 1,404 |" in rivals
@@ -192,10 +192,10 @@ def test_what_does_not_belong_to_the_run_is_not_added(root, capsys):
 
 
 def compared(root, **more):
-    """A comparison as `partwise compare` reports it, and another with one more row."""
+    """A comparison as `partwise-lab compare` reports it, and another with one more row."""
     options = {"labels": 10, "pool": 15, "mixes": 4, "draws": 20, "segment_s": 10.0}
     facts = {"data_digest": "d1d1", "seed": 0, "options": options, "partwise": "0", "data": ["x"]}
-    report = comparison_report() | facts | {"pieces": 50, "command": "partwise compare"}
+    report = comparison_report() | facts | {"pieces": 50, "command": "partwise-lab compare"}
     report["refused"] = [{"row": "bliss@mix", "reason": "not here"}]
     oracle = {**report["rows"][1], "name": "clean", "hears": "oracle"}
     oracle["scores"] = [{**score, "accuracy": 0.99} for score in oracle["scores"]]
@@ -210,7 +210,7 @@ def test_comparisons_of_the_same_mixes_become_one_table(root):
     assert compared(root) == 0
     kept = json.loads((root / "docs/results/compared-small.json").read_text())
     assert [row["name"] for row in kept["rows"]] == ["ours", "rival", "rival", "clean"]
-    assert kept["commands"] == ["partwise compare"] * 2
+    assert kept["commands"] == ["partwise-lab compare"] * 2
     (text,) = document(root, "compared small")
     lines = text.splitlines()
     assert lines[2].startswith("| ours | mixes | **90 %** | **89 %** |")

@@ -9,10 +9,10 @@ import torch
 
 from listeners import make_songs
 from partwise.audio.mel import MelSettings
-from partwise.model.checkpoint import save_checkpoint
-from partwise.model.encoder import EncoderSettings, PartEncoder
-from partwise.model.frontend import LogMelFrontend
-from partwise.model.paper_encoder import PaperEncoder, PaperEncoderSettings
+from partwise_lab.model.checkpoint import save_checkpoint
+from partwise_lab.model.encoder import EncoderSettings, PartEncoder
+from partwise_lab.model.frontend import LogMelFrontend
+from partwise_lab.model.paper_encoder import PaperEncoder, PaperEncoderSettings
 
 
 def write_untrained(path: Path, kind: str = "part") -> Path:

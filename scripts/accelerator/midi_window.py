@@ -9,8 +9,8 @@ from typing import Any
 
 import mido
 
-from partwise.datasets.midi import best_window, read_midi
 from partwise.errors import PartwiseError
+from partwise_lab.synthesis.midi import best_window, read_midi
 
 # What stays in force from before the window; bank selects are left out, as the reader does.
 _BANK_SELECTS = (0, 32)

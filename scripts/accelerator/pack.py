@@ -25,10 +25,10 @@ from pathlib import Path
 from accelerator import kit
 from accelerator.midi_window import Window, cut
 from accelerator.small_font import shrink, shrink_hit
-from partwise.datasets.midi import title_of
-from partwise.datasets.render import RenderSettings
-from partwise.datasets.soundfont import family_of
 from partwise.errors import PartwiseError
+from partwise_lab.synthesis.midi import title_of
+from partwise_lab.synthesis.render import RenderSettings
+from partwise_lab.synthesis.soundfont import family_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # One family is never heard in training; it is carried as it is, so that test sets are alike.
@@ -200,7 +200,7 @@ def pack_wheels(python: str, out: Path) -> None:
 
 def pack_voices(bank: Path, out: Path) -> None:
     if not (bank / "voices.json").exists():
-        raise PartwiseError(f"{bank} is no voice bank: make one with `partwise voices`")
+        raise PartwiseError(f"{bank} is no voice bank: make one with `partwise-lab voices`")
     shutil.copytree(bank, out)
 
 

@@ -60,7 +60,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
     model = run / "partwise.onnx"
 
     def partwise(*words: object) -> list[str]:
-        return [sys.executable, "-m", "partwise", *map(str, words)]
+        return [sys.executable, "-m", "partwise_lab", *map(str, words)]
 
     def render(split: str, most: int | None) -> list[str]:
         words = ["render", work / "midi", "--out", stems[split], "--split", split]
@@ -97,7 +97,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         return PREPARING_S * rendered() / (args.jobs or os.cpu_count() or 1)
 
     def export() -> list[str]:
-        words = ["export", run / "last.safetensors", "--out", model]
+        words = ["export-model", run / "last.safetensors", "--out", model]
         return partwise(*words, "--calibrate", stems["valid"])
 
     unpack = [sys.executable, "-m", "accelerator.unpack", str(args.kit), str(work)]
@@ -114,7 +114,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         # Cannot be interrupted without beginning anew, so it gets a step that asks for its time.
         Step("prepare", lambda: train(0), needs_s=preparing_s),
         Step("train", lambda: train(args.train_minutes)),
-        Step("export", export, needs_s=lambda: 15.0),
+        Step("export-model", export, needs_s=lambda: 15.0),
         Step("leakage", lambda: evaluate("leakage"), needs_s=lambda: args.evaluate_s),
         Step("presence", lambda: evaluate("presence"), needs_s=lambda: 15.0),
     ]
@@ -177,7 +177,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--train-minutes", type=float, default=13.0, help="of training, in all calls")
     add("--recipe", default="accelerator")
     add("--device", default="cuda")
-    add("--train-options", default="", help="more options of `partwise train`; {work} is --work")
+    add(
+        "--train-options", default="", help="more options of `partwise-lab train`; {work} is --work"
+    )
     add("--seconds", type=float, default=40.0, help="length of each piece [s]")
     add("--train-pieces", type=int, help="most pieces to train on; default: what time allows")
     add("--valid-pieces", type=int, default=60)

@@ -4,8 +4,8 @@ import mido
 import pytest
 
 from accelerator.midi_window import Window, cut, window_of
-from partwise.datasets.midi import best_window, read_midi
 from partwise.parts import PARTS
+from partwise_lab.synthesis.midi import best_window, read_midi
 
 # Channel -> program; four parts, and drums.
 _PROGRAMS = {0: 33, 1: 0, 2: 25, 3: 48, 9: 0}

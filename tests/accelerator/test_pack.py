@@ -11,7 +11,7 @@ import soundfile
 from accelerator import kit, pack
 from accelerator.unpack import write_start
 from partwise import PartwiseError
-from partwise.datasets.midi import read_midi
+from partwise_lab.synthesis.midi import read_midi
 
 _PROGRAMS = {0: 33, 1: 0, 2: 25, 9: 0}
 

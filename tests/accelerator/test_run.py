@@ -97,8 +97,8 @@ import sys
 for name in ("av", "mutagen", "lancedb", "platformdirs", "librosa"):
     sys.modules[name] = None  # importing it fails
 from partwise.commands import evaluate, export, render, train
-import partwise.datasets.render, partwise.training.loop, partwise.training.registry
-import partwise.evaluation.embed, partwise.evaluation.presence, partwise.evaluation.pseudo_knn
-import partwise.model.export
+import partwise_lab.synthesis.render, partwise_lab.training.loop, partwise_lab.training.registry
+import partwise_lab.measure.embed, partwise_lab.measure.presence, partwise_lab.measure.pseudo_knn
+import partwise_lab.model.export
 """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -12,7 +12,7 @@ import pytest
 from accelerator import small_font
 from accelerator.small_font import Font, parse, resample, restore, serialise, shrink
 from partwise import LogMel, PartwiseError
-from partwise.datasets.soundfont import read_soundfont
+from partwise_lab.synthesis.soundfont import read_soundfont
 
 REAL = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
 RATE_HZ, LOOP, FRAMES = 44100, 441, 8820

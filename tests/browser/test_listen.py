@@ -66,7 +66,7 @@ def test_consent_to_report(
     shot(page, "listen-done")
 
     said = subprocess.run(
-        [sys.executable, "-m", "partwise", "listen", "report", str(answers), "--catch", "0"],
+        [sys.executable, "-m", "partwise_lab", "listen", "report", str(answers), "--catch", "0"],
         capture_output=True,
         text=True,
     )

@@ -1,4 +1,4 @@
-"""`partwise compare` from the command line; what it finds is tested in tests/evaluation."""
+"""`partwise-lab compare` from the command line; what it finds is tested in tests/evaluation."""
 
 import csv
 import json
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from partwise.cli import main
+from partwise_lab.cli import main
 from stem_folder import write_stem_folder
 
 
@@ -34,7 +34,7 @@ def test_rows_in_all_formats(folder, tiny_model, tmp_path, capsys):
     report = json.loads((tmp_path / "made" / "report.json").read_text())
     assert [row["hears"] for row in report["rows"]] == ["mix", "hpss", "oracle"]
     assert report["protocol"] == "compare" and report["first"] == "tiny"
-    assert report["command"].startswith("partwise compare --data")
+    assert report["command"].startswith("partwise-lab compare --data")
     tidy = list(csv.DictReader((tmp_path / "made" / "report.csv").read_text().splitlines()))
     assert {row["subject"] for row in tidy} >= {"tiny", "mfcc"}
     page = (tmp_path / "made" / "report.html").read_text()

@@ -1,4 +1,4 @@
-"""`partwise evaluate` on folders of every kind; what it measures is tested in tests/evaluation."""
+"""`partwise-lab evaluate` on folders of every kind; what it measures is tested in tests/evaluation."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from html_page import Page
 from listeners import make_songs, write_listening_test
-from partwise.cli import main
+from partwise_lab.cli import main
 from stem_folder import write_stem_folder
 from stem_trees import write_tone
 
@@ -74,8 +74,8 @@ def test_two_folders_and_a_manifest(songs, tiny_model, tmp_path, capsys):
 def test_a_checkpoint_of_pytorch(tmp_path, capsys):
     pytest.importorskip("torch")
     from partwise.audio.mel import MelSettings
-    from partwise.model.checkpoint import save_checkpoint
-    from partwise.model.encoder import EncoderSettings, PartEncoder
+    from partwise_lab.model.checkpoint import save_checkpoint
+    from partwise_lab.model.encoder import EncoderSettings, PartEncoder
 
     network = PartEncoder(EncoderSettings(dim=8, widths=(4, 4, 8), blocks=(1, 1, 1), pooled=4))
     checkpoint = tmp_path / "last.safetensors"
@@ -133,7 +133,7 @@ def test_all_three_reports_in_a_folder(tmp_path, tiny_model, capsys):
     assert run(capsys, *arguments, "--protocol", "leakage", "--out", out)[0] == 0
     report = json.loads((out / "report.json").read_text())
     assert report["command"] == (
-        f"partwise evaluate {tiny_model} --data {stems} --protocol leakage --labels 3 --mixes 2 "
+        f"partwise-lab evaluate {tiny_model} --data {stems} --protocol leakage --labels 3 --mixes 2 "
         f"--draws 2 --segment 4.0 --out '{out}'"
     )
     assert set(report["details"]["parts"]) == {"drums", "bass", "piano", "guitar", "other"}
@@ -158,12 +158,12 @@ def test_unmixed_songs(tmp_path, tiny_model, capsys):
 def test_html_without_its_packages_is_one_sentence_before_any_work(
     songs, tiny_model, tmp_path, capsys, monkeypatch
 ):
-    from partwise.evaluation.html import needs
+    from partwise_lab.report.html import needs
 
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "jinja2" else object())
     code, out, err = run(capsys, tiny_model, "--data", songs, "--out", tmp_path / "r.html")
     assert (code, out) == (2, "")
-    assert "an HTML report needs Jinja2: pip install 'partwise[bench]'" in err
+    assert "an HTML report needs Jinja2: pip install 'partwise-lab[bench]'" in err
     assert run(capsys, tiny_model, "--data", songs, "--out", tmp_path / "r.pdf")[0] == 2
     assert not list(tmp_path.glob("r.*"))
 
@@ -204,12 +204,12 @@ def test_agreement_with_listeners(tmp_path, tiny_model, capsys):
 def test_networks_that_hear_stems_are_for_compare(tmp_path, capsys):
     pytest.importorskip("torch")
     from partwise.audio.mel import MelSettings
-    from partwise.model.checkpoint import save_checkpoint
-    from partwise.model.mask_unet import MaskUNet, MaskUNetSettings
+    from partwise_lab.model.checkpoint import save_checkpoint
+    from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
 
     path = tmp_path / "u.safetensors"
     network = MaskUNet(MaskUNetSettings(widths=(4, 8)))
     save_checkpoint(path, network, MelSettings(), {"recipe": "separator"})
     code, _, err = run(capsys, path, "--data", tmp_path)
     assert code == 2
-    assert "does not hear mixes" in err and "partwise compare" in err
+    assert "does not hear mixes" in err and "partwise-lab compare" in err

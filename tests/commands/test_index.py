@@ -16,10 +16,10 @@ import pytest
 
 from partwise.cli import main
 from partwise.commands.index import summary_lines
-from partwise.library.ledger import LedgerRow, State
 from partwise.library.library import Library
-from partwise.library.lock import WriterLock
 from partwise.library.reports import IndexSummary, Progress, duration_text
+from partwise.library.tables.ledger import LedgerRow, State
+from partwise.library.tables.lock import WriterLock
 from recordings import record
 
 
@@ -99,8 +99,8 @@ def test_status(run, music: Path, tmp_path: Path) -> None:
 def test_status_of_a_replacement_under_way(
     run, music: Path, tmp_path: Path, tiny_model: Path
 ) -> None:
-    from partwise.library.manifest import ModelInfo
-    from partwise.library.writing import Writer
+    from partwise.library.tables.manifest import ModelInfo
+    from partwise.library.tables.writer import Writer
 
     run("index", str(music))
     library = Library(tmp_path / "library")

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from partwise import Part, PartWeights
+from partwise.audio.tags import Tags
 from partwise.cli import main
 from partwise.commands.answers import bar, print_hits
 from partwise.library.library import Library
-from partwise.library.songs import build_query
-from partwise.library.tags import Tags
+from partwise.library.search.seeds import build_query
 from small_library import Piece, make_library
 from sounds import sound, write
 

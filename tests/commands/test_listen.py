@@ -1,4 +1,4 @@
-"""``partwise listen``: serve, report and export as a user types them."""
+"""``partwise-lab listen``: serve, report and export as a user types them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import urllib.request
 import pytest
 
 from listening_tests import answer_as, make_songs_library
-from partwise.cli import main
-from partwise.evaluation.abx.answers import read_answers
-from partwise.listening.testfile import TestFile, make_test
 from partwise.parts import Part
+from partwise_lab.cli import main
+from partwise_lab.measure.abx.answers import read_answers
+from partwise_lab.survey.testfile import TestFile, make_test
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_help_lists_the_sub_commands(run):
 def test_serve_makes_a_test_and_goes_on_with_it(library, tmp_path):
     """A server of its own: made, asked, ended by Ctrl-C, begun again with the same test."""
     out = tmp_path / "t.sqlite"
-    command = [sys.executable, "-m", "partwise", "listen", "serve", "--out", str(out), "--port"]
+    command = [sys.executable, "-m", "partwise_lab", "listen", "serve", "--out", str(out), "--port"]
     command += ["0", "--parts", "bass", "--trials", "2", "--library", str(library.path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ids = set()

@@ -1,4 +1,4 @@
-"""`partwise train --recipe preference`, from answers and audio to a checkpoint."""
+"""`partwise-lab train --recipe preference`, from answers and audio to a checkpoint."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ pytest.importorskip("torch")
 pytest.importorskip("yaml")
 
 from listeners import write_tuning_test
-from partwise.cli import main
-from partwise.model.checkpoint import load_checkpoint
+from partwise_lab.cli import main
+from partwise_lab.model.checkpoint import load_checkpoint
 from untrained import write_untrained
 
 

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from partwise.cli import main
+from partwise_lab.cli import main
 from stem_folder import write_stem_folder
 
 torch = pytest.importorskip("torch")
@@ -25,7 +25,7 @@ def model(stems, tmp_path_factory):
     assert main([*command, "--recipe", "tiny"]) == 0
     onnx = run / "exported" / "partwise.onnx"
     checkpoint = str(run / "last.safetensors")
-    assert main(["export", checkpoint, "--out", str(onnx), "--calibrate", str(stems)]) == 0
+    assert main(["export-model", checkpoint, "--out", str(onnx), "--calibrate", str(stems)]) == 0
     return onnx
 
 

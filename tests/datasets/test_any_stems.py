@@ -3,8 +3,8 @@ import json
 import pytest
 
 from partwise import Part, PartwiseError
-from partwise.datasets.any_stems import parts_of_name
-from partwise.datasets.stems import find_pieces
+from partwise_lab.data.any_stems import parts_of_name
+from partwise_lab.data.stems import find_pieces
 from stem_trees import RATE_HZ, loudest_hz, write_tone
 
 

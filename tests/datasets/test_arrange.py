@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from partwise import PartwiseError
-from partwise.cli import main
-from partwise.datasets import arrange
-from partwise.datasets.arrange import Style, arrange_folder, compose, mma_library, read_styles
-from partwise.datasets.midi import best_window, read_midi, title_of
-from partwise.datasets.songs import find_songs, read_index
+from partwise_lab.cli import main
+from partwise_lab.synthesis import arrange
+from partwise_lab.synthesis.arrange import Style, arrange_folder, compose, mma_library, read_styles
+from partwise_lab.synthesis.midi import best_window, read_midi, title_of
+from partwise_lab.synthesis.songs import find_songs, read_index
 
 needs_mma = pytest.mark.skipif(
     shutil.which("mma") is None, reason="mma is needed: apt-get install mma"

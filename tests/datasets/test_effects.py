@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from partwise.datasets import effects
-from partwise.datasets.effects import EFFECTS, Effect, apply_chain, draw_chain
 from partwise.parts import PARTS, Part
+from partwise_lab.synthesis import effects
+from partwise_lab.synthesis.effects import EFFECTS, Effect, apply_chain, draw_chain
 
 RATE_HZ = 22050
 

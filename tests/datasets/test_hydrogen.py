@@ -5,8 +5,8 @@ import pytest
 import soundfile
 
 from partwise import PartwiseError
-from partwise.datasets.hydrogen import play_kit, read_drumkit, read_drumkits
-from partwise.datasets.midi import Note
+from partwise_lab.synthesis.hydrogen import play_kit, read_drumkit, read_drumkits
+from partwise_lab.synthesis.midi import Note
 
 RATE_HZ = 16000
 

@@ -3,7 +3,7 @@ import pytest
 
 from midi_file import write_midi
 from partwise import Part, PartwiseError
-from partwise.datasets.midi import best_window, read_midi, title_of, write_window
+from partwise_lab.synthesis.midi import best_window, read_midi, title_of, write_window
 
 
 def test_midi_is_split_into_parts(tmp_path):

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from partwise import Part
-from partwise.datasets.moisesdb import part_of
-from partwise.datasets.stems import find_pieces
+from partwise_lab.data.moisesdb import part_of
+from partwise_lab.data.stems import find_pieces
 from stem_trees import RATE_HZ, loudest_hz, write_tone
 
 TRACKS = [

@@ -1,5 +1,5 @@
 from partwise import Part
-from partwise.datasets.stems import find_pieces
+from partwise_lab.data.stems import find_pieces
 from stem_trees import RATE_HZ, loudest_hz, write_stem_mp4, write_tone
 
 TONES = {"mixture": 250.0, "drums": 3000.0, "bass": 60.0, "other": 1500.0, "vocals": 800.0}

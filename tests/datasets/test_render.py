@@ -10,11 +10,11 @@ import soundfile
 
 from midi_file import write_midi
 from partwise import PartwiseError
-from partwise.datasets import render, synthesis
-from partwise.datasets.render import RenderSettings, render_folder
-from partwise.datasets.songs import Song
-from partwise.datasets.soundfont import read_soundfont
-from partwise.datasets.stems import data_digest, find_pieces
+from partwise_lab.data.stems import data_digest, find_pieces
+from partwise_lab.synthesis import render, synthesis
+from partwise_lab.synthesis.render import RenderSettings, render_folder
+from partwise_lab.synthesis.songs import Song
+from partwise_lab.synthesis.soundfont import read_soundfont
 
 FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
 needs_fluidsynth = pytest.mark.skipif(

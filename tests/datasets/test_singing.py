@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from partwise.datasets.singing import SAMPLE_RATE_HZ, Note, Singer, draw_melody, sing
+from partwise_lab.synthesis.singing import SAMPLE_RATE_HZ, Note, Singer, draw_melody, sing
 
 PLAIN = Singer(formants=1.0, vibrato_hz=5.0, vibrato_cents=0.0, glide_s=0.01, breath=0.03)
 

@@ -2,7 +2,7 @@ import mido
 import pytest
 
 from partwise import Part
-from partwise.datasets.stems import find_pieces
+from partwise_lab.data.stems import find_pieces
 from stem_trees import RATE_HZ, loudest_hz, write_tone
 
 pytest.importorskip("yaml")

@@ -1,7 +1,7 @@
 import pytest
 
 from partwise import PartwiseError
-from partwise.datasets.songs import MidiEntry, chosen_songs, find_songs, read_index
+from partwise_lab.synthesis.songs import MidiEntry, chosen_songs, find_songs, read_index
 
 INDEX = """file,source,licence,original_path,source_key
 a.mid,Debian freedoom 0.12.1,BSD-3-Clause (original music),d_e1m1.mid,deb-freedoom

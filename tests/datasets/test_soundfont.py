@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from partwise import PartwiseError
-from partwise.datasets.soundfont import family_of, read_soundfont
+from partwise_lab.synthesis.soundfont import family_of, read_soundfont
 
 FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from partwise import PartwiseError
-from partwise.datasets.splits import SPLITS, check_disjoint, contents_of, split_of, write_split
+from partwise_lab.data.splits import SPLITS, check_disjoint, contents_of, split_of, write_split
 from stem_folder import write_stem_folder
 
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.datasets.stems import data_digest, find_pieces
+from partwise_lab.data.stems import data_digest, find_pieces
 from stem_folder import write_stem_folder
 from stem_trees import RATE_HZ, loudest_hz, tone, write_tone
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from partwise import PartwiseError
-from partwise.datasets import synthesis
-from partwise.datasets.effects import Effect
-from partwise.datasets.midi import MidiPiece, Note
-from partwise.datasets.soundfont import SoundFont, read_soundfont
-from partwise.datasets.synthesis import check_font, play_part
-from partwise.datasets.voices import Touch, Voice
 from partwise.parts import Part
+from partwise_lab.synthesis import synthesis
+from partwise_lab.synthesis.effects import Effect
+from partwise_lab.synthesis.midi import MidiPiece, Note
+from partwise_lab.synthesis.soundfont import SoundFont, read_soundfont
+from partwise_lab.synthesis.synthesis import check_font, play_part
+from partwise_lab.synthesis.voices import Touch, Voice
 
 FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
 needs_fluidsynth = pytest.mark.skipif(

@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from partwise import PartwiseError
-from partwise.datasets import voice_bank
-from partwise.datasets.voice_bank import build_voice_bank, read_voice_bank
+from partwise_lab.synthesis import voice_bank
+from partwise_lab.synthesis.voice_bank import build_voice_bank, read_voice_bank
 
 CLIP_S = 5.0
 
@@ -62,7 +62,7 @@ def test_a_missing_espeak_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_no_bank_or_a_broken_one_is_told(tmp_path):
-    with pytest.raises(PartwiseError, match="holds no voices: make some with partwise voices"):
+    with pytest.raises(PartwiseError, match="holds no voices: make some with partwise-lab voices"):
         read_voice_bank(tmp_path, 22050)
     (tmp_path / "voices.json").write_text('{"clips": [{"file": "a.ogg"}]}')
     (tmp_path / "a.ogg").write_bytes(b"no sound")

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from midi_file import write_midi
-from partwise.datasets.hydrogen import DrumKit
-from partwise.datasets.midi import read_midi
-from partwise.datasets.soundfont import SoundFont
-from partwise.datasets.voices import Touch, draw_manner, draw_voice, playing
 from partwise.parts import PARTS, Part
+from partwise_lab.synthesis.hydrogen import DrumKit
+from partwise_lab.synthesis.midi import read_midi
+from partwise_lab.synthesis.soundfont import SoundFont
+from partwise_lab.synthesis.voices import Touch, draw_manner, draw_voice, playing
 
 GM = SoundFont(Path("gm.sf2"), "gm", tuple(range(128)), (0, 8, 16), drums_only=False)
 AVL = SoundFont(Path("avl.sf2"), "avl", (0,), (), drums_only=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part
-from partwise.evaluation.presence import average_precision
-from partwise.evaluation.pseudo_knn import Segments, knn_correct, knn_score
+from partwise_lab.measure.presence import average_precision
+from partwise_lab.measure.pseudo_knn import Segments, knn_correct, knn_score
 
 neighbors = pytest.importorskip("sklearn.neighbors")
 metrics = pytest.importorskip("sklearn.metrics")

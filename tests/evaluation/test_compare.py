@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from partwise import Part, PartwiseError
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.compare import compare
-from partwise.evaluation.compare_text import comparison_text
-from partwise.evaluation.contenders import Contender
-from partwise.evaluation.protocols import Trial, pseudo_knn
-from partwise.evaluation.pseudo_knn import squared_distances
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.compare import compare
+from partwise_lab.measure.contenders import Contender
+from partwise_lab.measure.protocols import Trial, pseudo_knn
+from partwise_lab.measure.pseudo_knn import squared_distances
+from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.report.compare_text import comparison_text
 from stem_folder import RATE_HZ, write_stem_folder
 from stem_trees import write_tone
 

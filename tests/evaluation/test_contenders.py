@@ -6,7 +6,7 @@ import pytest
 
 from partwise import PARTS, Part, PartwiseError
 from partwise.audio.mel import MelSettings
-from partwise.evaluation.contenders import contender
+from partwise_lab.measure.contenders import contender
 from tiny_model import write_tiny_model
 
 RATE_HZ = 22050
@@ -44,9 +44,9 @@ def test_a_rival_is_given_its_own_rate_and_keeps_a_vector_for_each_sound(sounds)
 
 def test_individual_networks_hear_stems(tmp_path, sounds):
     pytest.importorskip("torch")
-    from partwise.model.checkpoint import save_checkpoint
-    from partwise.model.encoder import EncoderSettings
-    from partwise.model.individual import IndividualNetworks
+    from partwise_lab.model.checkpoint import save_checkpoint
+    from partwise_lab.model.encoder import EncoderSettings
+    from partwise_lab.model.individual import IndividualNetworks
 
     settings = EncoderSettings(dim=4, widths=(4, 4, 4), blocks=(1, 1, 1), pooled=4)
     path = tmp_path / "clean" / "last.safetensors"
@@ -78,8 +78,8 @@ def test_what_does_not_fit_gets_a_sentence(tmp_path):
 
 def test_a_separator_is_no_row(tmp_path):
     pytest.importorskip("torch")
-    from partwise.model.checkpoint import save_checkpoint
-    from partwise.model.mask_unet import MaskUNet, MaskUNetSettings
+    from partwise_lab.model.checkpoint import save_checkpoint
+    from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
 
     path = tmp_path / "u.safetensors"
     save_checkpoint(path, MaskUNet(MaskUNetSettings(widths=(4, 8))), MelSettings(), {})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from partwise import Part
-from partwise.evaluation.details import flat_map, nearest_of, part_details, wrong_votes
-from partwise.evaluation.pseudo_knn import Segments, squared_distances
+from partwise_lab.measure.details import flat_map, nearest_of, part_details, wrong_votes
+from partwise_lab.measure.pseudo_knn import Segments, squared_distances
 
 NAMES = {label: f"piece {label}" for label in range(6)}
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.few_pieces import FewPieces, few_piece_presence, few_piece_segments
-from partwise.evaluation.pseudo_knn import knn_score
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.few_pieces import FewPieces, few_piece_presence, few_piece_segments
+from partwise_lab.measure.pseudo_knn import knn_score
+from partwise_lab.measure.stem_reader import StemReader
 from stem_trees import RATE_HZ, write_tone
 
 BASS = {"a": 50.0, "b": 70.0, "c": 90.0}

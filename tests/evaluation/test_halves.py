@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from partwise import Part
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.halves import halves_segments
-from partwise.evaluation.pseudo_knn import knn_score
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.halves import halves_segments
+from partwise_lab.measure.pseudo_knn import knn_score
+from partwise_lab.measure.stem_reader import StemReader
 from stem_trees import RATE_HZ, write_tone
 
 

@@ -6,7 +6,7 @@ from partwise import PartwiseError
 linear_model = pytest.importorskip("sklearn.linear_model")
 metrics = pytest.importorskip("sklearn.metrics")
 
-from partwise.evaluation import linear_probe  # noqa: E402
+from partwise_lab.measure import linear_probe  # noqa: E402
 
 RNG = np.random.default_rng(0)
 PIECE = np.repeat(np.arange(20), 5)

@@ -5,8 +5,8 @@ import pytest
 
 from made_up_reports import MODEL, leakage_report, presence_report, real_report, score
 from partwise import load_encoder
-from partwise.cli import main
-from partwise.evaluation.model_card import model_card, read_facts
+from partwise_lab.cli import main
+from partwise_lab.report.model_card import model_card, read_facts
 
 RENDER = {
     "seconds": 40.0,
@@ -22,7 +22,7 @@ RENDER = {
 
 @pytest.fixture
 def model(tmp_path, tiny_model):
-    """A model whose description tells of its run, as `partwise export` leaves it."""
+    """A model whose description tells of its run, as `partwise-lab export-model` leaves it."""
     path = tmp_path / "model.onnx"
     path.write_bytes(tiny_model.read_bytes())
     about = json.loads(tiny_model.with_suffix(".json").read_text()) | {
@@ -52,7 +52,7 @@ def written(folder, **reports):
 
 
 def rendered(folder, split, pieces, **changes):
-    """A folder as `partwise render` leaves it, without the audio."""
+    """A folder as `partwise-lab render` leaves it, without the audio."""
     folder.mkdir()
     (folder / "render.json").write_text(json.dumps(RENDER | {"split": split} | changes))
     contents = {"split": split, "digest": "d0d0d0", "pieces": pieces}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from partwise import Part
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation import musical_facts
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure import musical_facts
+from partwise_lab.measure.stem_reader import StemReader
 from stem_trees import RATE_HZ, tone, write_tone
 
 

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation import protocols
-from partwise.evaluation.linear_probe import dealt_anew
-from partwise.evaluation.probes import FACTS, Heard, PieceFacts, probe_report
-from partwise.evaluation.pseudo_knn import Segments, knn_score
-from partwise.evaluation.same_part import same_part
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure import protocols
+from partwise_lab.measure.linear_probe import dealt_anew
+from partwise_lab.measure.probes import FACTS, Heard, PieceFacts, probe_report
+from partwise_lab.measure.pseudo_knn import Segments, knn_score
+from partwise_lab.measure.same_part import same_part
+from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import write_stem_folder
 
 PIECES, DIM, READ_HZ = 12, 16, 12000

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from partwise import Part, PartwiseError
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.presence import average_precision, best_threshold, presence_samples
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.presence import average_precision, best_threshold, presence_samples
 from stem_folder import RATE_HZ, write_stem_folder
 
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation import musical_facts, probes
-from partwise.evaluation.protocols import Trial
-from partwise.evaluation.pseudo_knn import PseudoMix
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure import musical_facts, probes
+from partwise_lab.measure.protocols import Trial
+from partwise_lab.measure.pseudo_knn import PseudoMix
+from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import RATE_HZ, write_stem_folder
 
 pytest.importorskip("sklearn")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation import protocols
-from partwise.evaluation.stem_reader import StemReader
-from partwise.evaluation.tables import report_text
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure import protocols
+from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.report.tables import report_text
 from stem_folder import RATE_HZ, write_stem_folder
 from stem_trees import write_tone
 

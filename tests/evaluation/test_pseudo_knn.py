@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from partwise import Part, PartwiseError
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.pseudo_knn import (
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.pseudo_knn import (
     Segments,
     draw_pseudo_mixes,
     embed_pseudo_mixes,
@@ -13,7 +13,7 @@ from partwise.evaluation.pseudo_knn import (
     knn_score,
     vote_correct,
 )
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import RATE_HZ, write_stem_folder
 
 

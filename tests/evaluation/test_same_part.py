@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.protocols import Trial
-from partwise.evaluation.same_part import (
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.protocols import Trial
+from partwise_lab.measure.same_part import (
     BoardSegments,
     draw_boards,
     main_axes,
     nearer_by_part,
     same_part,
 )
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import RATE_HZ, write_stem_folder
 from stem_trees import write_tone
 

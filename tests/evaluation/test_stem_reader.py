@@ -3,8 +3,8 @@ import pytest
 import soundfile
 
 from partwise import Part
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.stem_reader import StemReader, is_silent_stem
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.stem_reader import StemReader, is_silent_stem
 from stem_folder import RATE_HZ, write_stem_folder
 from stem_trees import tone, write_tone
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from experiment_reports import abx_of, probes_of, same_part_of
-from partwise.evaluation.abx.text import abx_text
-from partwise.evaluation.tables import report_text
 from partwise.parts import PARTS
+from partwise_lab.report.abx_text import abx_text
+from partwise_lab.report.tables import report_text
 
 
 def lines_from(text, start):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from partwise import Part
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.pseudo_knn import Segments
-from partwise.evaluation.stem_reader import StemReader
-from partwise.evaluation.unmixed import findable, unmixed_score, unmixed_segments
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.pseudo_knn import Segments
+from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.measure.unmixed import findable, unmixed_score, unmixed_segments
 from stem_trees import write_tone
 
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from fault_seed import Seed  # pyright: ignore[reportMissingImports]
 from partwise.cli import main
-from partwise.library import check as checking
+from partwise.library.check import check as checking
 from partwise.library.library import Library
 from partwise.web.app import create_app
 from partwise.web.server import Server

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from partwise.library import atlas as atlas_module
-from partwise.library import indexing
-from partwise.library.atlas import atlas_file, make_atlas, read_atlas
+from partwise.library.index import run as indexing
 from partwise.library.library import Library
+from partwise.library.map import atlas as atlas_module
+from partwise.library.map.atlas import atlas_file, make_atlas, read_atlas
 from partwise.parts import PARTS, Part
 from recordings import StopAfter, record
 from small_library import Piece, make_library

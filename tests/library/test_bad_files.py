@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from partwise.cli import main
-from partwise.library.ledger import State
 from partwise.library.library import Library
+from partwise.library.tables.ledger import State
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 

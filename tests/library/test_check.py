@@ -14,19 +14,20 @@ import pyarrow as pa
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library import repair as mending
-from partwise.library.check import check
-from partwise.library.check_report import Report
-from partwise.library.check_rows import TOLERANCES, wrong_vectors
-from partwise.library.hearing import LOOK_AGAIN
-from partwise.library.ledger import State
+from partwise.hearing.worker import LOOK_AGAIN
+from partwise.library.check import isolated_salvage
+from partwise.library.check import repair as mending
+from partwise.library.check import salvage as lance_salvage
+from partwise.library.check.check import check
+from partwise.library.check.isolated_salvage import examine_isolated, mend_isolated
+from partwise.library.check.report import Report
+from partwise.library.check.rows import TOLERANCES, wrong_vectors
 from partwise.library.library import Library
-from partwise.library.lock import WriterLock
-from partwise.library.manifest import ModelInfo
-from partwise.library.store import Store, segments_name, tracks_name
-from partwise.library.stores import isolated_salvage, lance_salvage
-from partwise.library.stores.isolated_salvage import examine_isolated, mend_isolated
 from partwise.library.stores.rows import vector_column, vectors_of
+from partwise.library.tables.ledger import State
+from partwise.library.tables.lock import WriterLock
+from partwise.library.tables.manifest import ModelInfo
+from partwise.library.tables.reader import Store, segments_name, tracks_name
 from partwise.parts import Part
 from small_library import DIGEST, Piece, make_library
 

@@ -11,8 +11,8 @@ from mutagen.id3 import APIC, ID3  # type: ignore[attr-defined]
 from mutagen.mp4 import MP4, MP4Cover
 from mutagen.oggvorbis import OggVorbis
 
-from partwise.library import covers
-from partwise.library.covers import find_cover, has_cover
+from partwise.library.media import covers
+from partwise.library.media.covers import find_cover, has_cover
 from sounds import encode, tone, write
 
 JPEG = b"\xff\xd8\xff\xe0" + b"jpeg" * 10

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from partwise.library.duplicates import (
+from partwise.library.search.duplicates import (
     ALIKE_LOWEST,
     ALIKE_SIMILARITY,
     Duplicates,

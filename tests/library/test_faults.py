@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library import hearing_process
-from partwise.library.faults import storage_errors
-from partwise.library.ledger import State
+from partwise.hearing import worker_process as hearing_process
 from partwise.library.library import Library
-from partwise.library.lock import WriterLock
-from partwise.library.store import Store
+from partwise.library.stores.faults import storage_errors
+from partwise.library.tables.ledger import State
+from partwise.library.tables.lock import WriterLock
+from partwise.library.tables.reader import Store
 from recordings import counts, record
 
 

@@ -9,8 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness
 
-from partwise.library import layout
-from partwise.library.layout import lay_out, nearest, principal
+from partwise.library.map import layout
+from partwise.library.map.layout import lay_out, nearest, principal
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

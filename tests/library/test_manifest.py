@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library.lock import WriterLock
-from partwise.library.manifest import Manifest, ModelInfo, Rate, read_manifest, write_manifest
-from partwise.library.writing import make_folder
+from partwise.library.tables.lock import WriterLock
+from partwise.library.tables.manifest import (
+    Manifest,
+    ModelInfo,
+    Rate,
+    read_manifest,
+    write_manifest,
+)
+from partwise.library.tables.writer import make_folder
 
 MODEL = ModelInfo("0123456789abcdef", 64, (0.1, 0.2, 0.3, 0.4, 0.5), 10.0, 5.0)
 OTHER = ModelInfo("fedcba9876543210", 128, (0.5,) * 5, 10.0, 5.0)
@@ -126,7 +132,7 @@ def test_one_writer_and_its_pid(tmp_path: Path) -> None:
 
 def test_the_lock_goes_with_its_holder(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, sys; from partwise.library.lock import WriterLock\n"
+        "import os, pathlib, sys; from partwise.library.tables.lock import WriterLock\n"
         f"WriterLock(pathlib.Path({str(tmp_path)!r})).__enter__(); print(flush=True); input()"
     )
     with subprocess.Popen(

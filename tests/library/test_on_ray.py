@@ -20,9 +20,9 @@ import pytest
 from mutagen.flac import FLAC
 
 from partwise.errors import PartwiseError
-from partwise.library.ledger import State
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary, Progress
+from partwise.library.tables.ledger import State
 from recordings import StopAfter, counts, record
 from sounds import write
 
@@ -35,7 +35,7 @@ needs_ray = pytest.mark.skipif(
 # once leaves a mark beside the folder.
 _MISBEHAVIOUR = """
 import os, sys
-hears = any("partwise.library.hearing " in word for word in sys.orig_argv)
+hears = any("partwise.hearing.worker " in word for word in sys.orig_argv)
 if hears and "MISBEHAVES_ON_RAY" in os.environ:
     import time
     from partwise.embedding.encoder import Encoder
@@ -77,7 +77,7 @@ if hears and "MISBEHAVES_ON_RAY" in os.environ:
 @pytest.fixture(scope="module")
 def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment of a Ray whose hearing processes misbehave."""
-    from partwise.library.ray_local import LocalRay
+    from partwise.library.index.ray_local import LocalRay
 
     folder = tmp_path_factory.mktemp("misbehaviour")
     (folder / "sitecustomize.py").write_text(_MISBEHAVIOUR)
@@ -92,7 +92,7 @@ def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def ray_address(ray_environment: dict[str, str]) -> Iterator[str]:
     """A Ray of one node with two CPUs, which this process has joined as a program would."""
-    from partwise.library.ray_local import LocalRay
+    from partwise.library.index.ray_local import LocalRay
 
     local = None
     try:
@@ -344,7 +344,7 @@ def test_an_address_that_does_not_answer(index, music: Path, tmp_path: Path) -> 
 def test_a_missing_package_is_named(
     index, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("partwise.library.on_ray.find_spec", lambda name: None)
+    monkeypatch.setattr("partwise.library.index.on_ray.find_spec", lambda name: None)
     with pytest.raises(PartwiseError, match=r"pip install 'partwise\[scale\]' -c constraints.txt"):
         index(music, "library", on="ray")
     assert not (tmp_path / "library").exists()
@@ -371,8 +371,8 @@ def test_nothing_of_ray_is_imported_unless_asked_for(
 
 def test_only_one_content_is_handed_in(tmp_path: Path) -> None:
     """Copies may be heard at the same time in two places; the second hearing counts for nothing."""
-    from partwise.library.hearing import Outcome
-    from partwise.library.on_ray import RayWorkers
+    from partwise.hearing.worker import Outcome
+    from partwise.library.index.on_ray import RayWorkers
 
     taken = threading.Event()
 

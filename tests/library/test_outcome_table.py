@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.library.hearing import LOOK_AGAIN, Outcome
-from partwise.library.hearing_process import WorkersUnfit
-from partwise.library.outcome_table import SCHEMA, outcomes_from_arrow, outcomes_to_arrow
-from partwise.library.tags import Tags
+from partwise.hearing.worker import LOOK_AGAIN, Outcome
+from partwise.hearing.worker_process import WorkersUnfit
+from partwise.library.index.wire import SCHEMA, outcomes_from_arrow, outcomes_to_arrow
 
 
 def heard(segments: int) -> PartEmbeddings:

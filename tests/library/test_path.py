@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
-from partwise.library.path import find_path, rising, waypoints
-from partwise.library.tags import Tags
+from partwise.library.search.journey import find_path, rising, waypoints
 from partwise.parts import PARTS, Part
 from small_library import Piece, angle, make_library
 

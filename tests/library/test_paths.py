@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from partwise.library.paths import (
-    absolute,
-    is_under,
-    library_folder,
-    path_to_text,
-    shown,
-    text_to_path,
-)
+from partwise.paths import absolute, is_under, library_folder, path_to_text, shown, text_to_path
 
 NAMES = [
     b"/music/plain.mp3",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from partwise.audio.decode import DecodeError
-from partwise.library.peaks import FRAME_S, keep_wave, measure, peaks_file, read_wave
+from partwise.library.media.peaks import FRAME_S, keep_wave, measure, peaks_file, read_wave
 from sounds import encode, tone, write
 
 RATE_HZ = 22050

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from partwise.library.hearing import LOOK_AGAIN
-from partwise.library.ledger import LedgerRow, State
-from partwise.library.planning import Plan, plan_run
-from partwise.library.scan import Scan, scan
+from partwise.hearing.worker import LOOK_AGAIN
+from partwise.library.index.planning import Plan, plan_run
+from partwise.library.index.scan import Scan, scan
+from partwise.library.tables.ledger import LedgerRow, State
 
 MODEL, KNOWN = "newmodel", {"hash a", "hash b"}
 

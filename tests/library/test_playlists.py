@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from partwise import PartwiseError
-from partwise.library.playlists import (
+from partwise.library.media.playlists import (
     Entry,
     m3u8_bytes,
     relative_path,

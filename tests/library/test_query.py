@@ -3,7 +3,7 @@ import pytest
 
 from partwise import Part, PartWeights, PartwiseError
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.library.query import Query, Seed, clock, parse_range, passage_of
+from partwise.library.search.query import Query, Seed, clock, parse_range, passage_of
 from small_library import Piece, angle
 
 D, B, P = Part.DRUMS, Part.BASS, Part.PIANO

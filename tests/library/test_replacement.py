@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from partwise.embedding.encoder import load_encoder
-from partwise.library import indexing
-from partwise.library.hearing import hash_content
+from partwise.hearing.worker import hash_content
+from partwise.library.index import run as indexing
 from partwise.library.library import Library
 from recordings import StopAfter, counts, record
 from tiny_model import write_tiny_model
@@ -60,7 +60,7 @@ def test_the_time_it_takes_is_told_from_the_rate(
 ) -> None:
     from dataclasses import replace
 
-    from partwise.library.manifest import Rate, read_manifest, write_manifest
+    from partwise.library.tables.manifest import Rate, read_manifest, write_manifest
 
     audio_s = library.tracks().duration_s.sum()
     manifest = replace(read_manifest(library.path), rate=Rate(audio_s=100, wall_s=50, jobs=2))

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from partwise.library import resident
-from partwise.library.catalogue import Existing
-from partwise.library.exact_index import ExactIndex
 from partwise.library.library import Library
-from partwise.library.resident import Kept
-from partwise.library.search import searcher_of
-from partwise.library.writing import Writer
+from partwise.library.search import cache as resident
+from partwise.library.search.cache import Kept
+from partwise.library.search.searcher import searcher_of
+from partwise.library.stores.exact_index import ExactIndex
+from partwise.library.tables.catalogue import Existing
+from partwise.library.tables.writer import Writer
 from partwise.parts import Part
 from small_library import Piece, add_pieces, make_library
 
@@ -130,7 +130,7 @@ def test_only_new_tracks_are_read_and_gone_ones_leave(tmp_path: Path):
 
 def test_moments_only_of_the_first_hits(tmp_path: Path):
     library = make_library(tmp_path, pieces(6))
-    from partwise.library.songs import build_query
+    from partwise.library.search.seeds import build_query
 
     query = build_query(library, "0.mp3")
     weights = query.weights()

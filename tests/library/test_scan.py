@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library.paths import path_to_text
-from partwise.library.scan import Scan, scan
+from partwise.library.index.scan import Scan, scan
+from partwise.paths import path_to_text
 
 
 def put(path: Path, contents: bytes = b"audio") -> Path:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from partwise import Part, PartWeights, PartwiseError
+from partwise.audio.tags import Tags
 from partwise.library.library import Library
-from partwise.library.lock import WriterLock
-from partwise.library.manifest import ModelInfo
-from partwise.library.search import Hit, Searcher
-from partwise.library.songs import build_query
+from partwise.library.search.searcher import Hit, Searcher
+from partwise.library.search.seeds import build_query
 from partwise.library.stores.lance import LanceStore
-from partwise.library.tags import Tags
-from partwise.library.writing import Writer
+from partwise.library.tables.lock import WriterLock
+from partwise.library.tables.manifest import ModelInfo
+from partwise.library.tables.writer import Writer
 from small_library import DIGEST, Piece, add_pieces, angle, make_library
 from sounds import sound, write
 
@@ -407,7 +407,7 @@ def test_segments_of_a_killed_run_do_not_disturb(tmp_path):
     library = make_library(tmp_path, [Piece("a.mp3", {D: 0}), Piece("b.mp3", {D: 50})])
     model = ModelInfo(DIGEST, len(angle(0)), (0.5,) * 5, 10.0, 5.0)
     writer = Writer(library.store, model)
-    from partwise.library.writing import NewTrack
+    from partwise.library.tables.writer import NewTrack
 
     writer.add([NewTrack("f" * 32, Piece("ghost", {D: 1}).embeddings(), Tags())], [])
     fresh = Library.open(library.path)

@@ -9,7 +9,7 @@ import mutagen
 import pytest
 from mutagen import asf, id3
 
-from partwise.library.tags import NO_TAGS, Tags, read_tags
+from partwise.audio.tags import NO_TAGS, Tags, read_tags
 from sounds import encode, tone, write
 
 WANTED = Tags(title="Näme", artist="One; Two", album="Album", year=1969)

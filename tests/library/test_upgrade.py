@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library.check import check
+from partwise.library.check.check import check
 from partwise.library.library import Library
-from partwise.library.manifest import FORMAT
+from partwise.library.tables.manifest import FORMAT
 from recordings import counts
 from tiny_model import write_tiny_model
 

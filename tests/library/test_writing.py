@@ -12,15 +12,15 @@ import lancedb
 import numpy as np
 import pytest
 
+from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
-from partwise.library.ledger import LedgerRow, State
-from partwise.library.manifest import Manifest, ModelInfo
-from partwise.library.store import Store
 from partwise.library.stores.lance import LanceStore
 from partwise.library.stores.protocol import VectorStore
-from partwise.library.tags import Tags
-from partwise.library.writing import NewTrack, Writer, open_or_create
+from partwise.library.tables.ledger import LedgerRow, State
+from partwise.library.tables.manifest import Manifest, ModelInfo
+from partwise.library.tables.reader import Store
+from partwise.library.tables.writer import NewTrack, Writer, open_or_create
 
 DIM = 4
 MODEL = ModelInfo("0123456789abcdef", DIM, (0.5,) * 5)

@@ -9,8 +9,8 @@ import pytest
 
 from listening_tests import make_songs_library
 from partwise.library.library import Library
-from partwise.listening.testfile import TestFile, make_test
 from partwise.parts import Part
+from partwise_lab.survey.testfile import TestFile, make_test
 
 PARTS = (Part.DRUMS, Part.BASS)
 

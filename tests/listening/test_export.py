@@ -9,11 +9,11 @@ import pytest
 
 from listening_tests import answer_as
 from partwise.errors import PartwiseError
-from partwise.evaluation.abx.answers import Kind, read_answers, triplets
-from partwise.listening.export import COLUMNS, csv_text, stored_answers, triplets_of
-from partwise.listening.listeners import Said, join, keep_answer, questions
-from partwise.listening.testfile import make_test
 from partwise.parts import Part
+from partwise_lab.measure.abx.answers import Kind, read_answers, triplets
+from partwise_lab.survey.export import COLUMNS, csv_text, stored_answers, triplets_of
+from partwise_lab.survey.listeners import Said, join, keep_answer, questions
+from partwise_lab.survey.testfile import make_test
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from itertools import pairwise
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.listening.export import stored_answers
-from partwise.listening.listeners import (
+from partwise.parts import Part
+from partwise_lab.survey.export import stored_answers
+from partwise_lab.survey.listeners import (
     Said,
     come_back,
     join,
@@ -24,8 +25,7 @@ from partwise.listening.listeners import (
     token,
     withdraw,
 )
-from partwise.listening.testfile import TestFile, make_test
-from partwise.parts import Part
+from partwise_lab.survey.testfile import TestFile, make_test
 
 SAID = Said({"total": "A+"}, 1234, (1, 2, 3))
 
@@ -168,7 +168,7 @@ def test_a_crash_loses_no_answer(made):
     """The process dies the moment after it was told that the answer is kept."""
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from partwise.listening.listeners import *; from partwise.listening.testfile import *\n"
+        "from partwise_lab.survey.listeners import *; from partwise_lab.survey.testfile import *\n"
         "test = TestFile(Path(sys.argv[1])); listener, _ = join(test)\n"
         "keep_answer(test, listener, questions(test, listener)[0], "
         "Said({'total': 'A+'}, 5, (1, 1, 1)))\n"

@@ -9,12 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from listening_tests import everything_secret
-from partwise.commands.listen import application
 from partwise.errors import PartwiseError
-from partwise.listening.export import stored_answers
-from partwise.listening.pages import COOKIE, default_consent, read_consent
-from partwise.listening.testfile import make_test
 from partwise.parts import Part
+from partwise_lab.commands.listen import application
+from partwise_lab.survey.export import stored_answers
+from partwise_lab.survey.pages import COOKIE, default_consent, read_consent
+from partwise_lab.survey.testfile import make_test
 
 
 def browser(test, **options) -> TestClient:

@@ -10,7 +10,7 @@ import soundfile
 
 from partwise.audio.decode import DecodeError
 from partwise.audio.loudness import rms_dbfs
-from partwise.listening.sound import (
+from partwise_lab.survey.sound import (
     LEVEL_DBFS,
     PEAK,
     RATE_HZ,

@@ -14,10 +14,10 @@ import soundfile
 from listening_tests import make_songs_library
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
-from partwise.listening.sound import RATE_HZ
-from partwise.listening.testfile import ROLES, TestFile, make_test
-from partwise.listening.trials import draw_trials
 from partwise.parts import Part
+from partwise_lab.survey.sound import RATE_HZ
+from partwise_lab.survey.testfile import ROLES, TestFile, make_test
+from partwise_lab.survey.trials import draw_trials
 
 PARTS = (Part.DRUMS, Part.BASS)
 
@@ -84,7 +84,7 @@ def test_nothing_is_left_where_making_fails(tmp_path, songs, monkeypatch):
     def full_disk(clip):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("partwise.listening.testfile.to_flac", full_disk)
+    monkeypatch.setattr("partwise_lab.survey.testfile.to_flac", full_disk)
     with pytest.raises(PartwiseError, match=r"cannot be written.*No space left"):
         make_test(tmp_path / "test.sqlite", songs, PARTS, 2)
     assert list(tmp_path.iterdir()) == []

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
-from partwise.library.tags import Tags
-from partwise.listening.trials import clip_s, draw_trials, parse_parts
 from partwise.parts import PARTS, Part
+from partwise_lab.survey.trials import clip_s, draw_trials, parse_parts
 from small_library import Piece, make_library
 
 D, B = Part.DRUMS, Part.BASS

@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 
 from partwise import PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.model.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from partwise.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
+from partwise_lab.model.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 
 SMALL = EncoderSettings(dim=8, widths=(4, 8, 16), blocks=(1, 1, 1), pooled=8)
 

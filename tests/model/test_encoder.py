@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from partwise.model.encoder import STRIDE, EncoderSettings, PartEncoder, normalise  # noqa: E402
+from partwise_lab.model.encoder import STRIDE, EncoderSettings, PartEncoder, normalise  # noqa: E402
 
 SMALL = EncoderSettings(dim=8, widths=(4, 8, 16), blocks=(1, 1, 1), pooled=8)
 

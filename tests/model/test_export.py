@@ -8,8 +8,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from partwise import PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.model import export  # noqa: E402
-from partwise.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
+from partwise_lab.model import export  # noqa: E402
+from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 
 SMALL = EncoderSettings(dim=8, widths=(4, 8, 16), blocks=(1, 1, 1), pooled=8)
 ABOUT = {"presence_threshold": [0.5] * 5, "recipe": "test"}

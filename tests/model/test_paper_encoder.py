@@ -5,8 +5,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PARTS  # noqa: E402
-from partwise.model.checkpoint import parameters  # noqa: E402
-from partwise.model.paper_encoder import (  # noqa: E402
+from partwise_lab.model.checkpoint import parameters  # noqa: E402
+from partwise_lab.model.paper_encoder import (  # noqa: E402
     EQUAL_SIZE,
     PaperEncoder,
     PaperEncoderSettings,

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("demucs", reason="the extra `separate` is not installed")
 
 from partwise import Part, PartwiseError
-from partwise.separation.separator import load_separator
+from partwise_lab.separation.separator import load_separator
 
 RATE_HZ = 22050
 

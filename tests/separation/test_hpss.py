@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from partwise import Part, PartwiseError
-from partwise.separation.separator import load_separator
+from partwise_lab.separation.separator import load_separator
 
 RATE_HZ = 22050
 

@@ -7,12 +7,12 @@ import torch
 
 from partwise import PARTS, PartwiseError
 from partwise.audio.mel import MelSettings
-from partwise.model.checkpoint import save_checkpoint
-from partwise.model.encoder import EncoderSettings, PartEncoder
-from partwise.model.frontend import LogMelFrontend
-from partwise.model.mask_unet import MaskUNet, MaskUNetSettings
-from partwise.separation.mask_unet import MaskUNetSeparator
-from partwise.separation.separator import load_separator
+from partwise_lab.model.checkpoint import save_checkpoint
+from partwise_lab.model.encoder import EncoderSettings, PartEncoder
+from partwise_lab.model.frontend import LogMelFrontend
+from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
+from partwise_lab.separation.mask_unet import MaskUNetSeparator
+from partwise_lab.separation.separator import load_separator
 
 RATE_HZ = 22050
 SMALL = MaskUNetSettings(widths=(4, 8, 8))

@@ -9,8 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.model.frontend import LogMelFrontend  # noqa: E402
-from partwise.training.augment import (  # noqa: E402  # noqa: E402
+from partwise_lab.model.frontend import LogMelFrontend  # noqa: E402
+from partwise_lab.training.augment import (  # noqa: E402
     AugmentSettings,
     augment_mix,
     augment_stem,
@@ -19,8 +19,8 @@ from partwise.training.augment import (  # noqa: E402  # noqa: E402
     noise,
     pitch,
 )
-from partwise.training.augment.chain import draw_tempo  # noqa: E402
-from partwise.training.augment.spectrum import rms  # noqa: E402
+from partwise_lab.training.augment.chain import draw_tempo  # noqa: E402
+from partwise_lab.training.augment.spectrum import rms  # noqa: E402
 
 RATE_HZ = 22050
 LENGTH = 64 * 512  # 1.5 s
@@ -235,7 +235,7 @@ def test_settings_say_how_much_longer_a_window_must_be():
 
 def test_nothing_waits_for_the_device_or_mixes_devices(music, monkeypatch):
     """On the meta device any `.item()`, and any tensor left on the CPU, is an error."""
-    from partwise.training.augment import chain, colouring
+    from partwise_lab.training.augment import chain, colouring
 
     for module in (chain, colouring):
         monkeypatch.setattr(

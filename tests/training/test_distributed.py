@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from partwise.training import distributed  # noqa: E402
+from partwise_lab.training import distributed  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 WORKER = """
@@ -18,12 +18,12 @@ import hashlib, sys
 from pathlib import Path
 import torch
 from partwise.audio.mel import MelSettings
-from partwise.model.encoder import EncoderSettings
-from partwise.training import distributed, loop
-from partwise.training.factorial import FactorialObjective
-from partwise.training.plan import MixSettings
-from partwise.training.recipes import Recipe
-from partwise.training.stem_bank import StemBank
+from partwise_lab.model.encoder import EncoderSettings
+from partwise_lab.training import distributed, loop
+from partwise_lab.training.factorial import FactorialObjective
+from partwise_lab.training.plan import MixSettings
+from partwise_lab.training.recipes import Recipe
+from partwise_lab.training.stem_bank import StemBank
 
 data, out = Path(sys.argv[1]), Path(sys.argv[2])
 distributed.start("cpu")
@@ -51,7 +51,7 @@ def test_alone_nothing_is_distributed():
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this PyTorch has no gloo")
 def test_two_processes_learn_the_same_weights_from_different_batches(tmp_path):
     from partwise.audio.mel import MelSettings
-    from partwise.training.stem_bank import StemBank
+    from partwise_lab.training.stem_bank import StemBank
 
     data = write_stem_folder(tmp_path / "stems")
     StemBank.build(data, MelSettings(), jobs=1)

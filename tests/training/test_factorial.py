@@ -5,13 +5,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.model.encoder import EncoderSettings  # noqa: E402
-from partwise.training.augment import AugmentSettings  # noqa: E402
-from partwise.training.factorial import FactorialObjective  # noqa: E402
-from partwise.training.plan import MixSettings  # noqa: E402
-from partwise.training.recipes import Recipe  # noqa: E402
-from partwise.training.stem_bank import StemBank  # noqa: E402
-from partwise.training.wave_bank import WaveBank  # noqa: E402
+from partwise_lab.model.encoder import EncoderSettings  # noqa: E402
+from partwise_lab.training.augment import AugmentSettings  # noqa: E402
+from partwise_lab.training.factorial import FactorialObjective  # noqa: E402
+from partwise_lab.training.plan import MixSettings  # noqa: E402
+from partwise_lab.training.recipes import Recipe  # noqa: E402
+from partwise_lab.training.stem_bank import StemBank  # noqa: E402
+from partwise_lab.training.wave_bank import WaveBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 SMALL = EncoderSettings(dim=8, widths=(8, 8, 16), blocks=(1, 1, 1), pooled=8)

@@ -9,14 +9,14 @@ import torch
 
 from partwise import PARTS, Part, PartwiseError
 from partwise.audio.mel import MelSettings
-from partwise.model.checkpoint import load_checkpoint
-from partwise.model.encoder import EncoderSettings
-from partwise.model.individual import IndividualNetworks
-from partwise.training.individual import IndividualObjective
-from partwise.training.loop import train
-from partwise.training.plan import MixSettings, Planner
-from partwise.training.recipes import INDIVIDUAL
-from partwise.training.stem_bank import StemBank
+from partwise_lab.model.checkpoint import load_checkpoint
+from partwise_lab.model.encoder import EncoderSettings
+from partwise_lab.model.individual import IndividualNetworks
+from partwise_lab.training.individual import IndividualObjective
+from partwise_lab.training.loop import train
+from partwise_lab.training.plan import MixSettings, Planner
+from partwise_lab.training.recipes import INDIVIDUAL
+from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 
 SMALL = EncoderSettings(dim=8, widths=(8, 8, 8), blocks=(1, 1, 1), pooled=8)

@@ -8,13 +8,13 @@ torch = pytest.importorskip("torch")
 
 from partwise import PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.model.checkpoint import load_checkpoint  # noqa: E402
-from partwise.model.encoder import EncoderSettings  # noqa: E402
-from partwise.training import factorial, loop  # noqa: E402
-from partwise.training.factorial import FactorialObjective  # noqa: E402
-from partwise.training.plan import MixSettings  # noqa: E402
-from partwise.training.recipes import Recipe  # noqa: E402
-from partwise.training.stem_bank import StemBank  # noqa: E402
+from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
+from partwise_lab.model.encoder import EncoderSettings  # noqa: E402
+from partwise_lab.training import factorial, loop  # noqa: E402
+from partwise_lab.training.factorial import FactorialObjective  # noqa: E402
+from partwise_lab.training.plan import MixSettings  # noqa: E402
+from partwise_lab.training.recipes import Recipe  # noqa: E402
+from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 RECIPE = Recipe(

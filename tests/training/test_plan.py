@@ -5,8 +5,8 @@ pytest.importorskip("torch")
 
 from partwise import PARTS, Part
 from partwise.audio.mel import MelSettings
-from partwise.training.plan import MixSettings, Planner
-from partwise.training.stem_bank import StemBank
+from partwise_lab.training.plan import MixSettings, Planner
+from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 
 SETTINGS = MixSettings(songs=4, views=3)

@@ -4,7 +4,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from partwise.training import precision
+from partwise_lab.training import precision
 
 
 @pytest.mark.parametrize(

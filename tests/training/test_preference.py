@@ -15,20 +15,15 @@ from listeners import (  # noqa: E402
     write_tuning_test,
 )
 from partwise import PartwiseError  # noqa: E402
-from partwise.evaluation.abx.answers import Kind, read_answers, triplets  # noqa: E402
-from partwise.evaluation.abx.clips import find_clips  # noqa: E402
-from partwise.evaluation.abx.hearing import hear  # noqa: E402
-from partwise.evaluation.abx.scoring import abx  # noqa: E402
-from partwise.evaluation.abx.songs import SongSplit, read_split  # noqa: E402
-from partwise.evaluation.embed import checkpoint_embedder  # noqa: E402
-from partwise.model.checkpoint import load_checkpoint  # noqa: E402
-from partwise.training.preference import (  # noqa: E402
-    Opinions,
-    PreferenceRecipe,
-    preference_loss,
-    prepare,
-)
-from partwise.training.registry import RunOptions, run_preference  # noqa: E402
+from partwise_lab.measure.abx.answers import Kind, read_answers, triplets  # noqa: E402
+from partwise_lab.measure.abx.clips import find_clips  # noqa: E402
+from partwise_lab.measure.abx.hearing import hear  # noqa: E402
+from partwise_lab.measure.abx.scoring import abx  # noqa: E402
+from partwise_lab.measure.abx.songs import SongSplit, read_split  # noqa: E402
+from partwise_lab.measure.embed import checkpoint_embedder  # noqa: E402
+from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
+from partwise_lab.training.preference import Opinions, PreferenceRecipe, preference_loss, prepare  # noqa: E402
+from partwise_lab.training.registry import RunOptions, run_preference  # noqa: E402
 from untrained import write_untrained  # noqa: E402
 
 

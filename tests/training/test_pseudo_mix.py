@@ -7,9 +7,9 @@ torch = pytest.importorskip("torch")
 
 from partwise import PARTS  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.training.plan import MixSettings  # noqa: E402
-from partwise.training.pseudo_mix import PseudoMixer  # noqa: E402
-from partwise.training.stem_bank import StemBank  # noqa: E402
+from partwise_lab.training.plan import MixSettings  # noqa: E402
+from partwise_lab.training.pseudo_mix import PseudoMixer  # noqa: E402
+from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 SETTINGS = MixSettings(songs=4, views=3, seconds=2.0)

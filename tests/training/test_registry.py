@@ -9,16 +9,10 @@ pytest.importorskip("torch")
 
 from partwise import PartwiseError
 from partwise.audio.mel import MelSettings
-from partwise.model.checkpoint import load_checkpoint
-from partwise.training.preference import NAME as PREFERENCE
-from partwise.training.registry import (
-    SHIPPED,
-    RunOptions,
-    check_options,
-    recipes,
-    run_recipe,
-)
-from partwise.training.stem_bank import StemBank
+from partwise_lab.model.checkpoint import load_checkpoint
+from partwise_lab.training.preference import NAME as PREFERENCE
+from partwise_lab.training.registry import SHIPPED, RunOptions, check_options, recipes, run_recipe
+from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 
 

@@ -5,9 +5,9 @@ pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError
 from partwise.audio.mel import MelSettings
-from partwise.training.plan import MixSettings
-from partwise.training.separated_bank import separated_bank
-from partwise.training.stem_bank import StemBank
+from partwise_lab.training.plan import MixSettings
+from partwise_lab.training.separated_bank import separated_bank
+from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 
 SETTINGS = MixSettings(keep=(1.0, 1.0))

@@ -7,11 +7,11 @@ pytest.importorskip("torch")
 import torch
 
 from partwise.audio.mel import MelSettings
-from partwise.model.mask_unet import MaskUNet, MaskUNetSettings
-from partwise.training.loop import train
-from partwise.training.plan import MixSettings
-from partwise.training.separator import SeparatorObjective, SeparatorRecipe, weighted_mask_loss
-from partwise.training.stem_bank import StemBank
+from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
+from partwise_lab.training.loop import train
+from partwise_lab.training.plan import MixSettings
+from partwise_lab.training.separator import SeparatorObjective, SeparatorRecipe, weighted_mask_loss
+from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 
 RECIPE = SeparatorRecipe(

@@ -6,9 +6,9 @@ torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.datasets.stems import data_digest, find_pieces  # noqa: E402
-from partwise.training import stem_bank  # noqa: E402
-from partwise.training.stem_bank import StemBank  # noqa: E402
+from partwise_lab.data.stems import data_digest, find_pieces  # noqa: E402
+from partwise_lab.training import stem_bank  # noqa: E402
+from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 RATE_HZ = 22050

@@ -8,12 +8,12 @@ torch = pytest.importorskip("torch")
 
 from partwise import PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.datasets.stems import find_pieces  # noqa: E402
-from partwise.model.frontend import LogMelFrontend  # noqa: E402
 from partwise.parts import PARTS  # noqa: E402
-from partwise.training import wave_bank  # noqa: E402
-from partwise.training.stem_bank import StemBank  # noqa: E402
-from partwise.training.wave_bank import WaveBank, Waves, as_int16  # noqa: E402
+from partwise_lab.data.stems import find_pieces  # noqa: E402
+from partwise_lab.model.frontend import LogMelFrontend  # noqa: E402
+from partwise_lab.training import wave_bank  # noqa: E402
+from partwise_lab.training.stem_bank import StemBank  # noqa: E402
+from partwise_lab.training.wave_bank import WaveBank, Waves, as_int16  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 MEL = MelSettings()

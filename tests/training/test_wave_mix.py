@@ -7,13 +7,13 @@ torch = pytest.importorskip("torch")
 
 from partwise.audio.mel import MelSettings  # noqa: E402
 from partwise.parts import Part  # noqa: E402
-from partwise.training.augment import AugmentSettings  # noqa: E402
-from partwise.training.augment.voices import Voices  # noqa: E402
-from partwise.training.plan import MixSettings  # noqa: E402
-from partwise.training.pseudo_mix import PseudoMixer  # noqa: E402
-from partwise.training.stem_bank import StemBank  # noqa: E402
-from partwise.training.wave_bank import WaveBank  # noqa: E402
-from partwise.training.wave_mix import WaveMixer  # noqa: E402
+from partwise_lab.training.augment import AugmentSettings  # noqa: E402
+from partwise_lab.training.augment.voices import Voices  # noqa: E402
+from partwise_lab.training.plan import MixSettings  # noqa: E402
+from partwise_lab.training.pseudo_mix import PseudoMixer  # noqa: E402
+from partwise_lab.training.stem_bank import StemBank  # noqa: E402
+from partwise_lab.training.wave_bank import WaveBank  # noqa: E402
+from partwise_lab.training.wave_mix import WaveMixer  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 MEL = MelSettings()

@@ -14,7 +14,7 @@ import pytest
 
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
-from partwise.library.lock import WriterLock
+from partwise.library.tables.lock import WriterLock
 from partwise.web import api_index, events
 from partwise.web.app import Settings, create_app
 from partwise.web.client import Client

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from partwise.library.atlas import atlas_file, make_atlas, read_atlas
+from partwise.audio.tags import Tags
 from partwise.library.library import Library
-from partwise.library.tags import Tags
+from partwise.library.map.atlas import atlas_file, make_atlas, read_atlas
 from partwise.parts import PARTS, Part
 from partwise.web import map_state
 from partwise.web.app import create_app

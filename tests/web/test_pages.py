@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from partwise.audio.tags import Tags
 from partwise.library.library import Library
-from partwise.library.tags import Tags
 from partwise.parts import PARTS, Part
 from partwise.web.app import Settings, create_app
 from partwise.web.pages import clock

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from partwise.hearing import isolated
 from partwise.library.library import Library
 from partwise.parts import Part
-from partwise.web import hearing, isolated, limits
+from partwise.web import hearing, limits
 from partwise.web.app import Settings, create_app
 from partwise.web.errors import Refused
 from partwise.web.hearing import Ears

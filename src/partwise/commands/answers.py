@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from partwise.library.paths import path_to_text, shown
-from partwise.library.query import Query, clock
-from partwise.library.search import Hit
+from partwise.library.search.query import Query, clock
+from partwise.library.search.searcher import Hit
 from partwise.parts import PARTS, Part, PartWeights
+from partwise.paths import path_to_text, shown
 
 if TYPE_CHECKING:
-    from partwise.library.moments import Moment
+    from partwise.library.search.moments import Moment
 
 BAR_CELLS = 4
 _EIGHTHS = " ▏▎▍▌▋▊▉█"

@@ -10,9 +10,9 @@ from typing import Any
 
 import typer
 
-from partwise.library.check_report import Report
-from partwise.library.paths import shown
+from partwise.library.check.report import Report
 from partwise.library.reports import duration_text
+from partwise.paths import shown
 
 _LINE_EVERY_S = 5.0
 
@@ -99,7 +99,7 @@ class _Progress:
         self._started_s = self._told_s = time.monotonic()
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """See ``partwise.library.check.Tell``; bytes are told as MB."""
+        """See ``partwise.library.check.check.Tell``; bytes are told as MB."""
         now_s = time.monotonic()
         if stage != self._stage:
             self._stage, self._started_s = stage, now_s

@@ -15,9 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from partwise.library.paths import shown
 from partwise.library.reports import Silent
 from partwise.parts import PARTS, Part
+from partwise.paths import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from typing import Any
 import typer
 
 from partwise.errors import PartwiseError
-from partwise.library.paths import shown
 from partwise.library.reports import IndexSummary, Progress, duration_text, files_text
+from partwise.paths import shown
 
 _LISTED_FAILURES = 10
 _FIRST_LINE_S = 10.0

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from partwise.errors import PartwiseError
-from partwise.library.paths import shown
 from partwise.parts import Part, PartWeights
+from partwise.paths import shown
 
 
 def like(
@@ -97,7 +97,7 @@ def like(
     partwise like --drums-of a.mp3 --bass-of b.mp3
     """
     from partwise.library.library import Library
-    from partwise.library.songs import build_query
+    from partwise.library.search.seeds import build_query
 
     given = zip(Part, (drums_of, bass_of, piano_of, guitar_of, other_of), strict=True)
     per_part_of = {part: song for part, song in given if song is not None}
@@ -131,7 +131,7 @@ def like(
 
 
 def _write_playlists(hits, m3u8: Path | None, xspf: Path | None, description: str) -> None:
-    from partwise.library.playlists import Entry, write_m3u8, write_xspf
+    from partwise.library.media.playlists import Entry, write_m3u8, write_xspf
 
     entries = [
         Entry(hit.path, hit.tags.title, hit.tags.artist, hit.tags.album, hit.duration_s)
@@ -147,8 +147,8 @@ def _write_playlists(hits, m3u8: Path | None, xspf: Path | None, description: st
 
 def _why_nothing(library, where: str | None) -> str:
     """No hit can mean three things; only one of them is that nothing else is in the library."""
-    from partwise.library.catalogue import existing, select
-    from partwise.library.search import catalogue_of
+    from partwise.library.search.searcher import catalogue_of
+    from partwise.library.tables.catalogue import existing, select
 
     catalogue = catalogue_of(library)
     if where is not None and not select(catalogue, where):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import typer
 
 from partwise.errors import PartwiseError
-from partwise.library.paths import absolute, shown
+from partwise.paths import absolute, shown
 
 PORT = 8321
 

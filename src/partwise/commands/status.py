@@ -8,13 +8,13 @@ from typing import Any
 
 import typer
 
-from partwise.library.ledger import LedgerRow
-from partwise.library.manifest import ModelInfo
 from partwise.library.overview import LibraryStatus
-from partwise.library.paths import shown
 from partwise.library.reports import duration_text
 from partwise.library.stores.protocol import Accuracy
+from partwise.library.tables.ledger import LedgerRow
+from partwise.library.tables.manifest import ModelInfo
 from partwise.parts import PARTS
+from partwise.paths import shown
 
 _LISTED = 20
 # Below this a search is told to miss hits.

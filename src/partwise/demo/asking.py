@@ -46,7 +46,7 @@ def ask_all(library: Library, groups: Groups) -> Answers:
 
     Only demo pieces are among the answers.
     """
-    from partwise.library.songs import build_query
+    from partwise.library.search.seeds import build_query
 
     file_of = {library.find(groups.path(piece)): piece.file for piece in groups.pieces}
     if None in file_of or len(file_of) != len(groups.pieces):

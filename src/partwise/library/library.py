@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from partwise.library.ledger import LedgerRow, State
 from partwise.library.overview import LibraryStatus, overview
-from partwise.library.paths import library_folder, path_to_text
-from partwise.library.store import Store, TrackTable
+from partwise.library.tables.ledger import LedgerRow, State
+from partwise.library.tables.reader import Store, TrackTable
+from partwise.paths import library_folder, path_to_text
 
 if TYPE_CHECKING:
-    from partwise.library.check import Tell
-    from partwise.library.check_report import Report
-    from partwise.library.query import Query
+    from partwise.library.check.check import Tell
+    from partwise.library.check.report import Report
     from partwise.library.reports import IndexSummary, Reporter
-    from partwise.library.search import Hit
-    from partwise.library.songs import Song, Songs
+    from partwise.library.search.query import Query
+    from partwise.library.search.searcher import Hit
+    from partwise.library.search.seeds import Song, Songs
     from partwise.parts import Part, PartWeights
 
 
@@ -95,8 +95,8 @@ class Library:
         model: str | os.PathLike[str] | None = None,
         tell: Tell = lambda *_: None,
     ) -> Report:
-        """Look whether everything is whole, and mend it: see ``partwise.library.check.check``."""
-        from partwise.library.check import check
+        """Look whether everything is whole, and mend it: see ``partwise.library.check.check.check``."""
+        from partwise.library.check.check import check
 
         path = None if model is None else Path(model)
         try:
@@ -126,9 +126,9 @@ class Library:
 
         Makes the library when there is none; its vectors then lie in ``store`` (a URI such as
         ``s3://bucket/prefix``; None for the library's folder), in ``precision``.
-        See ``partwise.library.indexing.index``.
+        See ``partwise.library.index.run.index``.
         """
-        from partwise.library.indexing import index
+        from partwise.library.index.run import index
 
         roots = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
         try:
@@ -164,11 +164,11 @@ class Library:
         where: str | None = None,
         model: str | Path | None = None,
     ) -> list[Hit]:
-        """Rank tracks by how alike the wanted parts sound: see ``partwise.library.search.search``.
+        """Rank tracks by how alike the wanted parts sound: see ``partwise.library.search.searcher.search``.
 
         ``library.search("song.mp3", "drums=2,bass")``
         """
-        from partwise.library.search import search
+        from partwise.library.search.searcher import search
 
         return search(
             self,
@@ -189,7 +189,7 @@ class Library:
         ``index`` does this at its end. min_rows : size from which a table gets an index; None for
         the measured one. Raises PartwiseError while another process writes.
         """
-        from partwise.library.lock import WriterLock
+        from partwise.library.tables.lock import WriterLock
 
         with WriterLock(self.path):
             tracks = self.store.tracks.optimise(min_rows)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from partwise.library.ledger import LedgerRow, State
-from partwise.library.manifest import ModelInfo
-from partwise.library.store import Store
 from partwise.library.stores.protocol import Accuracy
-from partwise.library.vector_index import accuracy_of
+from partwise.library.stores.vector_index import accuracy_of
+from partwise.library.tables.ledger import LedgerRow, State
+from partwise.library.tables.manifest import ModelInfo
+from partwise.library.tables.reader import Store
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from partwise.library.ledger import LedgerRow
+from partwise.library.tables.ledger import LedgerRow
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from partwise.library.playlists import Entry, m3u8_bytes, xspf_bytes
+from partwise.library.media.playlists import Entry, m3u8_bytes, xspf_bytes
 from partwise.web.schemas import JSON_ERRORS, PlaylistAsked, error_answers
 from partwise.web.shared import Shared, shared_of
 

@@ -8,8 +8,8 @@ import time
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from partwise.library.indexing import cores
-from partwise.library.search import searcher_of
+from partwise.library.index.run import cores
+from partwise.library.search.searcher import searcher_of
 from partwise.web.asking import (
     ask,
     by_part,

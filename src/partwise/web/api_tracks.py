@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from partwise import __version__
-from partwise.library.catalogue import Track
-from partwise.library.paths import path_to_text, shown
+from partwise.library.tables.catalogue import Track
 from partwise.parts import PARTS
+from partwise.paths import path_to_text, shown
 from partwise.web.asking import by_part
 from partwise.web.jobs import failures_json
 from partwise.web.schemas import TEXT, Failures, SongId, Status, Tracks, error_answers

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from partwise.library.moments import Moment
-from partwise.library.paths import path_to_text, shown
-from partwise.library.query import Query, Seed
-from partwise.library.search import Hit, catalogue_of
-from partwise.library.store import quoted
+from partwise.library.search.moments import Moment
+from partwise.library.search.query import Query, Seed
+from partwise.library.search.searcher import Hit, catalogue_of
+from partwise.library.tables.reader import quoted
 from partwise.parts import PARTS, Part, PartWeights
+from partwise.paths import path_to_text, shown
 from partwise.web.known_covers import KnownCovers
 from partwise.web.schemas import SMALLEST_WEIGHT, Filter, QueryAsked
 from partwise.web.server import UPLOAD_PREFIX, NotHere, Server

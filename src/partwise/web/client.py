@@ -20,9 +20,9 @@ from partwise.web.client_answers import embeddings_of, hit_of, moment_of, progre
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
-    from partwise.library.moments import Moment
     from partwise.library.reports import IndexSummary, Reporter
-    from partwise.library.search import Hit
+    from partwise.library.search.moments import Moment
+    from partwise.library.search.searcher import Hit
 
 URL = "http://127.0.0.1:8321"
 Song = str | os.PathLike[str]
@@ -194,7 +194,7 @@ class Client:
         at: str | tuple[float, float] | None,
         per_part_of: Mapping[Part, Song] | None,
     ) -> dict[str, Any]:
-        from partwise.library.query import parse_range
+        from partwise.library.search.query import parse_range
 
         if query is None:
             listed: list[Song] = []

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.library.ledger import LedgerRow, State
-from partwise.library.moments import Moment, QueryMoment
-from partwise.library.paths import path_to_text, shown, text_to_path
 from partwise.library.reports import IndexSummary, Progress
-from partwise.library.search import Hit
-from partwise.library.tags import Tags
+from partwise.library.search.moments import Moment, QueryMoment
+from partwise.library.search.searcher import Hit
+from partwise.library.tables.ledger import LedgerRow, State
 from partwise.parts import PARTS, Part
+from partwise.paths import path_to_text, shown, text_to_path
 
 
 def hit_of(hit: dict[str, Any], names: dict[str, str]) -> Hit:

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from partwise.audio.segment import HOP_S, SEGMENT_S
+from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.library.tags import Tags
+from partwise.hearing.isolated import FILE_BYTES
 from partwise.parts import PARTS
 from partwise.web.errors import Refused
-from partwise.web.isolated import FILE_BYTES
 from partwise.web.server import Server
 from partwise.web.state import has_library
 
@@ -95,7 +95,7 @@ class Ears:
         if has_library(self._server):
             active = self._server.library.store.active
             segment_s, hop_s = active.segment_s, active.hop_s
-        command = [sys.executable, "-m", "partwise.web.isolated", str(path), str(out)]
+        command = [sys.executable, "-m", "partwise.hearing.isolated", str(path), str(out)]
         command += [f"--segment-s={segment_s!r}", f"--hop-s={hop_s!r}"]
         command += [f"--longest-s={self._longest_s!r}"]
         if self._server.model is not None:

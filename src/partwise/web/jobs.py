@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
-from partwise.library.faults import Unavailable
-from partwise.library.ledger import LedgerRow
-from partwise.library.lock import WriterLock
-from partwise.library.paths import absolute, is_under, shown
 from partwise.library.reports import IndexSummary, Progress
+from partwise.library.stores.faults import Unavailable
+from partwise.library.tables.ledger import LedgerRow
+from partwise.library.tables.lock import WriterLock
+from partwise.paths import absolute, is_under, shown
 from partwise.web.errors import Refused
 from partwise.web.server import Server
 from partwise.web.state import has_library
@@ -138,7 +138,7 @@ class Jobs:
     def _run(
         self, roots: tuple[str, ...], retry_failed: bool, prune: bool, stop: threading.Event
     ) -> None:
-        from partwise.library.indexing import cores, index
+        from partwise.library.index.run import cores, index
 
         try:
             summary = index(

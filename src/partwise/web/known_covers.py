@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from partwise.library.covers import has_cover
+from partwise.library.media.covers import has_cover
 
 # An answer spends at most this on looking at files that were never looked at.
 ANSWER_S = 0.005

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from partwise.library.atlas import Atlas, atlas_file, make_atlas, read_atlas
-from partwise.library.catalogue import Track
-from partwise.library.paths import shown
-from partwise.library.search import catalogue_of
-from partwise.library.store import Store
+from partwise.library.map.atlas import Atlas, atlas_file, make_atlas, read_atlas
+from partwise.library.search.searcher import catalogue_of
+from partwise.library.tables.catalogue import Track
+from partwise.library.tables.reader import Store
+from partwise.paths import shown
 from partwise.web.server import NotHere, Server
 from partwise.web.state import has_library
 

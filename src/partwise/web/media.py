@@ -18,8 +18,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.datastructures import Headers
 
-from partwise.library.covers import find_cover
-from partwise.library.peaks import Wave, keep_wave, measure, peaks_file, read_wave
+from partwise.library.media.covers import find_cover
+from partwise.library.media.peaks import Wave, keep_wave, measure, peaks_file, read_wave
 from partwise.parts import PARTS
 from partwise.web.playable import Copies, Playable, Stopped, media_type_of
 from partwise.web.server import NotHere, Server, Song, server_of

@@ -12,8 +12,8 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment
 
-from partwise.library.paths import shown
 from partwise.parts import PARTS
+from partwise.paths import shown
 from partwise.web.server import Server, server_of
 from partwise.web.shared import Shared, shared_of
 from partwise.web.templating import make_environment

@@ -23,7 +23,7 @@ from partwise.atomic import replacing
 from partwise.audio.channels import channel_blocks, codec_of
 from partwise.audio.container import read_head, sniff
 from partwise.audio.decode import DecodeError, open_recording
-from partwise.library.faults import storage_errors
+from partwise.library.stores.faults import storage_errors
 
 LIMIT_BYTES = 2 * 2**30
 _HALF_WRITTEN_S = 86_400.0  # no copy takes a day

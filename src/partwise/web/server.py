@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from partwise.errors import PartwiseError
-from partwise.library.faults import Unavailable
 from partwise.library.library import Library
-from partwise.library.paths import shown
-from partwise.library.search import catalogue_of, searcher_of
+from partwise.library.search.searcher import catalogue_of, searcher_of
+from partwise.library.stores.faults import Unavailable
+from partwise.paths import shown
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise.library.catalogue import Track, existing
-from partwise.library.manifest import FILE_NAME
 from partwise.library.overview import LibraryStatus, overview
-from partwise.library.paths import shown
-from partwise.library.search import catalogue_of
+from partwise.library.search.searcher import catalogue_of
 from partwise.library.stores.rows import presence_of, vectors_of
+from partwise.library.tables.catalogue import Track, existing
+from partwise.library.tables.manifest import FILE_NAME
 from partwise.parts import PARTS, Part
+from partwise.paths import shown
 from partwise.web.server import NotHere, Server
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
-from partwise.library.covers import has_cover
+from partwise.library.media.covers import has_cover
 from partwise.web.hearing import Heard
 from partwise.web.server import UPLOAD_PREFIX, NotHere, Server, Song
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from listeners import RATE_HZ, Song, make_songs, write_listening_test
-from partwise.evaluation.abx.answers import Answers, Triplet, read_answers, triplets
-from partwise.evaluation.abx.clips import Clips, Hears, find_clips
+from partwise_lab.measure.abx.answers import Answers, Triplet, read_answers, triplets
+from partwise_lab.measure.abx.clips import Clips, Hears, find_clips
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from partwise.evaluation.abx.agreement import agreement, ceilings
-from partwise.evaluation.abx.answers import Clip, Kind, Triplet, Vote
-from partwise.evaluation.abx.intervals import chance_p_value, exact_interval, over_songs
 from partwise.parts import Part
+from partwise_lab.measure.abx.agreement import agreement, ceilings
+from partwise_lab.measure.abx.answers import Clip, Kind, Triplet, Vote
+from partwise_lab.measure.abx.intervals import chance_p_value, exact_interval, over_songs
 
 stats = pytest.importorskip("scipy.stats")
 

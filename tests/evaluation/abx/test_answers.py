@@ -2,7 +2,7 @@ import pytest
 
 from listeners import COLUMNS, DUMMY, answer, write_answers
 from partwise import Part, PartwiseError
-from partwise.evaluation.abx.answers import Kind, Vote, read_answers, triplets
+from partwise_lab.measure.abx.answers import Kind, Vote, read_answers, triplets
 
 BASS = ("set2/1/bass/X_2086-27.wav", "set2/1/bass/A_1954-46.wav", "set2/1/bass/B_2037-38.wav")
 REST = ("set2/0/residuals/X_1-3.wav", "set2/0/residuals/C_9-4.wav", "set2/0/residuals/Y_1-8.wav")

@@ -8,10 +8,10 @@ import soundfile
 
 from listeners import CLIP_S, RATE_HZ
 from partwise import PartwiseError
-from partwise.evaluation.abx.answers import Clip
-from partwise.evaluation.abx.clips import Cut, find_clips, read_cuts
-from partwise.evaluation.abx.hearing import complete, hear
 from partwise.parts import Part
+from partwise_lab.measure.abx.answers import Clip
+from partwise_lab.measure.abx.clips import Cut, find_clips, read_cuts
+from partwise_lab.measure.abx.hearing import complete, hear
 
 LENGTH = int(CLIP_S * RATE_HZ)
 

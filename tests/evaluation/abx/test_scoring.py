@@ -7,12 +7,12 @@ import pytest
 
 from listeners import RATE_HZ
 from partwise import PartwiseError
-from partwise.evaluation.abx.answers import Kind, Vote, triplets
-from partwise.evaluation.abx.hearing import Heard, says_first
-from partwise.evaluation.abx.scoring import abx
-from partwise.evaluation.abx.songs import SongSplit
-from partwise.evaluation.abx.text import abx_text
 from partwise.parts import Part
+from partwise_lab.measure.abx.answers import Kind, Vote, triplets
+from partwise_lab.measure.abx.hearing import Heard, says_first
+from partwise_lab.measure.abx.scoring import abx
+from partwise_lab.measure.abx.songs import SongSplit
+from partwise_lab.report.abx_text import abx_text
 
 pytest.importorskip("scipy")
 

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from partwise import PartwiseError
-from partwise.evaluation.abx.answers import Clip, Kind, Triplet
-from partwise.evaluation.abx.songs import SHARES, SongSplit, read_split
+from partwise_lab.measure.abx.answers import Clip, Kind, Triplet
+from partwise_lab.measure.abx.songs import SHARES, SongSplit, read_split
 
 
 def about(*songs):

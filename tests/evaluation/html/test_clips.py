@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from partwise.datasets.stems import find_pieces
-from partwise.evaluation.html.clips import can_make_clips, clip_address
-from partwise.evaluation.stem_reader import StemReader
+from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.report.html.clips import can_make_clips, clip_address
 from stem_trees import write_tone
 
 pytestmark = pytest.mark.skipif(not can_make_clips(), reason="libsndfile here writes no MP3")

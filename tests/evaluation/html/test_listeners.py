@@ -10,8 +10,8 @@ pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy")
 pytest.importorskip("yaml")
-from partwise.evaluation.html.fragment import Context
-from partwise.evaluation.html.listeners import listeners
+from partwise_lab.report.html.fragment import Context
+from partwise_lab.report.html.listeners import listeners
 
 
 def body(report):

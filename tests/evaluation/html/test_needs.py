@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from partwise import PartwiseError
-from partwise.evaluation.html.needs import require_packages
+from partwise_lab.report.html.needs import require_packages
 
 
 def test_what_is_missing_is_named_with_its_extra(monkeypatch):

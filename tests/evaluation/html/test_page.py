@@ -18,7 +18,7 @@ from made_up_reports import (
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
-from partwise.evaluation.html.page import html_page
+from partwise_lab.report.html.page import html_page
 
 EVIL = '<script>alert("1")</script> & $x_1$'
 
@@ -61,7 +61,7 @@ def whole_report() -> dict:
         "average_precision_interval": {part: [0.5, 0.995] for part in values},
         "share_present": dict.fromkeys(values, 0.6),
         "details": details(),
-        "command": f"partwise evaluate --data '{EVIL}'",
+        "command": f"partwise-lab evaluate --data '{EVIL}'",
         "skipped": [{"name": EVIL, "reason": "silent"}],
         "not_measured": {"piano": "pieces that have it: 1"},
         "data": [EVIL],

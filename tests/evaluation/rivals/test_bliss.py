@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from partwise import PartwiseError
-from partwise.evaluation.rivals.frozen import rival
+from partwise_lab.rivals.frozen import rival
 
 # Its analysis tells what was in the file: rate, channels, samples, peak, and an undefined value.
 STAND_IN = """
@@ -62,6 +62,6 @@ def test_a_package_that_fails_on_sound_gives_a_sentence(package):
 
 def test_the_real_package_runs_or_is_refused():
     pytest.importorskip("bliss_audio", reason="bliss_audio is not installed")
-    code = "from partwise.evaluation.rivals.frozen import rival; rival('bliss')"
+    code = "from partwise_lab.rivals.frozen import rival; rival('bliss')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0 or "PartwiseError: the rival bliss cannot run" in ended.stderr

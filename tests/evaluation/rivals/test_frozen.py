@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from partwise import PartwiseError
-from partwise.evaluation.rivals.frozen import RIVALS, rival
+from partwise_lab.rivals.frozen import RIVALS, rival
 
 PACKAGES = {
     "mfcc": ["librosa"],
@@ -163,7 +163,7 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path, name,
 
 def test_the_list_of_rivals_imports_none_of_their_packages():
     code = (
-        "import sys, partwise.evaluation.rivals.frozen\n"
+        "import sys, partwise_lab.rivals.frozen\n"
         "heavy = ['torch', 'librosa', 'pymusly', 'bliss_audio', 'musicnn', 'tensorflow']\n"
         "print([name for name in heavy if name in sys.modules])"
     )

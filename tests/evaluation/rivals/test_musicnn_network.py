@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from partwise.evaluation.rivals.musicnn_network import MusiCNN, find_weights, log_mel, patches
-from partwise.evaluation.rivals.tf_checkpoint import read_checkpoint
+from partwise_lab.rivals.musicnn_network import MusiCNN, find_weights, log_mel, patches
+from partwise_lab.rivals.tf_checkpoint import read_checkpoint
 from sounds import tone
 
 KERNELS = [

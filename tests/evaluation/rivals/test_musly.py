@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from partwise.evaluation.rivals import musly
-from partwise.evaluation.rivals.frozen import rival
+from partwise_lab.rivals import musly
+from partwise_lab.rivals.frozen import rival
 
 pytest.importorskip("pymusly", reason="pymusly is not installed")
 

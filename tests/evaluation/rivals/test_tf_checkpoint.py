@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from partwise import PartwiseError
-from partwise.evaluation.rivals.tf_checkpoint import read_checkpoint
+from partwise_lab.rivals.tf_checkpoint import read_checkpoint
 
 FLOAT32, INT64 = 1, 9
 TENSORS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from partwise import PartwiseError
-from partwise.evaluation.rivals.frozen import rival
+from partwise_lab.rivals.frozen import rival
 
 torch = pytest.importorskip("torch")
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library import exact_index
-from partwise.library.stores import lance_index
+from partwise.library.stores import exact_index, lance_index
 from partwise.library.stores.lance import LancePlace, LanceStore
 from partwise.library.stores.lance_index import index_name, refresh_index
 from partwise.library.stores.rows import segments_schema

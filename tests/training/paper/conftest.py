@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 
 from partwise.audio.mel import MelSettings
 from partwise.parts import PARTS
-from partwise.training.stem_bank import BankedStem, StemBank
+from partwise_lab.training.stem_bank import BankedStem, StemBank
 
 PIECES = 12
 MEL = MelSettings(bands=PIECES * len(PARTS))

@@ -5,17 +5,17 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
-from partwise.model.paper_encoder import PaperEncoderSettings  # noqa: E402
-from partwise.training.paper.losses import distance, masked_triplet_loss  # noqa: E402
-from partwise.training.paper.objective import PaperObjective, TeacherObjective  # noqa: E402
-from partwise.training.paper.recipe import (  # noqa: E402
+from partwise_lab.model.paper_encoder import PaperEncoderSettings  # noqa: E402
+from partwise_lab.training.paper.losses import distance, masked_triplet_loss  # noqa: E402
+from partwise_lab.training.paper.objective import PaperObjective, TeacherObjective  # noqa: E402
+from partwise_lab.training.paper.recipe import (  # noqa: E402
     PAPER_RECIPES,
     PaperRecipe,
     TeacherRecipe,
     TeacherSettings,
 )
-from partwise.training.paper.teachers import StemTeachers, TeacherTable  # noqa: E402
-from partwise.training.paper.windows import SegmentGrid  # noqa: E402
+from partwise_lab.training.paper.teachers import StemTeachers, TeacherTable  # noqa: E402
+from partwise_lab.training.paper.windows import SegmentGrid  # noqa: E402
 
 TEMPOS = [100.0] * 12
 TINY = {

@@ -6,16 +6,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PartwiseError  # noqa: E402
-from partwise.model.checkpoint import load_checkpoint  # noqa: E402
-from partwise.model.paper_encoder import PaperEncoder, PaperEncoderSettings  # noqa: E402
-from partwise.training import loop  # noqa: E402
-from partwise.training.paper import objective as objectives  # noqa: E402
-from partwise.training.paper.recipe import (  # noqa: E402
-    PAPER_RECIPES,
-    TeacherRecipe,
-    TeacherSettings,
-)
-from partwise.training.paper.stages import tempos_of, train_paper  # noqa: E402
+from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
+from partwise_lab.model.paper_encoder import PaperEncoder, PaperEncoderSettings  # noqa: E402
+from partwise_lab.training import loop  # noqa: E402
+from partwise_lab.training.paper import objective as objectives  # noqa: E402
+from partwise_lab.training.paper.recipe import PAPER_RECIPES, TeacherRecipe, TeacherSettings  # noqa: E402
+from partwise_lab.training.paper.stages import tempos_of, train_paper  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 TEMPOS = [100.0] * 12

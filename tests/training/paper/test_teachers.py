@@ -7,15 +7,11 @@ torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
 from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.model.checkpoint import save_checkpoint  # noqa: E402
-from partwise.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
-from partwise.training.paper.recipe import TeacherRecipe, TeacherSettings  # noqa: E402
-from partwise.training.paper.teachers import (  # noqa: E402
-    StemTeachers,
-    TeacherTable,
-    load_teachers,
-)
-from partwise.training.paper.windows import SegmentGrid  # noqa: E402
+from partwise_lab.model.checkpoint import save_checkpoint  # noqa: E402
+from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
+from partwise_lab.training.paper.recipe import TeacherRecipe, TeacherSettings  # noqa: E402
+from partwise_lab.training.paper.teachers import StemTeachers, TeacherTable, load_teachers  # noqa: E402
+from partwise_lab.training.paper.windows import SegmentGrid  # noqa: E402
 
 RECIPE = TeacherRecipe(
     networks=TeacherSettings(bands=60, dim=4, widths=(2, 2, 4)), seconds=1.0, hop_s=0.5

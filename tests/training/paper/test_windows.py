@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.training.paper.windows import SegmentGrid, StemTriplets, choose
+from partwise_lab.training.paper.windows import SegmentGrid, StemTriplets, choose
 
 BASS, GUITAR = Part.BASS.index, Part.GUITAR.index
 

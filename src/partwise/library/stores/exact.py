@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise.library.exact_index import ExactIndex
+from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Accuracy, Candidates
 from partwise.library.stores.rows import columns as search_columns
 from partwise.library.stores.rows import dim_of, is_timed, unpack

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from partwise.errors import PartwiseError
-from partwise.library.faults import Unavailable, gone, is_full_disk, is_refused_write
+from partwise.library.stores.faults import Unavailable, gone, is_full_disk, is_refused_write
 
 # Mistakes of the caller, which no repair would mend.
 _OURS = (TypeError, AttributeError, NotImplementedError, PartwiseError)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from partwise.library.exact_index import EXACT_MAX_ROWS
+from partwise.library.stores.exact_index import EXACT_MAX_ROWS
 
 if TYPE_CHECKING:
     from lancedb.table import Table

@@ -17,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from partwise.errors import PartwiseError
-from partwise.library.covers import find_cover
-from partwise.library.search import catalogue_of
+from partwise.library.media.covers import find_cover
+from partwise.library.search.searcher import catalogue_of
 from partwise.web.server import NotHere, Server, server_of
 from partwise.web.subsonic.auth import check_request
 from partwise.web.subsonic.params import number, optional_number, read_params, required

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from partwise.library.catalogue import Track
-from partwise.library.path import DEFAULT_COUNT, MAX_COUNT, Step, find_path
-from partwise.library.query import Query, Seed
-from partwise.library.search import Hit, catalogue_of, searcher_of
+from partwise.library.search.journey import DEFAULT_COUNT, MAX_COUNT, Step, find_path
+from partwise.library.search.query import Query, Seed
+from partwise.library.search.searcher import Hit, catalogue_of, searcher_of
+from partwise.library.tables.catalogue import Track
 from partwise.web.server import Server
 from partwise.web.subsonic.params import number, part_weights, required
 from partwise.web.subsonic.responses import Code, Failure

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from partwise.library.catalogue import Track, existing
-from partwise.library.covers import has_cover
-from partwise.library.paths import shown
+from partwise.library.media.covers import has_cover
+from partwise.library.tables.catalogue import Track, existing
+from partwise.paths import shown
 
 # By the ending of the name: a player asks before it opens anything.
 CONTENT_TYPES = {

@@ -1,0 +1,224 @@
+"""What is wrong with rows of a library's tables that can be read, row by row."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from partwise.embedding.embeddings import PartEmbeddings
+from partwise.library.stores.rows import presence_of, vectors_of
+from partwise.library.tables.ledger import State
+from partwise.paths import text_to_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from partwise.library.tables.manifest import ModelInfo
+
+_CONTENT = re.compile(r"[0-9a-f]{32}")
+# A last segment ends where the piece does, up to rounding.
+_TIME_S = 0.05
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far stored vectors may be from what was heard. norm : from 1. track : per value."""
+
+    norm: float
+    track: float
+
+
+TOLERANCES: Mapping[str, Tolerance] = {
+    "float32": Tolerance(1e-3, 1e-3),
+    "float16": Tolerance(2e-3, 3e-3),
+    "int8": Tolerance(3e-2, 3e-2),
+}
+
+
+def wrong_files(rows: pa.Table) -> dict[str, str]:
+    """What is wrong with ledger rows, a clause by path."""
+    wrong: dict[str, str] = {}
+    columns = {name: rows.column(name).to_pylist() for name in rows.schema.names}
+    times = Counter(columns["path"])
+    for row in range(rows.num_rows):
+        values = {name: column[row] for name, column in columns.items()}
+        clause = _wrong_file(values) or (
+            "it stands there twice" if times[values["path"]] > 1 else ""
+        )
+        if clause:
+            wrong[values["path"]] = clause
+    return wrong
+
+
+def _wrong_file(row: Mapping[str, Any]) -> str | None:
+    path, content, state = str(row["path"]), row["content_hash"], row["state"]
+    if not text_to_path(path).startswith("/") or "\0" in text_to_path(path):
+        return "that is no path"
+    if state not in set(State):
+        return f"the state {state!r} is none"
+    if content is None:
+        if state != State.FAILED:
+            return "it has no content"
+    elif not _CONTENT.fullmatch(str(content)):
+        return "its content hash is none"
+    for name in ("size", "mtime_ns", "updated_at", "model_digest"):
+        value = row[name]
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return f"it has no {name}"
+    seconds = row["seconds"]
+    if isinstance(seconds, float) and not 0 <= seconds < math.inf:
+        return "its seconds are impossible"
+    return None
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """clause : what is wrong with a track. segments_sound : its segments are as they should be."""
+
+    clause: str
+    segments_sound: bool
+
+
+def wrong_tracks(
+    tracks: pa.Table, segments: pa.Table, model: ModelInfo, tolerance: Tolerance
+) -> dict[str, Wrong]:
+    """What is wrong with tracks, by id. segments : all rows of these tracks, in any order."""
+    tracks, empty = without_gaps(tracks)
+    segments, empty_too = without_gaps(segments)
+    wrong = dict.fromkeys(empty | empty_too, Wrong("rows with gaps", False))
+    segments = segments.sort_by([("track_id", "ascending"), ("segment", "ascending")])
+    pieces = pieces_of(segments)
+    arrays = SegmentArrays(segments)
+    vectors, presence = vectors_of(tracks), presence_of(tracks)
+    for row, values in enumerate(_light(tracks)):
+        if values["track_id"] in wrong:
+            continue
+        here = pieces.get(values["track_id"], slice(0, 0))
+        clause = wrong_segments(arrays, here, model, tolerance)
+        if clause is not None:
+            wrong[values["track_id"]] = Wrong(clause, False)
+            continue
+        heard = arrays.embeddings_of(here, model, values["duration_s"] or 0.0)
+        clause = _wrong_track(values, vectors[row], presence[row], heard, model, tolerance)
+        if clause is not None:
+            wrong[values["track_id"]] = Wrong(clause, True)
+    return wrong
+
+
+def without_gaps(rows: pa.Table) -> tuple[pa.Table, set[str]]:
+    """The rows that have a value wherever there must be one, and the track ids of the others."""
+    import pyarrow.compute as pc
+
+    whole = np.ones(rows.num_rows, dtype=bool)
+    for name in set(rows.schema.names) - {"title", "artist", "album", "year"}:
+        whole &= pc.is_valid(rows.column(name)).to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
+    ids = rows.column("track_id").to_pylist()
+    return rows.filter(whole), {ids[row] for row in np.flatnonzero(~whole)}
+
+
+def pieces_of(segments: pa.Table) -> dict[str, slice]:
+    """The rows of each track; segments : sorted by track."""
+    owners = np.asarray(segments.column("track_id").to_pylist(), dtype=object)
+    if len(owners) == 0:
+        return {}
+    bounds = (np.flatnonzero(owners[1:] != owners[:-1]) + 1).tolist()
+    edges = [0, *bounds, len(owners)]
+    return {owners[first]: slice(first, last) for first, last in pairwise(edges)}
+
+
+class SegmentArrays:
+    """Columns of segments as arrays, one row each."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.vectors = vectors_of(rows)  # [n, parts, dim]
+        self.presence = presence_of(rows)  # [n, parts]
+        self.norms = np.linalg.norm(self.vectors.astype(np.float64), axis=2)  # [n, parts]
+        self.numbers = _numbers(rows, "segment")
+        self.start_s = _numbers(rows, "start_s")
+        self.end_s = _numbers(rows, "end_s")
+        self.digests = rows.column("model_digest").to_pylist()
+
+    def embeddings_of(self, here: slice, model: ModelInfo, seconds: float) -> PartEmbeddings:
+        return PartEmbeddings(
+            self.vectors[here],
+            self.presence[here],
+            self.start_s[here],
+            self.end_s[here],
+            seconds,
+            np.asarray(model.presence_threshold, np.float32),
+        )
+
+
+def wrong_segments(
+    arrays: SegmentArrays, here: slice, model: ModelInfo, tolerance: Tolerance
+) -> str | None:
+    """What is wrong with one track's segments, sorted by number."""
+    numbers, start_s, end_s = arrays.numbers[here], arrays.start_s[here], arrays.end_s[here]
+    if len(numbers) == 0:
+        return "no segments"
+    if not np.array_equal(numbers, np.arange(len(numbers))):
+        return "segments are missing, or there twice"
+    if set(arrays.digests[here]) != {model.digest}:
+        return "segments of another model"
+    ordered = np.all(np.diff(start_s) > 0) and np.all(end_s > start_s) and start_s[0] == 0
+    if not (ordered and np.isfinite(end_s).all()):
+        return "segments at impossible times"
+    if end_s[-1] - start_s[-1] > model.segment_s + _TIME_S:
+        return "segments at impossible times"
+    return wrong_vectors(arrays.norms[here], arrays.presence[here], model, tolerance)
+
+
+def wrong_vectors(
+    norms: np.ndarray, presence: np.ndarray, model: ModelInfo, tolerance: Tolerance
+) -> str | None:
+    """What is wrong with vectors of these norms [n, parts] and presences [n, parts]."""
+    if not np.isfinite(norms).all():
+        return "vectors that are not finite"
+    if not ((presence >= 0) & (presence <= 1)).all():
+        return "presences outside 0..1"
+    present = presence >= np.asarray(model.presence_threshold, np.float32)
+    if (np.abs(norms[present] - 1) > tolerance.norm).any() or norms[~present].any():
+        return "vectors whose length is not 1, or that are there for an absent part"
+    return None
+
+
+def _wrong_track(
+    row: Mapping[str, Any],
+    vector: np.ndarray,
+    presence: np.ndarray,
+    heard: PartEmbeddings,
+    model: ModelInfo,
+    tolerance: Tolerance,
+) -> str | None:
+    if not _CONTENT.fullmatch(str(row["track_id"])):
+        return "an id that is none"
+    if row["model_digest"] != model.digest:
+        return "a track of another model"
+    if row["segments"] != len(heard):
+        return "another number of segments than the track says"
+    seconds, end_s = row["duration_s"], heard.end_s[-1]
+    if not isinstance(seconds, float) or not (
+        end_s - _TIME_S <= seconds <= end_s + model.hop_s / 2 + _TIME_S
+    ):
+        return "another length than that of the segments"
+    its_vector, its_presence = heard.track()
+    near = np.abs(vector - its_vector).max() <= tolerance.track
+    if not (near and np.abs(presence - its_presence).max() <= tolerance.track):
+        return "a vector that is not that of the segments"
+    return None
+
+
+def _light(tracks: pa.Table) -> list[dict[str, Any]]:
+    return tracks.select(["track_id", "model_digest", "duration_s", "segments"]).to_pylist()
+
+
+def _numbers(rows: pa.Table, name: str) -> np.ndarray:
+    """float64 [n]; NaN where there is no value."""
+    return rows.column(name).cast("float64").fill_null(math.nan).to_numpy()

@@ -1,0 +1,328 @@
+"""One indexing run: scan, plan, let workers hear, write in batches, close."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from partwise.errors import PartwiseError
+from partwise.hearing.pool import Workers
+from partwise.hearing.worker import Settings
+from partwise.hearing.worker_process import WorkersUnfit
+from partwise.library.index.planning import Plan, plan_run
+from partwise.library.index.scan import AUDIO_SUFFIXES, FoundFile, Scan, scan
+from partwise.library.index.settle import Intake
+from partwise.library.map.atlas import make_atlas
+from partwise.library.reports import (
+    IndexSummary,
+    Progress,
+    Reporter,
+    Silent,
+    duration_text,
+    files_text,
+)
+from partwise.library.tables.ledger import State, now
+from partwise.library.tables.lock import WriterLock
+from partwise.library.tables.manifest import FILE_NAME, ModelInfo, Rate
+from partwise.library.tables.writer import Writer, check_place, make_folder, open_or_create
+from partwise.paths import shown
+
+if TYPE_CHECKING:
+    from partwise.library.index.on_ray import Cluster, RayWorkers, Target
+
+_UPDATE_S = 0.25
+# A rate from less than this says more about starting the workers than about hearing.
+_RATE_MIN_AUDIO_S = 120.0
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def index(
+    folder: Path,
+    roots: Sequence[str | os.PathLike[str]],
+    *,
+    jobs: int | None = None,
+    nice: int = 0,
+    prune: bool = False,
+    retry_failed: bool = False,
+    model: str | os.PathLike[str] | None = None,
+    store: str | None = None,
+    precision: str | None = None,
+    on: str | None = None,
+    reporter: Reporter | None = None,
+    stop: threading.Event | None = None,
+) -> IndexSummary:
+    """Bring the library in ``folder`` up to date with the recordings below ``roots``.
+
+    jobs : int > 0, worker processes; None for one per core, of a cluster all together.
+    nice : 0..19, their niceness.
+    prune : forget files below ``roots`` that are gone, and what was heard in them.
+    retry_failed : try files again that failed before and have not changed.
+    model : an ONNX file to hear with; None for the shipped one.
+    store, precision : where a library that is made here keeps its vectors and in which precision,
+        see ``writing.open_or_create``.
+    on : where to hear: None for worker processes of this machine, ``ray`` for a Ray that the run
+    starts and ends, ``ray://ADDRESS`` for a Ray cluster of which this machine is a node.
+    stop : when set, the run writes what is done and returns with ``interrupted``.
+
+    Safe to be killed at any moment: the next run goes on from there. Raises PartwiseError when a
+    root does not exist, the model or the library cannot be used, another process is writing, there
+    is no audio at all, or the disk is full.
+    """
+    from partwise.embedding.encoder import load_encoder
+
+    started = time.monotonic()
+    stop = stop or threading.Event()
+    if not roots:
+        raise PartwiseError("no folder to index: name at least one")
+    if jobs is not None and jobs < 1:
+        raise PartwiseError(f"--jobs is {jobs}: it must be at least 1")
+    if not 0 <= nice <= 19:
+        raise PartwiseError(f"--nice is {nice}: it must be between 0 and 19")
+    check_place(folder, store, precision)
+    model_path = None if model is None else os.path.abspath(os.fspath(model))
+    target = _ray_target(on)
+    with ExitStack() as stack:
+        if (folder / FILE_NAME).exists():
+            make_folder(folder)
+            stack.enter_context(WriterLock(folder))
+            found = scan(roots, folder, stop)
+        else:  # nothing is made before there is something to hear
+            found = scan(roots, folder, stop)
+            if not found.files and not found.problems:
+                raise PartwiseError(_no_audio(found))
+        encoder = load_encoder(model_path)
+        info = ModelInfo(
+            digest=encoder.digest,
+            dim=encoder.dim,
+            presence_threshold=tuple(float(t) for t in encoder.presence_threshold),
+        )
+        model_path = os.path.abspath(encoder.path)
+        del encoder
+        if not (folder / FILE_NAME).exists():
+            make_folder(folder)
+            stack.enter_context(WriterLock(folder))
+        opened = open_or_create(folder, info, store, precision)
+        ledger = opened.ledger()
+        if not (
+            found.files
+            or found.problems
+            or any(found.covers(row.os_path) for row in ledger.values())
+        ):
+            raise PartwiseError(_no_audio(found))
+        writer = Writer(opened, info)
+        known = opened.track_ids(info.digest)
+        plan = plan_run(found, ledger, known, info.digest, retry_failed=retry_failed)
+        intake = Intake(
+            writer,
+            ledger,
+            known,
+            found.files,
+            IndexSummary(
+                unchanged=plan.unchanged,
+                failed_earlier=plan.failed_earlier,
+                failed=len(plan.failures),
+                failures=list(plan.failures),
+            ),
+        )
+        settings = Settings(model_path, info.segment_s, info.hop_s, nice)
+        reporter = reporter or Silent()
+        cluster = None
+        if target is not None and plan.files:
+            from partwise.library.index.on_ray import connected
+
+            cluster = stack.enter_context(connected(target, jobs or cores()))
+            jobs = jobs or cluster.cpus
+            reporter.say(cluster.shown)
+        run = _Run(intake, reporter, stop, jobs or cores(), cluster)
+        summary = run.run(plan, settings, prune=prune)
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def _no_audio(found: Scan) -> str:
+    names = ", ".join(shown(root) for root in found.roots)
+    kinds = ", ".join(sorted(suffix[1:] for suffix in AUDIO_SUFFIXES))
+    return f"no audio files in {names} (looked for {kinds})"
+
+
+def _ray_target(on: str | None) -> Target | None:
+    """Checked before anything is made: a wrong address leaves no library behind."""
+    if on is None:
+        return None
+    from partwise.library.index.on_ray import parse_target
+
+    return parse_target(on)
+
+
+class _Run:
+    """What one run needs all the time, and its three acts: announce, hear, close."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        reporter: Reporter,
+        stop: threading.Event,
+        jobs: int,
+        cluster: Cluster | None,
+    ) -> None:
+        self.intake = intake
+        self.summary = intake.summary
+        self.ledger = intake.ledger
+        self.used_before = {row.content_hash for row in intake.ledger.values()}
+        self.writer = intake.writer
+        self.store = intake.writer.store
+        self.reporter = reporter
+        self.stop = stop
+        self.jobs = jobs
+        self.cluster = cluster
+
+    def run(self, plan: Plan, settings: Settings, *, prune: bool) -> IndexSummary:
+        self.intake.write(plan.rows)
+        if plan.again:
+            self._announce(plan)
+        if plan.files:
+            self._hear(plan.files, settings)
+        if not self.summary.interrupted:
+            self._close(plan, prune)
+            self._draw_map()
+        self.summary.failures.sort(key=lambda row: row.path)
+        return self.summary
+
+    def _announce(self, plan: Plan) -> None:
+        audio_s = 0.0
+        if self.writer.replacing:
+            seconds = self.store.durations_s()
+            contents = {self.ledger[path].content_hash for path in plan.again}
+            audio_s = sum(seconds.get(content or "", 0.0) for content in contents)
+        rate = self.store.manifest.rate
+        spent_s = [self.ledger[path].seconds for path in plan.again]
+        if rate is not None and audio_s:
+            left_s = audio_s / (rate.per_job * self.jobs)
+            time_text = f", about {duration_text(left_s)} at the rate of the last run"
+        elif any(spent_s):
+            left_s = sum(filter(None, spent_s)) / self.jobs
+            time_text = f", about {duration_text(left_s)} going by the last time"
+        else:
+            time_text = ""
+        count = files_text(len(plan.again))
+        if not self.writer.replacing:
+            self.reporter.say(f"{count} will be heard again: what was stored of them is incomplete")
+            return
+        audio = f" ({duration_text(audio_s)} of audio)" if audio_s else ""
+        self.reporter.say(
+            f"the model {self.writer.model.digest} is not the one that made this library"
+            f" ({self.store.digest}): {count}{audio} will be re-embedded{time_text};"
+            " the old vectors answer until all are done"
+        )
+
+    def _hear(self, files: list[FoundFile], settings: Settings) -> None:
+        started = time.monotonic()
+        by_path = {file.path: file for file in files}
+        bytes_total = sum(file.size for file in files)
+        done, bytes_done, told_s = 0, 0, 0.0
+        jobs = min(self.jobs, len(files))
+
+        def tell() -> float:
+            elapsed_s = time.monotonic() - started
+            audio_s = self.summary.audio_s
+            self.reporter.update(
+                Progress(done, len(files), bytes_done, bytes_total, audio_s, elapsed_s)
+            )
+            return elapsed_s
+
+        workers = self._start_workers(settings, jobs)
+        try:
+            workers.submit(*files)
+            while done < len(files) and not self.stop.is_set():
+                self.intake.flush_if_due()
+                if time.monotonic() - started - told_s >= _UPDATE_S:
+                    told_s = tell()
+                try:
+                    outcome = workers.outcomes.get(timeout=_UPDATE_S)
+                except queue.Empty:
+                    continue
+                if isinstance(outcome, WorkersUnfit):
+                    raise PartwiseError(str(outcome)) from None
+                for path, finished in self.intake.settle(outcome):
+                    if finished:
+                        done += 1
+                        bytes_done += by_path[path].size
+                    else:
+                        workers.submit(by_path[path])
+        finally:  # on Ctrl-C and errors as well: what is done is kept
+            workers.stop()
+            self.intake.flush()
+        elapsed_s = tell()
+        self.summary.interrupted = done < len(files)
+        self.summary.left = len(files) - done
+        if self.summary.audio_s >= _RATE_MIN_AUDIO_S:
+            self.writer.set_rate(Rate(self.summary.audio_s, elapsed_s, jobs))
+
+    def _start_workers(self, settings: Settings, jobs: int) -> Workers | RayWorkers:
+        digest, decide = self.writer.model.digest, self.intake.decide
+        if self.cluster is None:
+            return Workers(settings, jobs, digest, decide)
+        from partwise.library.index.on_ray import RayWorkers
+
+        return RayWorkers(self.cluster, settings, jobs, digest, decide, self.intake.known)
+
+    def _close(self, plan: Plan, prune: bool) -> None:
+        missing, forgotten = [], []
+        for path in plan.gone:
+            row = self.ledger.get(path)
+            if row is None:
+                continue  # it has moved
+            if row.state is State.FAILED and row.content_hash not in self.intake.known:
+                forgotten.append(path)  # nothing was ever heard in it
+            elif prune:
+                forgotten.append(path)
+                self.summary.pruned += 1
+            else:
+                self.summary.missing += 1
+                if row.state is not State.MISSING:
+                    missing.append(replace(row, state=State.MISSING, updated_at=now()))
+        if prune and self.writer.replacing:
+            forgotten += plan.unreachable
+            self.summary.pruned += len(plan.unreachable)
+        self.intake.write(missing, forgotten)
+        waiting = [
+            row
+            for row in self.ledger.values()
+            if row.state is State.INDEXED and row.content_hash not in self.intake.known
+        ]
+        if self.writer.replacing:
+            self.summary.waiting = [row.shown_path for row in waiting]
+            if not waiting:
+                self.writer.promote()
+                self.summary.replaced = True
+        used = {row.content_hash for row in self.ledger.values()}
+        unused = self.intake.known - used
+        if not prune:
+            # Tracks that no file had before this run either are what a lost ledger left: their
+            # files may lie below other folders.
+            unused &= self.used_before
+        orphans = self.writer.drop_tracks(unused)
+        if self.intake.batches or orphans or self.summary.replaced:
+            self.writer.compact()
+
+    def _draw_map(self) -> None:
+        """A picture of what is there; a run that cannot draw it has still done its work."""
+        if self.stop.is_set():
+            return
+        try:
+            make_atlas(self.store)
+        except Exception as error:
+            self.reporter.say(f"the map of the library could not be made: {error}")

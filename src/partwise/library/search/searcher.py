@@ -1,0 +1,333 @@
+"""Ranking: which tracks of a library have parts that sound like those of a query.
+
+A whole song is compared with whole tracks, a passage (``at``) with passages: a track then counts
+by its best segment. The score is ``sum_p w_p <q_p, x_p> / sum_p w_p``. Tracks in which a wanted
+part cannot be heard come after all tracks that have every wanted part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from partwise.embedding.embeddings import PartEmbeddings
+from partwise.errors import PartwiseError
+from partwise.library.search.cache import Kept, Key
+from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, alike
+from partwise.library.search.hits import Hit, Scored, files_of
+from partwise.library.search.moments import Moment, best_moments
+from partwise.library.search.query import Query
+from partwise.library.search.seeds import Song, Songs, build_query
+from partwise.library.stores.exact_index import ExactIndex
+from partwise.library.stores.protocol import Searchable
+from partwise.library.stores.rows import vectors_of
+from partwise.library.stores.vector_index import open_index
+from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue, select
+from partwise.parts import PARTS, Part, PartWeights
+
+if TYPE_CHECKING:
+    from partwise.library.library import Library
+    from partwise.library.tables.reader import Store
+
+
+# Up to here a server holds vectors in memory (384 MB at 5 x 64 floats): exact, and faster than
+# LanceDB's index. A command, which would have to load them for one answer, stops earlier.
+RESIDENT_MAX_ROWS = 300_000
+
+
+def search(
+    library: Library,
+    query: Songs | Query | None = None,
+    weights: PartWeights | str | None = None,
+    top: int = 10,
+    at: str | tuple[float, float] | None = None,
+    per_part_of: Mapping[Part, Song] | None = None,
+    max_per_artist: int | None = None,
+    include_duplicates: bool = False,
+    where: str | None = None,
+    model: str | Path | None = None,
+) -> list[Hit]:
+    """Rank a library's tracks by how alike the wanted parts sound; best first, at most ``top``.
+
+    query, at, per_part_of, model : what is asked, see ``songs.build_query``.
+    weights : part weights, also as text (``"drums=2,bass"``); by default all parts of the query,
+        or the parts named in ``per_part_of``, count the same.
+    max_per_artist : at most so many tracks with the same artist tag; None for no limit.
+    include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
+    where : SQL condition over title, artist, album, year, duration_s and path.
+
+    The songs of the query are never among the hits, nor are tracks whose files are all gone.
+    Raises PartwiseError for a song, part, range, condition or number that makes no sense.
+    """
+    if top < 1:
+        raise PartwiseError(f"the number of hits must be at least 1, not {top}")
+    if max_per_artist is not None and max_per_artist < 1:
+        raise PartwiseError(f"the limit per artist must be at least 1, not {max_per_artist}")
+    asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
+    built = build_query(library, query, at=at, per_part_of=per_part_of, model=model)
+    searcher = searcher_of(library)
+    return searcher.search(
+        built,
+        built.weights(asked),
+        top=top,
+        max_per_artist=max_per_artist,
+        include_duplicates=include_duplicates,
+        where=where,
+    )
+
+
+_SEARCHERS: WeakKeyDictionary[Library, Searcher] = WeakKeyDictionary()
+
+
+def searcher_of(library: Library) -> Searcher:
+    """The searcher of a library, kept as long as the library object."""
+    if library not in _SEARCHERS:
+        _SEARCHERS[library] = Searcher(library.store, resident=library.resident)
+    return _SEARCHERS[library]
+
+
+class Searcher:
+    """Answers over one store; keeps in memory what it read until the tables change.
+
+    exact_max_rows : number of rows up to which vectors are held in memory; None for the measured
+    one (``vector_index.open_index``).
+    resident : for a server. More is held in memory, and what has changed on disk is read beside
+    the answers: a track that was just indexed comes up some seconds later.
+    """
+
+    def __init__(
+        self, store: Store, exact_max_rows: int | None = None, resident: bool = False
+    ) -> None:
+        self._store = store
+        self._kept = Kept(resident)
+        self._max_rows = RESIDENT_MAX_ROWS if resident else exact_max_rows
+        self._existing = Existing() if resident else existing
+
+    # --- what is kept
+
+    @property
+    def catalogue(self) -> dict[str, Track]:
+        """The tracks that have a file, by id."""
+
+        def key() -> Key:
+            store = self._store
+            return (store.digest, store.tracks.version, store.ledger_table.version)
+
+        return self._kept.get("catalogue", key, lambda _: read_catalogue(self._store))
+
+    def index(self, table_name: str) -> Searchable:
+        """The vector index of ``"tracks"`` or ``"segments"``."""
+        store = self._store.tracks if table_name == "tracks" else self._store.segments
+
+        def make(former: Searchable | None) -> Searchable:
+            return open_index(store, self._max_rows, former)
+
+        return self._kept.get(table_name, lambda: (self._store.digest, store.version), make)
+
+    def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:
+        """Segments of some tracks, in order of time: from memory where they are held there."""
+        index = self.index("segments") if self._kept.resident else None
+        if not isinstance(index, ExactIndex):
+            return self._store.segments_of(track_ids)
+        threshold = np.asarray(self._store.active.presence_threshold, np.float32)
+        found: dict[str, PartEmbeddings] = {}
+        for track_id in track_ids:
+            track, rows = self.catalogue.get(track_id), index.rows_of_track(track_id)
+            if track is not None and len(rows):
+                found[track_id] = PartEmbeddings(
+                    embeddings=index.vectors[rows],
+                    presence=index.presence[rows],
+                    start_s=index.start_s[rows],
+                    end_s=index.end_s[rows],
+                    seconds=track.duration_s,
+                    presence_threshold=threshold,
+                )
+        return found
+
+    # --- answers
+
+    def search(
+        self,
+        query: Query,
+        weights: PartWeights,
+        *,
+        top: int,
+        moments: int | None = None,
+        max_per_artist: int | None = None,
+        include_duplicates: bool = False,
+        where: str | None = None,
+    ) -> list[Hit]:
+        """See ``search``; here ``weights`` must be parts of the query.
+
+        moments : how many of the first hits are searched for moments; None for all.
+        """
+        catalogue = self.catalogue
+        chosen = None if where is None else select(catalogue, where)
+        # A track has many segments among the best; of whole tracks, few are passed over.
+        first = 4 * top if query.passage else top + top // 2
+        ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
+        # A track goes here when it is asked about, has been answered, or is folded into an answer.
+        done = {seed.track_id for seed in query.seeds}
+        if not include_duplicates:
+            for seed in query.seeds:
+                done.update(self._alike(seed.whole, seed.duration_s))
+        alike_track = self._alike_finder()
+        per_artist: dict[str, int] = {}
+        hits: list[Hit] = []
+        for track_id, scored in ranking:
+            track = catalogue.get(track_id)
+            if track is None or track_id in done:
+                continue
+            artist = (track.tags.artist or "").strip().casefold()
+            if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
+                continue
+            files = files_of(track, None if chosen is None else chosen[track_id], self._existing)
+            if not files:
+                continue
+            done.add(track_id)
+            per_artist[artist] = per_artist.get(artist, 0) + 1
+            folded: list[Path] = []
+            if not include_duplicates:
+                for other in alike_track(track_id, track.duration_s):
+                    if other in done or other not in catalogue:
+                        continue
+                    if chosen is None or other in chosen:
+                        folded += [
+                            Path(path) for path in self._existing(catalogue[other].paths)[:1]
+                        ]
+                    done.add(other)
+            hits.append(
+                Hit(
+                    rank=len(hits) + 1,
+                    track_id=track_id,
+                    path=files[0],
+                    score=scored.score,
+                    similarities=scored.similarities,
+                    presence=scored.presence,
+                    parts=scored.parts,
+                    moments=(),
+                    tags=track.tags,
+                    duration_s=track.duration_s,
+                    paths=files,
+                    alike=tuple(folded),
+                )
+            )
+            if len(hits) == top:
+                break
+        return self._with_moments(query, weights, hits, len(hits) if moments is None else moments)
+
+    def moments(
+        self, query: Query, weights: PartWeights, track_id: str, count: int = 3
+    ) -> tuple[Moment, ...]:
+        """Where one track sounds most like the query; none when it is not in the library."""
+        segments = self.segments_of([track_id]).get(track_id)
+        return () if segments is None else best_moments(query, weights, segments, count)
+
+    def _ranking(
+        self, query: Query, weights: PartWeights, first: int, allowed: Mapping[str, Any] | None
+    ) -> Iterator[tuple[str, Scored]]:
+        """Every track once, best first: those with all wanted parts, then the others."""
+        index = self.index("segments" if query.passage else "tracks")
+        seen: set[str] = set()
+        for complete in (True, False):
+            k = first
+            while True:
+                found = index.search(
+                    query.vector, weights.as_array(), k, complete=complete, allowed=allowed
+                )
+                # Similarities are 0 where the part is absent on either side.
+                similarities = np.einsum("pd,npd->np", query.vector, found.vectors)
+                present = np.asarray(found.vectors.any(axis=-1))
+                for at, track_id in enumerate(found.track_ids):
+                    if track_id not in seen:
+                        seen.add(track_id)
+                        yield (
+                            track_id,
+                            Scored(
+                                float(found.scores[at]),
+                                tuple(similarities[at].tolist()),
+                                tuple(found.presence[at].tolist()),
+                                tuple(compress(PARTS, present[at].tolist())),
+                            ),
+                        )
+                if found.exhausted:
+                    break
+                k *= 4
+
+    def _alike_finder(self) -> Callable[[str, float], list[str]]:
+        """A function from a track's id and duration to its near-duplicates, itself included."""
+        index = self.index("tracks")
+        if not isinstance(index, ExactIndex):
+            return lambda track_id, seconds: self._alike(self._vector_of(track_id), seconds)
+        duplicates = self._duplicates(index)
+
+        def find(track_id: str, duration_s: float) -> list[str]:
+            known = duplicates.known(track_id)
+            if known is not None:
+                return known
+            rows = index.rows_of_track(track_id)
+            vector = index.vectors[rows[0]] if len(rows) else self._vector_of(track_id)
+            return duplicates.of(vector, duration_s, track_id)
+
+        return find
+
+    def _alike(self, vector: np.ndarray, duration_s: float) -> list[str]:
+        """Ids of near-duplicates that have a file, itself included when it is in the library."""
+        present = np.any(vector, axis=-1)  # [parts]
+        if not present.any():
+            return []
+        index, k = self.index("tracks"), 32
+        if isinstance(index, ExactIndex):
+            return self._duplicates(index).of(vector, duration_s)
+        while True:
+            # These scores are the means over the parts: below the mean asked for, nobody passes.
+            found = index.search(vector, present.astype(np.float32), k)
+            if found.exhausted or found.scores[-1] < ALIKE_SIMILARITY - 1e-4:
+                break
+            k *= 4
+        durations_s = self._durations_s(found.track_ids)
+        same = alike(vector, duration_s, found.vectors, durations_s)
+        return [found.track_ids[at] for at in np.flatnonzero(same)]
+
+    def _duplicates(self, index: ExactIndex) -> Duplicates:
+        catalogue = self.catalogue
+
+        def make(_: object) -> Duplicates:
+            ids = index.track_ids_at(np.arange(index.rows))
+            return Duplicates(ids, index.vectors, self._durations_s(ids))
+
+        # Both are replaced as a whole when they change: which ones they are is their version.
+        return self._kept.get(
+            "duplicates", lambda: (self._store.digest, id(index), id(catalogue)), make
+        )
+
+    def _durations_s(self, track_ids: Sequence[str]) -> np.ndarray:
+        """float64 [n]; infinite for a track without a file, which is like no other then."""
+        known = [self.catalogue.get(track_id) for track_id in track_ids]
+        return np.array([np.inf if track is None else track.duration_s for track in known])
+
+    def _vector_of(self, track_id: str) -> np.ndarray:
+        """float32 [parts=5, dim]: the vector of a whole track."""
+        return vectors_of(self._store.tracks.fetch([track_id], ["vector"]))[0]
+
+    def _with_moments(
+        self, query: Query, weights: PartWeights, hits: list[Hit], count: int
+    ) -> list[Hit]:
+        segments = self.segments_of([hit.track_id for hit in hits[:count]]) if count else {}
+        return [
+            replace(hit, moments=best_moments(query, weights, segments[hit.track_id]))
+            if hit.track_id in segments
+            else hit
+            for hit in hits
+        ]
+
+
+def catalogue_of(library: Library) -> dict[str, Track]:
+    """The tracks of a library that have a file, by id; kept in memory until they change."""
+    return searcher_of(library).catalogue

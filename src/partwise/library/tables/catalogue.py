@@ -1,0 +1,130 @@
+"""What is known of each track besides its sound: files, tags and length, and filters over them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from partwise.audio.tags import Tags
+from partwise.errors import PartwiseError
+from partwise.paths import path_to_text, shown
+
+if TYPE_CHECKING:
+    from partwise.library.tables.reader import Store
+
+FILTER_COLUMNS = ("title", "artist", "album", "year", "duration_s", "path")
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track: its files as the last run saw them, its tags, and its length in seconds."""
+
+    track_id: str
+    paths: tuple[str, ...]
+    tags: Tags
+    duration_s: float
+
+    @property
+    def title(self) -> str:
+        """From the tags, else the file's name without its ending, printable."""
+        return self.tags.title or shown(Path(self.paths[0]).stem)
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """``paths`` as objects, made once: answers of hundreds of tracks share them."""
+        return tuple(map(Path, self.paths))
+
+
+def read_catalogue(store: Store) -> dict[str, Track]:
+    """The tracks of the active model that have a file, by id."""
+    names = ["track_id", "duration_s", "title", "artist", "album", "year"]
+    rows = store.tracks.fetch(columns=names)
+    columns = [rows.column(name).to_pylist() for name in names]
+    paths = store.live_paths()
+    return {
+        track_id: Track(track_id, tuple(paths[track_id]), Tags(*tags), duration_s)
+        for track_id, duration_s, *tags in zip(*columns, strict=True)
+        if track_id in paths
+    }
+
+
+def select(catalogue: Mapping[str, Track], where: str) -> dict[str, tuple[str, ...]]:
+    """The tracks that satisfy a condition, each with the files that do.
+
+    where : SQL as LanceDB takes it, over ``FILTER_COLUMNS`` (``path`` is text as in
+    ``paths.path_to_text``). Raises PartwiseError when it is no such condition.
+    """
+    import lancedb
+    import pyarrow as pa
+
+    files = [(track, path) for track in catalogue.values() for path in track.paths]
+    table = pa.table(
+        {
+            "title": pa.array([track.tags.title for track, _ in files], pa.string()),
+            "artist": pa.array([track.tags.artist for track, _ in files], pa.string()),
+            "album": pa.array([track.tags.album for track, _ in files], pa.string()),
+            "year": pa.array([track.tags.year for track, _ in files], pa.int32()),
+            "duration_s": pa.array([track.duration_s for track, _ in files], pa.float64()),
+            "path": pa.array([path_to_text(path) for _, path in files], pa.string()),
+            "_file": pa.array(range(len(files)), pa.int64()),
+        }
+    )
+    # A table in memory: the condition means exactly what it means to LanceDB, and can name the
+    # path, which the tables on disk keep apart from the tags.
+    files_table = lancedb.connect("memory://").create_table("files", table)
+    try:
+        found = files_table.search().where(where).select(["_file"]).to_arrow()
+    except Exception as error:  # a ValueError or RuntimeError with a Rust message
+        raise PartwiseError(
+            f"--where {where!r} is not a condition over {', '.join(FILTER_COLUMNS)}:"
+            f" {_cause(str(error))}"
+        ) from None
+    chosen: dict[str, tuple[str, ...]] = {}
+    for number in sorted(found.column("_file").to_pylist()):
+        track, path = files[number]
+        chosen[track.track_id] = (*chosen.get(track.track_id, ()), path)
+    return chosen
+
+
+def _cause(message: str) -> str:
+    """The telling part of LanceDB's message, on one line, without source locations."""
+    line = " ".join(message.split())
+    for prefix in ("Invalid input, ", "lance error: ", "Schema error: ", "Invalid user input: "):
+        line = line.removeprefix(prefix)
+    line = line.split(" Valid fields are")[0].split(", /")[0]
+    if "sql parser error: " in line:
+        line = line.split("sql parser error: ", 1)[1].rstrip(")")
+    return line.rstrip(". ")
+
+
+def existing(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Those files that are there now; the ledger tells only what the last run saw."""
+    return tuple(path for path in paths if os.path.exists(path))
+
+
+class Existing:
+    """``existing``, asking the disk about a file once in a while only.
+
+    A server answers with hundreds of files at a time: asking about each lets another thread go
+    first each time, and sixteen such answers would wait for one another for a second.
+    """
+
+    def __init__(self, fresh_s: float = 20.0) -> None:
+        self._fresh_s = fresh_s
+        self._known: dict[str, tuple[float, bool]] = {}
+
+    def __call__(self, paths: tuple[str, ...]) -> tuple[str, ...]:
+        now_s = time.monotonic()
+        return tuple(path for path in paths if self._there(path, now_s))
+
+    def _there(self, path: str, now_s: float) -> bool:
+        known = self._known.get(path)
+        if known is None or now_s > known[0]:
+            known = (now_s + self._fresh_s, os.path.exists(path))
+            self._known[path] = known
+        return known[1]

@@ -1,0 +1,1 @@
+"""The lab: data, model, training and measuring. It imports ``partwise``, never the reverse."""

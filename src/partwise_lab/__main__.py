@@ -1,0 +1,3 @@
+from partwise_lab.cli import run
+
+run()

@@ -1,0 +1,206 @@
+"""Where the clips that listeners compared are heard: cut out of Slakh2100, or already cut.
+
+Inst-Sim-ABX comes without audio. Its sample_configs/*.json tell where each clip lies in a track of
+Slakh2100: test set -> sample -> test -> part -> role -> ID (the track's number), seg, filename, sr
+and index_s, index_e in samples at sr. The clip that answers name `set2/1/bass/X_2086-27.wav` is
+there as set 2, sample 1, bass. Whoever has cut the clips has them as files of these very names.
+
+What is heard of a track is its mix at that time, which is what partwise is for (it never gets a
+stem), or the stem of the part, which is what the listeners heard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from partwise.audio.decode import decode
+from partwise.errors import PartwiseError
+from partwise.parts import Part
+from partwise_lab.data.stems import Recording, find_pieces
+from partwise_lab.measure.abx.answers import Clip
+from partwise_lab.measure.stem_reader import StemReader
+
+Hears = Literal["mix", "stem"]
+_SHORTEST = 0.5  # of a clip: a track that ends before its middle does not hold it
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A stretch of a Slakh track. song : the track's number, as text."""
+
+    song: str
+    start_s: float
+    end_s: float
+
+
+class Clips(Protocol):
+    """Where clips come from.
+
+    hears : "mix", "stem" or "cut" (as the files are); told : what could not be used, (what, why).
+    """
+
+    hears: str
+
+    @property
+    def told(self) -> Sequence[tuple[str, str]]: ...
+
+    def missing(self, clip: Clip) -> str | None:
+        """Why the clip is not there, or None."""
+        ...
+
+    def same(self, clip: Clip) -> tuple:
+        """Equal for clips that sound the same."""
+        ...
+
+    def read(self, clips: Sequence[Clip]) -> list[np.ndarray]:
+        """Those clips of one song, none of them missing: float32 [samples] each."""
+        ...
+
+
+def read_cuts(place: Path) -> dict[str, Cut]:
+    """Path of a clip, as the answers name it -> where it lies; from place/sample_configs/*.json.
+
+    place : the folder of the answers, or a CSV file in it or in its csvs folder.
+
+    Raises PartwiseError where there are none, one cannot be read or two of them disagree.
+    """
+    folders = [place] if place.is_dir() else [place.parent, place.parent.parent]
+    files = [path for at in folders for path in sorted(at.glob("sample_configs/*.json"))]
+    if not files:
+        raise PartwiseError(
+            f"{place} has no sample_configs/*.json, which tell where the clips lie in Slakh2100"
+        )
+    cuts: dict[str, Cut] = {}
+    for path in files:
+        try:
+            found = dict(_cuts(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as e:
+            cause = f"{e} is missing" if isinstance(e, KeyError) else str(e)
+            raise PartwiseError(f"{path} does not tell where clips lie: {cause}") from None
+        for name in found.keys() & cuts.keys():
+            if found[name] != cuts[name]:
+                raise PartwiseError(f"{path} and another file disagree on where {name} lies")
+        cuts |= found
+    return cuts
+
+
+def _cuts(sets: Mapping[str, Any]) -> Iterable[tuple[str, Cut]]:
+    for set_number, samples in sets.items():
+        for sample, tests in samples.items():
+            for parts in tests.values():
+                for part, roles in parts.items():
+                    for clip in roles.values():
+                        rate_hz = clip["sr"]
+                        name = f"set{set_number}/{sample}/{part}/{clip['filename']}"
+                        start_s, end_s = clip["index_s"] / rate_hz, clip["index_e"] / rate_hz
+                        if not 0.0 <= start_s < end_s:
+                            raise ValueError(f"{name} ends before it starts")
+                        yield name, Cut(str(clip["ID"]), start_s, end_s)
+
+
+def find_clips(
+    data: Path, place: Path, wanted: Sequence[Clip], sample_rate_hz: int, hears: Hears = "mix"
+) -> Clips:
+    """The clips in `data`: a folder of clips already cut, or of Slakh2100 in any of its layouts.
+
+    place : the answers' folder, which tells where clips lie in Slakh2100.
+    Raises PartwiseError where none of the clips `wanted` is there.
+    """
+    clips: Clips = CutClips(data, sample_rate_hz)
+    if all(clips.missing(clip) for clip in wanted):
+        clips = SlakhClips(data, read_cuts(place), sample_rate_hz, hears)
+    reasons = [clips.missing(clip) for clip in wanted]
+    if all(reasons):
+        raise PartwiseError(f"{data} has none of the {len(reasons)} clips: {reasons[0]}")
+    return clips
+
+
+class CutClips:
+    """Clips as files, named below the folder as the answers name them."""
+
+    hears = "cut"
+    told: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, folder: Path, sample_rate_hz: int) -> None:
+        self.folder, self.sample_rate_hz = folder, sample_rate_hz
+
+    def missing(self, clip: Clip) -> str | None:
+        there = (self.folder / clip.path).is_file()
+        return None if there else f"there is no file {clip.path}"
+
+    def same(self, clip: Clip) -> tuple:
+        return (clip.path,)
+
+    def read(self, clips: Sequence[Clip]) -> list[np.ndarray]:
+        return [decode(self.folder / c.path, self.sample_rate_hz).samples for c in clips]
+
+
+class SlakhClips:
+    """Clips cut out of the tracks of Slakh2100."""
+
+    def __init__(
+        self, folder: Path, cuts: Mapping[str, Cut], sample_rate_hz: int, hears: Hears
+    ) -> None:
+        told: list[tuple[str, str]] = []
+        pieces = find_pieces(folder, on_skip=lambda what, why: told.append((what, why)))
+        self.folder = folder
+        self.hears: str = hears
+        self.told = told
+        self.cuts = cuts
+        self.reader = StemReader(pieces, sample_rate_hz)
+        # Track01877 is song 1877, in whichever split it lies.
+        self.index = {_number(piece.name): i for i, piece in enumerate(pieces)}
+
+    def missing(self, clip: Clip) -> str | None:
+        cut = self.cuts.get(clip.path)
+        if cut is None:
+            return f"sample_configs does not tell where {clip.path} lies"
+        index = self.index.get(cut.song)
+        if index is None:
+            return f"Track{cut.song.zfill(5)} is not there"
+        piece = self.reader.pieces[index]
+        if self.hears == "stem" and clip.part and clip.part not in piece.stems:
+            return f"{piece.name} has no {clip.part}"
+        if piece.seconds < cut.start_s + _SHORTEST * (cut.end_s - cut.start_s):
+            return f"{piece.name} ends at {piece.seconds:.1f} s, before the clip does"
+        return None
+
+    def same(self, clip: Clip) -> tuple:
+        return (self.cuts[clip.path], clip.part if self.hears == "stem" else None)
+
+    def read(self, clips: Sequence[Clip]) -> list[np.ndarray]:
+        heard: dict[tuple[int, Part | None], np.ndarray] = {}
+        found = []
+        for clip in clips:
+            cut, part = self.same(clip)
+            index = self.index[cut.song]
+            if (index, part) not in heard:
+                whole = self.reader.stem(index, part) if part else self._mix(index)
+                heard[index, part] = whole
+            rate_hz = self.reader.sample_rate_hz
+            start = round(cut.start_s * rate_hz)
+            length = round((cut.end_s - cut.start_s) * rate_hz)
+            samples = heard[index, part][start : start + length]
+            found.append(np.pad(samples, (0, length - len(samples))))
+        return found
+
+    def _mix(self, index: int) -> np.ndarray:
+        """The track's own mix, which is read ten times faster than its stems, or their sum."""
+        for suffix in (".flac", ".wav"):
+            path = self.folder / self.reader.pieces[index].name / f"mix{suffix}"
+            if path.is_file():
+                return Recording(path).read(self.reader.sample_rate_hz)
+        return self.reader.whole(index)
+
+
+def _number(name: str) -> str:
+    """`test/Track01877` -> `1877`; a name without a number stays as it is."""
+    last = name.rsplit("/", 1)[-1]
+    digits = last.removeprefix("Track")
+    return str(int(digits)) if digits.isdecimal() else last

@@ -1,0 +1,123 @@
+"""How well presence is told: average precision per part, and the thresholds that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from partwise.errors import PartwiseError
+from partwise.parts import PARTS, Part
+from partwise_lab.data.stems import StemPiece
+from partwise_lab.measure.embed import EmbedSegments
+from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.measure.threads import in_order
+
+AUDIBLE_DB = -25.0
+
+
+class PresenceSamples(NamedTuple):
+    """Presence told (float) and true (bool), and whether the truth is known: [segments, parts]."""
+
+    told: np.ndarray
+    truth: np.ndarray
+    known: np.ndarray
+
+    def of(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """(told, truth) of one part, of the segments in which its truth is known: [n] each."""
+        rows = self.known[:, part.index]
+        return self.told[rows, part.index], self.truth[rows, part.index]
+
+
+def audible(mix: np.ndarray, stems: Mapping[Part, np.ndarray]) -> np.ndarray:
+    """Which parts are truly there: power at most 25 dB below the segment's. bool [parts].
+
+    mix, stems : float32 [samples] of one segment.
+    """
+    powers = np.array([np.mean(stems[p] ** 2) if p in stems else 0.0 for p in PARTS])
+    return powers > np.mean(mix**2) * 10.0 ** (AUDIBLE_DB / 10.0)
+
+
+def presence_samples(
+    pieces: Sequence[StemPiece],
+    sample_rate_hz: int,
+    embed: EmbedSegments,
+    *,
+    mixes: int = 300,
+    segment_s: float = 10.0,
+    seed: int = 0,
+    reader: StemReader | None = None,
+    threads: int = 1,
+) -> PresenceSamples:
+    """Presence told and true for segments of pseudo-mixes of random subsets of stems."""
+    reader = reader or StemReader(pieces, sample_rate_hz)
+    truth, known = [], []
+
+    def segments() -> Iterator[np.ndarray]:
+        rng = np.random.default_rng(seed)
+        length = round(segment_s * sample_rate_hz)
+        having = {p: [i for i, piece in enumerate(pieces) if p in piece.stems] for p in PARTS}
+        for _ in range(mixes):
+            chance = rng.uniform(0.3, 1.0)
+            sources = {
+                part: int(rng.choice(having[part]))
+                for part in PARTS
+                if having[part] and rng.random() < chance
+            }
+            if not sources:
+                continue
+            samples, stems = reader.mix(sources)
+            if len(samples) < length:
+                continue
+            start = int(rng.integers(len(samples) - length + 1))
+            window = slice(start, start + length)
+            if np.mean(samples[window] ** 2) < 1e-7:
+                continue
+            truth.append(audible(samples[window], {p: stem[window] for p, stem in stems.items()}))
+            known.append(truth_known(pieces, sources.values()))
+            yield samples[None, window]
+
+    told = list(in_order(lambda segment: embed(segment)[1][0], segments(), threads))
+    if not told:
+        raise PartwiseError(f"no piece is as long as a segment of {segment_s:g} s")
+    return PresenceSamples(np.array(told), np.array(truth), np.array(known))
+
+
+def truth_known(pieces: Sequence[StemPiece], sources: Iterable[int]) -> np.ndarray:
+    """Of which parts the stems of these pieces tell whether they are there: bool [parts].
+
+    A part that is there for certain does not count either where its absence could not be told:
+    that would leave out the ones it is not in, and flatter.
+    """
+    unknown = frozenset[Part]().union(*(pieces[index].unknown for index in sources))
+    return np.array([part not in unknown for part in PARTS])
+
+
+def average_precision(told: np.ndarray, truth: np.ndarray) -> float:
+    """Area under the precision-recall steps of one part. told : float [n]; truth : bool [n].
+
+    What is told equally is one step, so that the order of the segments does not matter.
+    """
+    order = np.argsort(-told, kind="stable")
+    hits = np.cumsum(truth[order])
+    if not hits.any():
+        return float("nan")
+    steps = np.append(np.flatnonzero(np.diff(told[order])), len(hits) - 1)  # the last of equals
+    found = hits[steps]
+    return float(np.sum(np.diff(found, prepend=0) * found / (steps + 1)) / hits[-1])
+
+
+def best_threshold(told: np.ndarray, truth: np.ndarray) -> float:
+    """The presence threshold of one part with the highest F1 (mean of recall and precision).
+
+    Not the balanced accuracy: a part that is there and not heard cannot be asked for at all, which
+    is worse than one that is heard where it is not.
+    """
+    candidates = np.linspace(0.05, 0.95, 91)
+    hits = np.array([np.sum(truth & (told >= c)) for c in candidates])
+    claimed = np.array([np.sum(told >= c) for c in candidates])
+    f1 = 2.0 * hits / np.maximum(claimed + truth.sum(), 1)
+    # The middle of the plateau is the steadiest choice.
+    best = np.flatnonzero(f1 >= f1.max() - 1e-9)
+    return round(float(candidates[best[len(best) // 2]]), 2)

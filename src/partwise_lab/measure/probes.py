@@ -1,0 +1,291 @@
+"""What each subspace holds: linear probes for the instrument, key, tempo, loudness and brightness.
+
+Pseudo-mixes are drawn as for the pseudo-mix kNN, so that every stem of a mix comes from another
+piece and a subspace cannot know one part's facts from another's. Every segment serves all the parts
+that sound in it: the facts of each (`musical_facts`) are read out of each of the five subspaces by
+linear models (`linear_probe`) that never train and try on the same piece of the part's stem.
+
+The report of `probes`:
+
+    facts          fact -> {measure, about}: "balanced accuracy" or "R2", and what the truth is
+    probes         one entry for each part, fact and subspace: part, fact, subspace, measure, score,
+                   low and high (95 % over pieces of the part's stem), chance (1 / classes, or 0),
+                   chance_low and chance_high (the same probe in the part's own subspace with the
+                   truths dealt out anew among the pieces), pieces, segments, and classes (name ->
+                   pieces; null for values)
+    tables         fact -> [parts][subspaces]: the scores, or null. `tables["instrument"]` is the
+                   cross table: the instrument of the row's part, read in the column's subspace
+    words          what it says in sentences (`in_words`)
+    not_measured   "<part> <fact>" -> why
+    segments       how many were embedded
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from partwise.errors import PartwiseError
+from partwise.parts import PARTS, Part
+from partwise_lab.measure import musical_facts
+from partwise_lab.measure.linear_probe import (
+    ProbeScore,
+    chance_of_classes,
+    chance_of_values,
+    probe_classes,
+    probe_values,
+)
+from partwise_lab.measure.presence import truth_known
+from partwise_lab.measure.probe_words import in_words
+from partwise_lab.measure.protocols import Trial
+from partwise_lab.measure.pseudo_knn import PseudoMix, draw_pseudo_mixes
+from partwise_lab.measure.stem_reader import is_silent_stem
+from partwise_lab.measure.threads import in_order
+
+CLASSES, VALUES = "balanced accuracy", "R2"
+FACTS: dict[str, tuple[str, str]] = {
+    "instrument": (CLASSES, "what plays the part: the group of its program; drums: font and kit"),
+    "scale": (CLASSES, "major scale of the key of the stem's piece, estimated from chroma"),
+    "fifths": (VALUES, "the same scale's place on the circle of fifths, estimated from chroma"),
+    "tempo": (VALUES, "place of the stem's tempo within its octave, on a circle"),
+    "loudness": (VALUES, "power of the stem against the segment's [dB]"),
+    "brightness": (VALUES, "spectral centroid of the clean stem [octaves]"),
+}
+# Fewer pieces than these tell nothing of others.
+_PIECES_OF_CLASS = 4
+_PIECES_OF_VALUES = 10
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Embedded segments of pseudo-mixes, and what is in them.
+
+    embeddings : float32 [segments, parts, dim]
+    source : int [segments, parts], the piece of each part's stem; -1 where the part is silent, or
+        may sound unnamed in another stem
+    loudness_db, brightness : float [segments, parts]; 0 where the part is silent
+    """
+
+    embeddings: np.ndarray
+    source: np.ndarray
+    loudness_db: np.ndarray
+    brightness: np.ndarray
+
+
+class PieceFacts(NamedTuple):
+    """What is told of each piece; None where it is not."""
+
+    instruments: Sequence[dict[Part, str]]
+    scale: Sequence[int | None]
+    tempo_bpm: Sequence[float | None]
+
+
+class Question(NamedTuple):
+    """One fact of one part: the segments that have a truth, and it.
+
+    rows : int [n], of the segments; piece : int [n], of the part's stem
+    truth : int [n] of classes, float [n, values] of values
+    classes : the classes' names and their pieces; None of values
+    """
+
+    rows: np.ndarray
+    piece: np.ndarray
+    truth: np.ndarray
+    classes: dict[str, int] | None
+
+
+def probes(
+    trial: Trial, *, pool: int = 100, mixes: int = 1, segment_s: float = 10.0, shuffles: int = 40
+) -> dict[str, Any]:
+    """The report of the module's text.
+
+    pool : pieces with a part, at most, whose stems are drawn
+    mixes : pseudo-mixes drawn for each of them; the stem is heard in those of the others too
+    shuffles : times that the truths are dealt out anew, for the level of chance
+    """
+    drawn: list[PseudoMix] = []
+    for part in PARTS:
+        rng = np.random.default_rng([trial.seed, part.index])
+        labels = min(pool, trial.having(part))
+        drawn += draw_pseudo_mixes(trial.pieces, part, labels, mixes, rng)
+    heard = hear(trial, drawn, segment_s)
+    told = piece_facts(trial, np.unique(heard.source[heard.source >= 0]))
+    return probe_report(heard, told, shuffles=shuffles, seed=trial.seed)
+
+
+def hear(trial: Trial, drawn: Sequence[PseudoMix], segment_s: float) -> Heard:
+    """Mix, cut into segments without overlap, embed, and measure each stem in its segment."""
+    reader = trial.reader
+    length = round(segment_s * reader.sample_rate_hz)
+
+    def work(mix: PseudoMix) -> tuple[np.ndarray, ...] | None:
+        samples, stems = reader.mix(mix.sources)
+        known = truth_known(trial.pieces, mix.sources.values())
+        cuts = [slice(s, s + length) for s in range(0, len(samples) - length + 1, length)]
+        source = np.full((len(cuts), len(PARTS)), -1)
+        loudness_db, brightness = np.zeros((2, len(cuts), len(PARTS)))
+        for part, stem in stems.items():
+            for row, cut in enumerate(cuts):
+                if known[part.index] and not is_silent_stem(stem[cut]):
+                    at = row, part.index
+                    source[at] = mix.sources[part]
+                    loudness_db[at] = musical_facts.loudness_db(stem[cut], samples[cut])
+                    brightness[at] = musical_facts.brightness(stem[cut], reader.sample_rate_hz)
+        some = np.flatnonzero((source >= 0).any(axis=1))
+        if not len(some):
+            return None
+        found, _ = trial.embed(np.stack([samples[cuts[row]] for row in some]))
+        return found, source[some], loudness_db[some], brightness[some]
+
+    results = []
+    for number, result in enumerate(in_order(work, drawn, trial.threads)):
+        if result:
+            results.append(result)
+        trial.progress(number + 1, len(drawn))
+    if not results:
+        raise PartwiseError(f"no stem sounds for a segment of {segment_s:g} s: are they too short?")
+    return Heard(*(np.concatenate(column) for column in zip(*results, strict=True)))
+
+
+def piece_facts(trial: Trial, indices: np.ndarray) -> PieceFacts:
+    """What is told of the pieces with these numbers; nothing of the others."""
+    wanted = set(indices.tolist())
+    scales = dict(
+        zip(
+            sorted(wanted),
+            in_order(
+                lambda index: musical_facts.piece_scale(trial.reader, index),
+                sorted(wanted),
+                trial.threads,
+            ),
+            strict=True,
+        )
+    )
+    return PieceFacts(
+        [
+            musical_facts.instruments(piece) if index in wanted else {}
+            for index, piece in enumerate(trial.pieces)
+        ],
+        [scales.get(index) for index in range(len(trial.pieces))],
+        [piece.tempo_bpm for piece in trial.pieces],
+    )
+
+
+def probe_report(
+    heard: Heard, told: PieceFacts, *, shuffles: int = 40, seed: int = 0
+) -> dict[str, Any]:
+    """The report of the module's text, of segments that are embedded already."""
+    entries: list[dict] = []
+    tables = {fact: [[None] * len(PARTS) for _ in PARTS] for fact in FACTS}
+    missing: dict[str, str] = {}
+    for part in PARTS:
+        for fact, (measure, _) in FACTS.items():
+            question = ask(heard, told, part, fact)
+            if isinstance(question, str):
+                missing[f"{part} {fact}"] = question
+                continue
+            for entry in _entries(heard, question, part, measure, shuffles, seed):
+                entries.append({"part": str(part), "fact": fact, **entry})
+                tables[fact][part.index][Part(entry["subspace"]).index] = entry["score"]
+    report = {
+        "facts": {
+            fact: {"measure": measure, "about": about} for fact, (measure, about) in FACTS.items()
+        },
+        "probes": entries,
+        "tables": tables,
+        "not_measured": missing,
+        "segments": len(heard.source),
+    }
+    return report | {"words": in_words(report)}
+
+
+def ask(heard: Heard, told: PieceFacts, part: Part, fact: str) -> Question | str:
+    """The segments with a truth about one fact of one part; or why there are too few."""
+    rows = np.flatnonzero(heard.source[:, part.index] >= 0)
+    piece = heard.source[rows, part.index]
+    if fact in ("scale", "fifths") and part is Part.DRUMS:
+        return "drums have no key"
+    if fact == "instrument":
+        return _classes(rows, piece, lambda i: told.instruments[i].get(part), "one instrument")
+    if fact == "scale":
+        names = [None if scale is None else musical_facts.SCALES[scale] for scale in told.scale]
+        return _classes(rows, piece, lambda i: names[i], "a scale")
+    if fact == "fifths":
+        places = [
+            None if scale is None else musical_facts.on_circle_of_fifths(scale)
+            for scale in told.scale
+        ]
+        return _values(rows, piece, lambda i: places[i])
+    if fact == "tempo":
+        tempi = [musical_facts.folded_tempo(bpm) if bpm else None for bpm in told.tempo_bpm]
+        return _values(rows, piece, lambda i: tempi[i])
+    measured = (heard.loudness_db if fact == "loudness" else heard.brightness)[rows, part.index]
+    if len(np.unique(piece)) < _PIECES_OF_VALUES:
+        return _too_few(len(np.unique(piece)))
+    return Question(rows, piece, measured[:, None], None)
+
+
+def _classes(
+    rows: np.ndarray, piece: np.ndarray, name_of: Callable[[int], str | None], what: str
+) -> Question | str:
+    names = {i: name for i in np.unique(piece).tolist() if (name := name_of(i))}
+    kept = {n: c for n, c in sorted(Counter(names.values()).items()) if c >= _PIECES_OF_CLASS}
+    if len(kept) < 2:
+        return (
+            f"{what} is told of {len(names)} of its pieces, and {len(kept)} classes have "
+            f"{_PIECES_OF_CLASS} pieces or more: a probe needs two"
+        )
+    number = {name: index for index, name in enumerate(kept)}
+    truth = np.array([number.get(names.get(i, ""), -1) for i in piece.tolist()])
+    there = truth >= 0
+    return Question(rows[there], piece[there], truth[there], kept)
+
+
+def _values(
+    rows: np.ndarray, piece: np.ndarray, value_of: Callable[[int], np.ndarray | None]
+) -> Question | str:
+    values = {i: value for i in np.unique(piece).tolist() if (value := value_of(i)) is not None}
+    if len(values) < _PIECES_OF_VALUES:
+        return _too_few(len(values))
+    there = np.isin(piece, list(values))
+    return Question(
+        rows[there], piece[there], np.stack([values[i] for i in piece[there].tolist()]), None
+    )
+
+
+def _too_few(pieces: int) -> str:
+    return f"it is told of {pieces} of its pieces: a probe needs {_PIECES_OF_VALUES}"
+
+
+def _entries(
+    heard: Heard, question: Question, part: Part, measure: str, shuffles: int, seed: int
+) -> list[dict[str, Any]]:
+    """One fact of one part, read in each subspace."""
+    probe, chance_of = (
+        (probe_classes, chance_of_classes)
+        if measure == CLASSES
+        else (probe_values, chance_of_values)
+    )
+
+    def read(subspace: Part) -> np.ndarray:
+        return heard.embeddings[question.rows, subspace.index]
+
+    truth, piece = question.truth, question.piece
+    low, high = chance_of(read(part), truth, piece, shuffles=shuffles, seed=seed)
+    about = {
+        "chance": 1.0 / len(question.classes) if question.classes else 0.0,
+        "chance_low": low,
+        "chance_high": high,
+        "pieces": len(np.unique(piece)),
+        "segments": len(piece),
+        "classes": question.classes,
+    }
+    scores: dict[Part, ProbeScore] = {s: probe(read(s), truth, piece) for s in PARTS}
+    return [
+        {"subspace": str(subspace), "measure": measure, **asdict(score), **about}
+        for subspace, score in scores.items()
+    ]

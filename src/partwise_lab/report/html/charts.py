@@ -1,0 +1,247 @@
+"""The kinds of figures that the sections share: bars, a heat map, a map of dots, dots on lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from partwise.parts import PARTS
+from partwise_lab.report.html.drawing import (
+    ACCENT,
+    FAINT,
+    HEAT,
+    INK,
+    blank,
+    inline_svg,
+    label_colour,
+    style,
+)
+
+_LONGEST = 20  # letters of a name in a figure
+# A shape for each label, so that colour is not the only sign, and the same as text for legends.
+MARKERS = tuple("os^DvPXp*h<>")
+GLYPHS = tuple("●■▲◆▼✚✖⬟★⬢◀▶")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A share 0..1 or an R2, with its 95 % interval and what guessing gets, where they are known.
+
+    chance_low, chance_high : where guessing gets to, 95 % of the time
+    ceiling : what can be reached at best; drawn as a diamond
+    percent : of a share, told in per cent; an R2 is told as it is, and drawn from 0 on
+    """
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    chance: float | None = None
+    chance_low: float | None = None
+    chance_high: float | None = None
+    ceiling: float | None = None
+    percent: bool = True
+
+    @property
+    def text(self) -> str:
+        """`76.1 (70.2 to 81.5)`, in per cent; `0.76 (0.70 to 0.82)` of an R2."""
+        if self.low is None or self.high is None:
+            return self._said(self.value)
+        return f"{self._said(self.value)} ({self._said(self.low)} to {self._said(self.high)})"
+
+    @property
+    def spoken(self) -> str:
+        """All of it in words."""
+        said = f"{self.name} {self.text}{' per cent' if self.percent else ''}"
+        if self.ceiling is not None:
+            said += f", ceiling {self._said(self.ceiling)}"
+        if self.chance_low is not None and self.chance_high is not None:
+            said += f", chance {self._said(self.chance_low)} to {self._said(self.chance_high)}"
+        return said
+
+    def _said(self, value: float) -> str:
+        return f"{100 * value:.1f}" if self.percent else f"{value:.2f}"
+
+
+def described(bars: Sequence[Bar]) -> str:
+    """The bars in words."""
+    return "; ".join(bar.spoken for bar in bars)
+
+
+def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
+    """Horizontal bars, the number beside each, a dashed line or a band where chance is."""
+    with style():
+        figure, axes = blank(360, 36 + 24 * len(bars))
+        for place, bar in enumerate(bars):
+            axes.barh(place, bar.value, height=0.66, color=ACCENT, zorder=2)
+            _interval_and_chance(axes, place, bar)
+            axes.annotate(
+                bar.text,
+                (1.0, place),
+                xytext=(6, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                va="center",
+                annotation_clip=False,
+            )
+        axes.set_yticks(range(len(bars)), [shortened(bar.name) for bar in bars])
+        _share_axis(axes, len(bars), percent=all(bar.percent for bar in bars))
+        return inline_svg(figure, key, f"{description}: {described(bars)}")
+
+
+def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
+    """The same as dots on lines, for names too long to stand beside them: they stand above."""
+    with style():
+        figure, axes = blank(360, 36 + 36 * len(bars))
+        for place, bar in enumerate(bars):
+            axes.axhline(place, color=FAINT, linewidth=0.8, zorder=1)
+            axes.plot([bar.value], [place], "o", color=ACCENT, markersize=8, zorder=5)
+            _interval_and_chance(axes, place, bar, above=0.12)  # not through the name
+            for at, side, text in (
+                (0.0, "left", shortened(bar.name, 30)),
+                (1.0, "right", bar.text),
+            ):
+                axes.text(at, place - 0.22, text, ha=side, va="bottom")
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        _share_axis(axes, len(bars))
+        return inline_svg(figure, key, f"{description}: {described(bars)}")
+
+
+def _interval_and_chance(axes: Axes, place: int, bar: Bar, above: float = 0.5) -> None:
+    if bar.low is not None and bar.high is not None:
+        axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.6, zorder=4)
+    if bar.chance is not None:
+        edges = [place - above, place + min(0.5, 2 * above)]
+        axes.plot([bar.chance] * 2, edges, color=INK, linestyle="--", linewidth=1, zorder=3)
+    if bar.chance_low is not None and bar.chance_high is not None:
+        corner, width = (bar.chance_low, place - 0.46), bar.chance_high - bar.chance_low
+        axes.add_patch(Rectangle(corner, width, 0.92, facecolor=FAINT, zorder=1))
+    if bar.ceiling is not None:
+        axes.plot([bar.ceiling], [place], "D", color=INK, markersize=6, zorder=5)
+
+
+def _share_axis(axes: Axes, rows: int, *, percent: bool = True) -> None:
+    named = ["0", "", "50", "", "100 %"] if percent else ["0", "", "0.5", "", "1"]
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], named)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(rows - 0.4, -0.7)
+    axes.grid(axis="x", linewidth=0.6, zorder=0)
+    axes.tick_params(length=0)
+
+
+def heat_map(
+    cells: Sequence[Sequence[float | None]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    key: str,
+    description: str,
+    *,
+    texts: Sequence[Sequence[str]],
+    axis_labels: tuple[str, str],
+) -> Markup:
+    """Cells of 0..1 as shades, what is outside of that clipped; the diagonal framed.
+
+    texts : what stands in each cell; axis_labels : of the rows and of the columns.
+    """
+    size = len(rows)
+    with style():
+        figure, axes = blank(350, 60 + max(24, 200 // size) * size)
+        for y, row in enumerate(cells):
+            for x, value in enumerate(row):
+                box = (x - 0.5, y - 0.5)
+                if value is not None:
+                    shade = {"facecolor": HEAT, "alpha": max(0.0, min(1.0, value))}
+                    axes.add_patch(_square(box, **shade))
+                frame = {"edgecolor": INK, "linewidth": 1.4, "zorder": 3} if x == y else {}
+                plain = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0.6, "zorder": 2}
+                axes.add_patch(_square(box, **plain | frame))
+                axes.text(x, y, texts[y][x], ha="center", va="center", zorder=4)
+        axes.set_xlim(-0.52, size - 0.48)
+        axes.set_ylim(size - 0.48, -0.52)
+        axes.set_xticks(range(size), columns)
+        axes.set_yticks(range(size), [shortened(name) for name in rows])
+        axes.tick_params(length=0)
+        axes.xaxis.set_label_position("top")
+        axes.xaxis.tick_top()
+        axes.set_ylabel(axis_labels[0])
+        axes.set_xlabel(axis_labels[1])
+        axes.spines[:].set_visible(False)
+        return inline_svg(figure, key, description)
+
+
+def part_heat_map(
+    table: Sequence[Sequence[float | None]],
+    texts: Sequence[Sequence[str]],
+    key: str,
+    description: str,
+    *,
+    axis_labels: tuple[str, str],
+) -> Markup:
+    """A heat map of [parts][parts], all of its cells told in words after the description."""
+    names = [str(part) for part in PARTS]
+    said = "; ".join(
+        f"{row}: {', '.join(f'{column} {text}' for column, text in zip(names, cells, strict=True))}"
+        for row, cells in zip(names, texts, strict=True)
+    )
+    return heat_map(
+        table, names, names, key, f"{description} {said}", texts=texts, axis_labels=axis_labels
+    )
+
+
+def _square(corner: tuple[float, float], **looks: Any) -> Rectangle:
+    return Rectangle(corner, 1, 1, **looks)
+
+
+def dot_map(
+    x: Sequence[float],
+    y: Sequence[float],
+    label: Sequence[int],
+    titles: Sequence[str],
+    key: str,
+    description: str,
+    shape: Sequence[int] | None = None,
+) -> Markup:
+    """A dot for each segment, in the colour and shape of its label, with a tooltip.
+
+    shape : another label for the shapes.
+    """
+    with style():
+        figure, axes = blank(330, 290)
+        dots = zip(x, y, label, label if shape is None else shape, strict=True)
+        for number, (at_x, at_y, of, formed) in enumerate(dots):
+            axes.plot(
+                [at_x],
+                [at_y],
+                MARKERS[formed % len(MARKERS)],
+                color=label_colour(of),
+                markersize=6,
+                markeredgewidth=0,
+                alpha=0.85,
+                gid=f"dot{number}",
+            )
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.margins(0.05)
+        axes.set_aspect("equal", adjustable="datalim")  # what is near is near in both directions
+        axes.spines[:].set_visible(True)
+        axes.spines[:].set_color(FAINT)
+        tooltips = {f"dot{number}": title for number, title in enumerate(titles)}
+        return inline_svg(figure, key, description, tooltips)
+
+
+def shortened(name: str, longest: int = _LONGEST) -> str:
+    """A name that fits into a figure."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def shares_of_rows(counts: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Counts as shares of their row's sum."""
+    table = np.asarray(counts, float)
+    return (table / np.maximum(table.sum(axis=1, keepdims=True), 1.0)).tolist()

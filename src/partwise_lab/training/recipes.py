@@ -1,0 +1,129 @@
+"""Recipes: every choice of a training run as one frozen value, saved with the checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from partwise_lab.model.encoder import EncoderSettings
+from partwise_lab.training.augment import AugmentSettings
+from partwise_lab.training.plan import MixSettings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The recipe `partwise`: factorial pseudo-mixing, in-batch multi-positive contrastive loss in
+    each subspace, presence, and masks supervised by the stems.
+
+    temperature : of the contrastive loss.
+    contrastive_weight, presence_weight, mask_weight : of the losses.
+    identity_weight : of the piece-identity margin softmax; 0 leaves its heads out.
+    identity_margin, identity_temperature : of that softmax.
+    learning_rate : the highest, reached after `warmup_steps`, then down a cosine over the budget.
+    augment : mix waveforms and do to them what recording, mastering and coding do; None mixes in
+        the mel-power domain, which costs next to nothing.
+    ema : decay of the averaged weights, which are the ones that are kept.
+    """
+
+    name: str = "partwise"
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    mix: MixSettings = field(default_factory=MixSettings)
+    augment: AugmentSettings | None = None
+    temperature: float = 0.1
+    contrastive_weight: float = 1.0
+    presence_weight: float = 0.3
+    mask_weight: float = 0.5
+    identity_weight: float = 0.0
+    identity_margin: float = 0.1
+    identity_temperature: float = 0.1
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup_steps: int = 150
+    clip_norm: float = 5.0
+    ema: float = 0.998
+    seed: int = 0
+
+
+_NO_MASKS = EncoderSettings(masks="none")
+_SMALL_BATCHES = MixSettings(songs=12, views=4)
+
+# Networks for stems, one per part: what the one network is compared with.
+INDIVIDUAL = Recipe(
+    name="individual",
+    encoder=_NO_MASKS,
+    mix=_SMALL_BATCHES,
+    presence_weight=0.0,
+    mask_weight=0.0,
+    warmup_steps=20,
+    ema=0.98,
+)
+
+# What `partwise-lab train --recipe` knows of this family: the ladder of the ablation, rung by rung.
+VARIANTS: dict[str, tuple[str, Recipe]] = {
+    "factorial": (
+        "factorial mixes of all five stems and the contrastive loss, nothing else",
+        Recipe(
+            encoder=_NO_MASKS,
+            mix=MixSettings(keep=(1.0, 1.0)),
+            presence_weight=0.0,
+            mask_weight=0.0,
+        ),
+    ),
+    "factorial-subsets": (
+        "the same with random subsets of stems and the presence head",
+        Recipe(encoder=_NO_MASKS, mask_weight=0.0),
+    ),
+    "masked-pooling": (
+        "the same with soft part masks under which the trunk's map is pooled",
+        Recipe(),
+    ),
+    "masked-pooling-identity": (
+        "the same with a piece-identity margin softmax beside the contrastive loss",
+        Recipe(identity_weight=0.5),
+    ),
+    "masked-features": (
+        "masks at stride 4 on the trunk's features, then a shared part encoder",
+        Recipe(encoder=EncoderSettings(masks="feature")),
+    ),
+    "masked-features-overview": (
+        "the same with attention over time, so that every cell knows the whole segment",
+        Recipe(encoder=EncoderSettings(masks="feature", overview=192)),
+    ),
+    "masked-features-overview-identity": (
+        "the same with the piece-identity softmax, and masks that count twice as much",
+        Recipe(
+            encoder=EncoderSettings(masks="feature", overview=192),
+            mask_weight=1.0,
+            identity_weight=0.3,
+        ),
+    ),
+    "accelerator": (
+        "the widest of them on augmented waveforms with voices, in large batches: for a GPU",
+        Recipe(
+            encoder=EncoderSettings(
+                dim=64, widths=(40, 80, 160), blocks=(1, 2, 2), masks="feature", overview=256
+            ),
+            mix=MixSettings(songs=96, views=4),
+            augment=AugmentSettings(),
+            identity_weight=0.2,
+            mask_weight=1.0,
+            warmup_steps=500,
+            ema=0.999,
+        ),
+    ),
+    "masked-pooling-small-batches": (
+        "masked pooling in batches of 12 songs, for budgets of some minutes of one core",
+        Recipe(mix=_SMALL_BATCHES, warmup_steps=40, ema=0.99),
+    ),
+    "waveform": (
+        "masked pooling on augmented waveforms (light), for CPUs",
+        Recipe(augment=AugmentSettings.light()),
+    ),
+    "tiny": (
+        "a small network and small batches, to try things out in seconds",
+        Recipe(
+            encoder=EncoderSettings(dim=16, widths=(8, 16, 16), blocks=(1, 1, 1), pooled=16),
+            mix=MixSettings(songs=4, views=3, seconds=2.0),
+            warmup_steps=5,
+        ),
+    ),
+}

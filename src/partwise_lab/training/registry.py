@@ -1,0 +1,245 @@
+"""Every recipe by its name, and how each is run on a stem bank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from partwise.errors import PartwiseError
+from partwise_lab.separation.separator import load_separator
+from partwise_lab.synthesis.voice_bank import read_voice_bank
+from partwise_lab.training import distributed
+from partwise_lab.training.augment.voices import Voices
+from partwise_lab.training.factorial import FactorialObjective
+from partwise_lab.training.individual import IndividualObjective
+from partwise_lab.training.loop import Clock, Progress, train
+from partwise_lab.training.objective import Objective
+from partwise_lab.training.paper.recipe import PAPER_RECIPES
+from partwise_lab.training.paper.stages import tempos_of, train_paper
+from partwise_lab.training.preference import NAME as PREFERENCE
+from partwise_lab.training.preference import PreferenceRecipe, prepare
+from partwise_lab.training.recipes import INDIVIDUAL, VARIANTS, Recipe
+from partwise_lab.training.separated_bank import separated_bank
+from partwise_lab.training.separator import SeparatorObjective, SeparatorRecipe
+from partwise_lab.training.stem_bank import StemBank
+from partwise_lab.training.wave_bank import WaveBank
+
+SHIPPED = "masked-features-overview-identity"  # what the name `partwise` stands for
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run needs besides its recipe and its data.
+
+    minutes : budget of training time, of the wall clock or of CPU time (`clock`).
+    start_from : checkpoint that a new run takes its weights from.
+    learning_rate : instead of the recipe's own, for instance lower when starting from a checkpoint.
+    voices : voice bank of `partwise-lab voices`, for our own recipes.
+    teachers : finished teachers to use, for the recipe `paper`.
+    separator : whose stems the recipe `individual` learns from; None for the clean ones.
+    answers : of listeners, for the recipe `preference`.
+    """
+
+    minutes: float
+    seed: int = 0
+    device: str = "cpu"
+    threads: int | None = None
+    clock: Clock = "wall"
+    start_from: Path | None = None
+    learning_rate: float | None = None
+    voices: Path | None = None
+    teachers: Path | None = None
+    separator: str | None = None
+    answers: Path | None = None
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A finished run of the recipe `preference`.
+
+    triplets : of each split, and how many straddle. before, after : share of votes on XAB triplets
+        that the network agrees with, of training and of validation songs; None without any.
+    """
+
+    checkpoint: Path
+    triplets: dict[str, int]
+    before: dict[str, float | None]
+    after: dict[str, float | None]
+
+
+def recipes() -> dict[str, str]:
+    """Name -> one line about it."""
+    named = {"partwise": f"the one that ships: {SHIPPED}"}
+    named |= {name: about for name, (about, _) in VARIANTS.items()}
+    named |= {name: about for name, (about, _) in PAPER_RECIPES.items()}
+    return named | {
+        "individual": "five networks, one per part, on clean stems or on those of --separator",
+        "separator": "a mask U-Net that makes stems of mixes, to compare with",
+        PREFERENCE: "a trained network's projections, tuned on answers of listeners",
+    }
+
+
+def check_options(name: str, options: RunOptions) -> None:
+    """Raises PartwiseError for an unknown recipe or an option that it has no use for."""
+    if name not in recipes():
+        raise PartwiseError(f"unknown recipe {name!r}: choose from {', '.join(recipes())}")
+    ours = VARIANTS.get(SHIPPED if name == "partwise" else name)
+    if options.voices and not ours:
+        raise PartwiseError(f"--voices: the recipe {name} knows no voices")
+    if options.teachers and name not in PAPER_RECIPES:
+        raise PartwiseError(f"--teachers: the recipe {name} has none")
+    if options.start_from and name in PAPER_RECIPES:
+        raise PartwiseError(f"--start-from: the recipe {name} begins anew")
+    if options.separator and name != "individual":
+        raise PartwiseError(
+            f"--separator: the recipe {name} hears mixes, only individual hears stems"
+        )
+    if options.answers and name != PREFERENCE:
+        raise PartwiseError(f"--answers: only the recipe {PREFERENCE} learns from answers")
+    if name == PREFERENCE and not options.answers:
+        raise PartwiseError(f"--answers: the recipe {name} needs a folder of listeners' answers")
+    if name == PREFERENCE and not options.start_from:
+        raise PartwiseError(f"--start-from: the recipe {name} needs the checkpoint that it tunes")
+
+
+def run_recipe(
+    name: str,
+    data: Sequence[Path],
+    bank: StemBank,
+    out: Path,
+    options: RunOptions,
+    *,
+    preparing: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train one recipe (not `preference`: `run_preference`); returns the checkpoint's path.
+
+    data : the folders of stems that `bank` was made of.
+    preparing(done, total) is called while the samples are gathered, if the recipe needs them.
+    Raises PartwiseError as `check_options` and `loop.train` do.
+    """
+    check_options(name, options)
+    chosen: dict[str, Any] = {"seed": options.seed}
+    if options.learning_rate:
+        chosen["learning_rate"] = options.learning_rate
+    if name in PAPER_RECIPES:
+        return train_paper(
+            bank,
+            replace(PAPER_RECIPES[name][1], **chosen),
+            tempos_of(data, bank),
+            out,
+            minutes=options.minutes,
+            teachers=options.teachers,
+            device=options.device,
+            threads=options.threads,
+            clock=options.clock,
+            progress=progress,
+        )
+    objective: Objective
+    if name == "separator":
+        objective = SeparatorObjective(bank, SeparatorRecipe(**chosen), options.device)
+    elif name == "individual":
+        objective = _individual(replace(INDIVIDUAL, **chosen), data, bank, options, preparing)
+    else:
+        known = SHIPPED if name == "partwise" else name
+        recipe = replace(VARIANTS[known][1], name=known, **chosen)
+        objective = _factorial(recipe, data, bank, options, preparing)
+    return train(
+        objective,
+        out,
+        minutes=options.minutes,
+        device=options.device,
+        threads=options.threads,
+        clock=options.clock,
+        start_from=options.start_from,
+        progress=progress,
+    )
+
+
+def _individual(
+    recipe: Recipe,
+    data: Sequence[Path],
+    bank: StemBank,
+    options: RunOptions,
+    preparing: Callable[[int, int], None] | None,
+) -> IndividualObjective:
+    if options.separator is None:
+        return IndividualObjective(bank, recipe, options.device)
+    if len(data) > 1:
+        raise PartwiseError("--separator: the mixes of one folder are separated, not of several")
+    separator = load_separator(options.separator, bank.mel.sample_rate_hz)
+    stems = distributed.first_alone(
+        lambda: separated_bank(data[0], bank, separator, recipe.mix, progress=preparing)
+    )
+    return IndividualObjective(stems, recipe, options.device, separated=separator.digest)
+
+
+def run_preference(
+    data: Sequence[Path],
+    out: Path,
+    options: RunOptions,
+    *,
+    on_skip: Callable[[str, str], None] | None = None,
+    preparing: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Tuned:
+    """Tune a checkpoint on answers of listeners to clips in `data`.
+
+    on_skip(what, why) is told what cannot be used, preparing(done, total) how many songs are heard.
+    Raises PartwiseError as `check_options`, `preference.prepare` and `loop.train` do.
+    """
+    check_options(PREFERENCE, options)
+    if len(data) > 1:
+        raise PartwiseError(f"the recipe {PREFERENCE} finds its clips in one folder, not several")
+    if options.answers is None or options.start_from is None:
+        raise ValueError("check_options lets neither be missing")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    chosen: dict[str, Any] = {"seed": options.seed}
+    if options.learning_rate:
+        chosen["learning_rate"] = options.learning_rate
+    objective = prepare(
+        data[0],
+        options.answers,
+        options.start_from,
+        replace(PreferenceRecipe(), **chosen),
+        options.device,
+        progress=preparing,
+        on_skip=on_skip,
+    )
+    path = train(
+        objective,
+        out,
+        minutes=options.minutes,
+        device=options.device,
+        threads=options.threads,
+        clock=options.clock,
+        progress=progress,
+    )
+    return Tuned(path, objective.counts, objective.agreement_before, objective.agreement())
+
+
+def _factorial(
+    recipe: Recipe,
+    data: Sequence[Path],
+    bank: StemBank,
+    options: RunOptions,
+    preparing: Callable[[int, int], None] | None,
+) -> FactorialObjective:
+    clips = []
+    if options.voices:
+        clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
+    if recipe.augment is None:  # voices are stems like others
+        banks = [bank, StemBank.of_voices(clips, bank.mel)] if clips else [bank]
+        return FactorialObjective(StemBank.join(banks), recipe, options.device, sung=bool(clips))
+    if len(data) > 1:
+        raise PartwiseError(f"the recipe {recipe.name} mixes waveforms of one folder, not several")
+    waves = distributed.first_alone(lambda: WaveBank.build(data[0], bank, progress=preparing))
+    voices = Voices(clips, bank.mel) if clips else None
+    return FactorialObjective(
+        bank, recipe, options.device, waves=waves, voices=voices, sung=bool(clips)
+    )

@@ -1,0 +1,313 @@
+"""All stems of a data set as mel power in one file, so that mixing a batch costs no decoding.
+
+Mel powers of stems add up to that of their mix, but for interference between them, which averages
+out; so pseudo-mixes can be made in the mel-power domain, thousands a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from partwise.atomic import write_whole
+from partwise.audio.mel import MelSettings
+from partwise.errors import PartwiseError
+from partwise.parts import PARTS, Part
+from partwise_lab.data.stems import StemPiece, data_digest, find_pieces
+from partwise_lab.model.frontend import LogMelFrontend
+
+# A frame is active when its level is at most this far below the stem's loudest frame.
+_ACTIVE_RANGE_DB = 45.0
+
+
+# What a bank is written from, piece by piece: the stems heard, as (piece, part, log-mel float16
+# [frames, bands], active uint8 [frames], level in dB), and what was left out, as (stem, reason).
+HeardPiece = tuple[list[tuple[int, Part, np.ndarray, np.ndarray, float]], list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class BankedStem:
+    """Where one stem lies in the bank.
+
+    piece : index of the piece; first, frames : rows of the bank;
+    level_db : mean power of the active frames, summed over bands [dB].
+    """
+
+    piece: int
+    first: int
+    frames: int
+    level_db: float
+
+
+class StemBank:
+    """Log-mel of every stem, float16 rows of [bands] in dB, and where each stem lies.
+
+    Attributes
+    ----------
+    digest : names the data; pieces : their names, a stem's label is an index into them
+    stems : per part, the stems of that part
+    active : uint8 [rows], 1 where the frame's stem sounds
+    """
+
+    def __init__(
+        self,
+        mel: MelSettings,
+        digest: str,
+        pieces: list[str],
+        stems: dict[Part, list[BankedStem]],
+        runs: list[np.ndarray],
+        active: np.ndarray,
+    ) -> None:
+        """runs : the rows, in as many arrays as there are; no stem lies across two of them."""
+        self.mel, self.digest, self.pieces, self.stems = mel, digest, pieces, stems
+        self.active = active
+        self._runs = runs
+        self._begins = np.cumsum([0] + [len(run) for run in runs])
+        self._on_device: torch.Tensor | None = None
+        self._sounding = np.concatenate([[0], np.cumsum(active, dtype=np.int64)])
+
+    @classmethod
+    def join(cls, banks: Sequence[StemBank]) -> StemBank:
+        """One bank of several, in their order; a single one is returned as it is."""
+        if len(banks) == 1:
+            return banks[0]
+        stems: dict[Part, list[BankedStem]] = {part: [] for part in PARTS}
+        pieces: list[str] = []
+        row = 0
+        for bank in banks:
+            for part in PARTS:
+                stems[part] += [
+                    replace(stem, piece=stem.piece + len(pieces), first=stem.first + row)
+                    for stem in bank.stems[part]
+                ]
+            pieces += bank.pieces
+            row += len(bank.active)
+        digests = "+".join(bank.digest for bank in banks)
+        return cls(
+            banks[0].mel,
+            hashlib.blake2b(digests.encode(), digest_size=6).hexdigest(),
+            pieces,
+            stems,
+            [run for bank in banks for run in bank._runs],
+            np.concatenate([bank.active for bank in banks]),
+        )
+
+    @classmethod
+    def of_voices(cls, clips: Sequence[np.ndarray], mel: MelSettings) -> StemBank:
+        """A bank of voices: every clip (float32 mono at the mel's rate) a stem of OTHER, a piece of
+        its own. Real songs are sung and MIDI is not, and a voice counts as OTHER.
+        """
+        transform = LogMelFrontend(mel)
+        stems: dict[Part, list[BankedStem]] = {part: [] for part in PARTS}
+        rows, active = [], []
+        digest = hashlib.blake2b(digest_size=6)
+        for number, clip in enumerate(clips):
+            digest.update(clip.tobytes())
+            heard = stem_log_mel(clip, transform)
+            if heard is None:
+                continue
+            log_mel, sounding, level_db = heard
+            begin = sum(len(run) for run in rows)
+            stems[Part.OTHER].append(BankedStem(number, begin, len(log_mel), level_db))
+            rows.append(log_mel)
+            active.append(sounding)
+        if not rows:
+            raise PartwiseError("the voice bank holds no voice that sounds")
+        names = [f"voice {number}" for number in range(len(clips))]
+        runs = [np.concatenate(rows)]
+        return cls(mel, digest.hexdigest(), names, stems, runs, np.concatenate(active))
+
+    @classmethod
+    def build(
+        cls,
+        folder: Path,
+        mel: MelSettings,
+        *,
+        jobs: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        on_skip: Callable[[str, str], None] | None = None,
+    ) -> StemBank:
+        """Open the bank of a stems folder, computing it first where it is not there yet.
+
+        It lies in `folder/.mel/<digest of settings and pieces>`.
+        on_skip : called with every piece or stem that was left out, and why.
+        Raises PartwiseError when the folder holds no pieces, a part occurs in fewer than two of
+        them or the disk is full.
+        """
+        pieces = find_pieces(folder, on_skip=on_skip)
+
+        def heard() -> Iterator[HeardPiece]:
+            with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
+                work = pool.map(_piece_log_mel, pieces, [mel] * len(pieces), chunksize=4)
+                for number, (found, left_out) in enumerate(work):
+                    if progress:
+                        progress(number + 1, len(pieces))
+                    yield [(number, *stem) for stem in found], left_out
+
+        names = [piece.name for piece in pieces]
+        bank = cls.kept(folder, mel, data_digest(pieces), names, heard, on_skip=on_skip)
+        for part in PARTS:
+            if len(bank.stems[part]) < 2:
+                raise PartwiseError(f"{folder} has fewer than two stems of {part}")
+        return bank
+
+    @classmethod
+    def kept(
+        cls,
+        folder: Path,
+        mel: MelSettings,
+        digest: str,
+        pieces: list[str],
+        heard: Callable[[], Iterable[HeardPiece]],
+        *,
+        on_skip: Callable[[str, str], None] | None = None,
+    ) -> StemBank:
+        """The bank that `folder/.mel` keeps under these settings and this digest.
+
+        heard : called where it is not there yet; gives what it is made of.
+        """
+        key = hashlib.blake2b(f"{asdict(mel)}{digest}".encode(), digest_size=6).hexdigest()
+        place = folder / ".mel" / key
+        if not (place / "index.json").exists():
+            try:
+                _write(place, mel, digest, pieces, heard())
+            except OSError as error:
+                raise PartwiseError(
+                    f"the log-mels of {folder} cannot be kept in {place}: {error.strerror or error}"
+                ) from None
+        index = json.loads((place / "index.json").read_text())
+        for stem, reason in index.get("skipped", ()):
+            if on_skip:
+                on_skip(stem, reason)
+        return cls(
+            mel,
+            index["digest"],
+            index["pieces"],
+            {part: [BankedStem(*row) for row in index["stems"][part]] for part in PARTS},
+            [np.load(place / "log_mel.npy", mmap_mode="r")],
+            np.load(place / "active.npy"),
+        )
+
+    def sounding(self, first: np.ndarray, frames: int) -> np.ndarray:
+        """Share of active frames in the windows that begin at rows `first` [n] -> [n]."""
+        return (self._sounding[first + frames] - self._sounding[first]) / frames
+
+    def windows(self, first: np.ndarray, frames: int, device: str = "cpu") -> torch.Tensor:
+        """The windows that begin at rows `first` [n], in dB: float32 [n, frames, bands].
+
+        On a GPU the whole bank is moved there at the first call (96 bands: 16 kB a second of stem).
+        """
+        if device == "cpu":
+            run = np.searchsorted(self._begins, first, side="right") - 1
+            begin = first - self._begins[run]
+            windows = [self._runs[r][b : b + frames] for r, b in zip(run, begin, strict=True)]
+            return torch.from_numpy(np.stack(windows)).float()
+        if self._on_device is None:
+            self._on_device = torch.cat(
+                [torch.from_numpy(np.array(run)).to(device) for run in self._runs]
+            )
+        offsets = torch.arange(frames, device=device)
+        where = torch.from_numpy(first).to(device)[:, None] + offsets
+        return self._on_device[where].float()
+
+
+def _write(
+    place: Path, mel: MelSettings, digest: str, pieces: list[str], heard: Iterable[HeardPiece]
+) -> None:
+    """Written beside its place and moved there whole: another process may be writing it too."""
+    final, place = place, place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_into(place, mel, digest, pieces, heard)
+        with suppress(OSError):  # not empty: the other one was first, with the same content
+            os.replace(place, final)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _write_into(
+    place: Path, mel: MelSettings, digest: str, pieces: list[str], heard: Iterable[HeardPiece]
+) -> None:
+    stems: dict[str, list] = {part: [] for part in PARTS}
+    active: list[np.ndarray] = []
+    skipped: list[tuple[str, str]] = []
+    position = 0
+    partial = place / "log_mel.partial"
+    with partial.open("wb") as file:
+        for found, left_out in heard:
+            skipped += left_out
+            for piece, part, log_mel, sounding, level_db in found:
+                file.write(log_mel.tobytes())
+                active.append(sounding)
+                stems[part].append([piece, position, len(log_mel), level_db])
+                position += len(log_mel)
+    if not position:
+        cause = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        raise PartwiseError(f"no stem can be used{cause}")
+    # A raw file becomes .npy by putting a header before it; memmap makes that one copy, no RAM.
+    rows = np.lib.format.open_memmap(
+        place / "log_mel.npy", mode="w+", dtype=np.float16, shape=(position, mel.bands)
+    )
+    rows[:] = np.memmap(partial, dtype=np.float16, mode="r", shape=(position, mel.bands))
+    rows.flush()
+    partial.unlink()
+    np.save(place / "active.npy", np.concatenate([np.zeros(0, dtype=np.uint8), *active]))
+    index = {"digest": digest, "pieces": pieces, "stems": stems, "skipped": skipped}
+    write_whole(place / "index.json", json.dumps(index))
+
+
+def _piece_log_mel(
+    piece: StemPiece, mel: MelSettings
+) -> tuple[list[tuple[Part, np.ndarray, np.ndarray, float]], list[tuple[str, str]]]:
+    """(part, log-mel float16 [frames, bands], active uint8 [frames], level in dB) of each stem, and
+    which stems were left out and why.
+    """
+    torch.set_num_threads(1)  # one process per core already
+    transform = LogMelFrontend(mel)
+    found, left_out = [], []
+    for part in piece.stems:
+        try:
+            heard = stem_log_mel(piece.read(part, mel.sample_rate_hz), transform)
+        except PartwiseError as error:
+            left_out.append((f"{piece.name}/{part}", str(error)))
+            continue
+        if heard is None:
+            left_out.append((f"{piece.name}/{part}", "silent"))
+        else:
+            found.append((part, *heard))
+    return found, left_out
+
+
+def stem_log_mel(
+    samples: np.ndarray, transform: LogMelFrontend
+) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Log-mel float16 [frames, bands], active uint8 [frames] and level in dB; None if silent."""
+    if not len(samples):
+        return None
+    log_mel = transform(torch.from_numpy(samples)[None])[0].numpy()
+    active, level_db = sounding_level(log_mel)
+    if not active.any():
+        return None
+    return log_mel.astype(np.float16), active.astype(np.uint8), level_db
+
+
+def sounding_level(log_mel: np.ndarray) -> tuple[np.ndarray, float]:
+    """Which frames sound, bool [frames], and their mean power over all bands in dB.
+
+    log_mel : [frames, bands] in dB. Where no frame sounds, the level is that of all of them.
+    """
+    frame_db = 10.0 * np.log10(np.sum(10.0 ** (log_mel / 10.0), axis=1))
+    active = frame_db > max(float(frame_db.max()) - _ACTIVE_RANGE_DB, -70.0)
+    counted = frame_db[active] if active.any() else frame_db
+    return active, float(10.0 * np.log10(np.mean(10.0 ** (counted / 10.0))))
