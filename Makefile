@@ -3,7 +3,7 @@
 # make test   everything the tests need, then the tests, on every core: PYTEST_ARGS='-n 0 tests/web'
 # make bench  the paper's three experiments, small, in one page: bench/report.html
 # make site   the documentation: site/index.html
-# make dist   wheel and source distribution, checked: dist/
+# make dist   wheels of both houses and the source distribution, checked: dist/
 # All set themselves up on a fresh machine and share one .venv.
 
 PYTHON ?= python3
@@ -58,6 +58,7 @@ test: $(VENV)/.dev-installed
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright
 
 format: $(VENV)/.dev-installed
@@ -93,6 +94,7 @@ dist: $(VENV)/.dev-installed
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist/from-tree
 	$(BIN)/python scripts/check_wheel.py dist/from-tree/*.whl dist/*.tar.gz dist/*.whl
 	rm -rf dist/from-tree
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist lab
 
 clean:
 	rm -rf $(VENV) .venv-* build dist site .pytest_cache .ruff_cache

@@ -177,9 +177,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--train-minutes", type=float, default=13.0, help="of training, in all calls")
     add("--recipe", default="accelerator")
     add("--device", default="cuda")
-    add(
-        "--train-options", default="", help="more options of `partwise-lab train`; {work} is --work"
-    )
+    add("--train-options", default="", help="more options of `train`; {work} is --work")
     add("--seconds", type=float, default=40.0, help="length of each piece [s]")
     add("--train-pieces", type=int, help="most pieces to train on; default: what time allows")
     add("--valid-pieces", type=int, default=60)

@@ -69,7 +69,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "reference/training.md": (
         "Training",
-        "One loop, many recipes. Needs the extra `train`.",
+        "One loop, many recipes. Needs `partwise-lab`.",
         (
             "partwise_lab.training.registry",
             "partwise_lab.training.recipes",

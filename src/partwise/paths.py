@@ -1,4 +1,4 @@
-"""Where the library lives, and how any file name becomes text that a table can hold."""
+"""File names for people and for tables, and where the library lives."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from partwise.audio.naming import path_text
-
 _URI = "file://"
-# Both ways of writing a path stand here: for people, and (below) for tables.
-shown = path_text
+
+
+def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    r"""A path as one line of valid text: bytes that are not UTF-8 and control characters are
+    written as ``\xe9`` or ``\n``."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def path_to_text(path: str | bytes | os.PathLike[str]) -> str:

@@ -14,8 +14,8 @@ import pytest
 
 from measured import run_measured
 from partwise.audio.decode import DecodeError, RecordingError, decode, stream
-from partwise.audio.naming import path_text
 from partwise.audio.readers import packets_of
+from partwise.paths import shown
 from sounds import encode, tone, write
 
 HZ = 441.0
@@ -198,9 +198,9 @@ def test_odd_bytes_in_names(tmp_path: Path, name: bytes):
 
 
 def test_path_text():
-    assert path_text(b"a\xff\n.mp3") == "a\\xff\\n.mp3"
-    assert path_text("a\udcff.mp3") == "a\\xff.mp3"
-    assert path_text(Path("/músic/雨.mp3")) == "/músic/雨.mp3"
+    assert shown(b"a\xff\n.mp3") == "a\\xff\\n.mp3"
+    assert shown("a\udcff.mp3") == "a\\xff.mp3"
+    assert shown(Path("/músic/雨.mp3")) == "/músic/雨.mp3"
 
 
 # Files that are used as far as they go
@@ -265,7 +265,7 @@ def refusal(path: Path | bytes) -> str:
     with pytest.raises(DecodeError) as caught:
         decode(path, 22050)
     error = caught.value
-    assert str(error) == f"{path_text(path)}: {error.reason}"
+    assert str(error) == f"{shown(path)}: {error.reason}"
     assert "\n" not in str(error)
     return error.reason
 

@@ -1,4 +1,4 @@
-"""`partwise-lab evaluate` on folders of every kind; what it measures is tested in tests/evaluation."""
+"""`evaluate` on folders of every kind; what it measures is tested in tests/evaluation."""
 
 import json
 
@@ -133,8 +133,8 @@ def test_all_three_reports_in_a_folder(tmp_path, tiny_model, capsys):
     assert run(capsys, *arguments, "--protocol", "leakage", "--out", out)[0] == 0
     report = json.loads((out / "report.json").read_text())
     assert report["command"] == (
-        f"partwise-lab evaluate {tiny_model} --data {stems} --protocol leakage --labels 3 --mixes 2 "
-        f"--draws 2 --segment 4.0 --out '{out}'"
+        f"partwise-lab evaluate {tiny_model} --data {stems} --protocol leakage --labels 3 "
+        f"--mixes 2 --draws 2 --segment 4.0 --out '{out}'"
     )
     assert set(report["details"]["parts"]) == {"drums", "bass", "piano", "guitar", "other"}
     html = (out / "report.html").read_text()

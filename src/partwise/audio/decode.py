@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from partwise.audio import container
-from partwise.audio.naming import path_text
 from partwise.audio.resample import Resampler, check_rate
 from partwise.errors import PartwiseError
+from partwise.paths import shown
 
 # The readers import PyAV, so they are imported when a file is decoded: a machine that only trains
 # and evaluates reads stems with soundfile and does without PyAV.
@@ -38,7 +38,7 @@ class RecordingError(PartwiseError):
     """
 
     def __init__(self, path: Path, reason: str) -> None:
-        self.path = path_text(path)
+        self.path = shown(path)
         self.reason = reason
         super().__init__(f"{self.path}: {reason}")
 

@@ -14,12 +14,12 @@ import typer
 
 from partwise.atomic import replacing
 from partwise.audio.decode import RecordingError
-from partwise.audio.naming import path_text
 from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.encoder import Encoder, Progress, load_encoder
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
+from partwise.paths import shown
 
 # More threads than this do not make one file faster.
 _MOST_THREADS = 4
@@ -57,20 +57,20 @@ def embed(
                 print(f"partwise: {error}", file=sys.stderr)
                 continue
             for note in found.notes:
-                print(f"partwise: {path_text(path)}: {note}", file=sys.stderr)
+                print(f"partwise: {shown(path)}: {note}", file=sys.stderr)
             heard.append((path, found))
     if not heard:
         raise PartwiseError(f"none of the {len(files)} files can be used: nothing was written")
     segments = _write(out, encoder, heard)
-    print(f"wrote {path_text(out)}: segments {segments}, files {len(heard)} of {len(files)}")
+    print(f"wrote {shown(out)}: segments {segments}, files {len(heard)} of {len(files)}")
 
 
 def _check_out(out: Path) -> None:
     """Refuse before the work what could not be written after it."""
     if out.is_dir():
-        raise PartwiseError(f"--out {path_text(out)} is a folder: name a file in it")
+        raise PartwiseError(f"--out {shown(out)} is a folder: name a file in it")
     if not out.parent.is_dir():
-        raise PartwiseError(f"--out {path_text(out)}: there is no folder {path_text(out.parent)}")
+        raise PartwiseError(f"--out {shown(out)}: there is no folder {shown(out.parent)}")
 
 
 def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]) -> int:
@@ -91,9 +91,7 @@ def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]
         with replacing(out) as file:
             np.savez(file, **arrays)
     except OSError as error:
-        raise PartwiseError(
-            f"--out {path_text(out)} cannot be written ({error.strerror})"
-        ) from None
+        raise PartwiseError(f"--out {shown(out)} cannot be written ({error.strerror})") from None
     return len(paths)
 
 
@@ -121,7 +119,7 @@ def _progress(files: int) -> Iterator[Any]:
         def begin(path: Path) -> Progress:
             nonlocal begun
             begun += 1
-            name = escape(path_text(path.name))
+            name = escape(shown(path.name))
             bar.update(task, completed=begun, description=name, seconds=0.0)
             return lambda seconds: bar.update(task, seconds=seconds)
 

@@ -1,4 +1,4 @@
-"""A child process that hears one file that a stranger sent: ``python -m partwise.hearing.isolated``.
+"""A child process that hears one file that a stranger sent.
 
 It limits itself before it touches the file: processor time, memory, size of what it writes. So a
 file that makes a decoder loop, grow or crash costs this process and nothing else. What it heard

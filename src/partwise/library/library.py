@@ -95,7 +95,7 @@ class Library:
         model: str | os.PathLike[str] | None = None,
         tell: Tell = lambda *_: None,
     ) -> Report:
-        """Look whether everything is whole, and mend it: see ``partwise.library.check.check.check``."""
+        """Look whether everything is whole, and mend it: see ``check.check.check``."""
         from partwise.library.check.check import check
 
         path = None if model is None else Path(model)
@@ -164,7 +164,7 @@ class Library:
         where: str | None = None,
         model: str | Path | None = None,
     ) -> list[Hit]:
-        """Rank tracks by how alike the wanted parts sound: see ``partwise.library.search.searcher.search``.
+        """Rank tracks by how alike the wanted parts sound: see ``search.searcher.search``.
 
         ``library.search("song.mp3", "drums=2,bass")``
         """

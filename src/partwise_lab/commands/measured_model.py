@@ -1,4 +1,4 @@
-"""The model that `partwise-lab evaluate` measures: exported, a checkpoint, or the one that ships."""
+"""The model that `evaluate` measures: exported, a checkpoint, or the one that ships."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ def train(
     data: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders of stems, as `partwise-lab render` makes them; for the recipe preference one "
-            "of Slakh2100, or of clips already cut."
+            help="Folders of stems, as `partwise-lab render` makes them; for the recipe preference "
+            "one of Slakh2100, or of clips already cut."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; running again resumes.")],

@@ -24,8 +24,8 @@ OnSkip = Callable[[str, str], None]
 class Recording:
     """One file, or one audio stream of a file that holds several, that a stem is made of.
 
-    FLAC, which `partwise-lab render` writes, is read with soundfile, so that a machine that trains on
-    it does without PyAV.
+    FLAC, which `partwise-lab render` writes, is read with soundfile, so that a machine that trains
+    on it does without PyAV.
     """
 
     path: Path

@@ -43,8 +43,8 @@ class Contents:
 def contents_of(folder: Path) -> Contents:
     """What is in a folder of stems, of any layout.
 
-    A folder that `partwise-lab render` made tells it by the metadata.json of its pieces; elsewhere the
-    loaders know the titles, and the timbres are of no font family.
+    A folder that `partwise-lab render` made tells it by the metadata.json of its pieces; elsewhere
+    the loaders know the titles, and the timbres are of no font family.
     Raises PartwiseError when the folder is missing or holds no piece, or for broken metadata.
     """
     if not (folder / "render.json").exists():

@@ -63,7 +63,7 @@ def instruments(piece: StemPiece, on_skip: OnSkip = lambda *_: None) -> dict[Par
 
 
 def instrument(part: Part, voice: object) -> str | None:
-    """The group of one stem's voice, as `partwise-lab render` writes it; None where it is not one."""
+    """The group of one stem's voice, as `render` writes it; None where it is not one."""
     if not isinstance(voice, dict):
         return None
     program_of = voice.get("program_of")
@@ -144,6 +144,7 @@ def _librosa() -> Any:
         import librosa
     except ImportError:
         raise PartwiseError(
-            "the probe for the key needs librosa: pip install 'partwise-lab[bench]' -c constraints.txt"
+            "the probe for the key needs librosa:"
+            " pip install 'partwise-lab[bench]' -c constraints.txt"
         ) from None
     return librosa

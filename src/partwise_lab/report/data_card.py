@@ -1,7 +1,7 @@
 """What a model card says of a data folder: pieces, fonts, kits and the licences of the MIDI.
 
-All of it is read from what `partwise-lab render` left there (`render.json`, `split.json`) and from the
-index of the MIDI collection; no audio is opened.
+All of it is read from what `partwise-lab render` left there (`render.json`, `split.json`) and from
+the index of the MIDI collection; no audio is opened.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A model card, made from a run: every figure comes from a file that a command wrote.
 
 What is given: the ONNX with its description, reports of `partwise-lab evaluate --out`, what
-`partwise-lab render` wrote down of the data, and the benchmark's JSON. What is not given is said to be
-not measured. The text depends on the files alone, so the same files give the same card.
+`partwise-lab render` wrote down of the data, and the benchmark's JSON. What is not given is said to
+be not measured. The text depends on the files alone, so the same files give the same card.
 """
 
 from __future__ import annotations

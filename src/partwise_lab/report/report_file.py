@@ -102,7 +102,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_reports(path: Path, kind: str = "evaluations") -> list[Report]:
-    """The reports in a file: one of `partwise-lab evaluate --out`, or those of a run in docs/results.
+    """The reports in a file: one of `evaluate --out`, or those of a run in docs/results.
 
     kind : which of a run's: `evaluations`, or `real` for recorded stems.
     """

@@ -4,8 +4,8 @@ Real songs are sung and MIDI is not. A bank is a folder of `voice-<n>.ogg` (mono
 and `voices.json`, which says of each clip what it is. Every clip is one singer's, speaker's or
 choir's, so it can be told apart from the others as a song's voice can. Ten minutes take about 3 MB.
 
-Data-set card: made by `partwise-lab voices` from a seed, with words of our own; eSpeak NG (GPL-3) is
-only run, none of it goes into the bank.
+Data-set card: made by `partwise-lab voices` from a seed, with words of our own; eSpeak NG (GPL-3)
+is only run, none of it goes into the bank.
 """
 
 from __future__ import annotations
