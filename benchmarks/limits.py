@@ -31,7 +31,7 @@ import pyarrow as pa
 from made_up import SEGMENTS_PER_TRACK, AroundReal, tables
 from measuring import child, load_average, memory_mb, size_of
 from partwise.library.index.planning import plan_run
-from partwise.library.index.scan import FoundFile, Scan
+from partwise.library.index.scan import Scan
 from partwise.library.index.settle import BATCH_FILES
 from partwise.library.map.atlas import LIMIT_S
 from partwise.library.map.layout import lay_out
@@ -50,6 +50,7 @@ from partwise.library.tables.manifest import ModelInfo
 from partwise.library.tables.reader import Store
 from partwise.library.tables.writer import open_or_create
 from partwise.parts import PARTS
+from partwise.paths import FoundFile
 
 DIM = 64
 MODEL = ModelInfo("benchmark", DIM, (0.5,) * len(PARTS))

@@ -23,7 +23,6 @@ from partwise.demo.asking import hear
 from partwise.demo.groups import load_groups
 from partwise.library.library import Library
 from partwise.library.search.query import Query
-from partwise.library.search.seeds import build_query
 from partwise.parts import PartWeights
 
 SONG, PARTS_ASKED, TOP = "Broken Terrace", "guitar", 3
@@ -42,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         library = Library(folder)
         hear(library, groups)
-        query = build_query(library, groups.path(piece))
+        query = library.query(groups.path(piece))
         hits = library.search(query, weights=weights, top=TOP)
         shown_query = Query.of([replace(query.seeds[0], name=_home(piece.file))])
         command = f"partwise like {_home(piece.file)} --parts {PARTS_ASKED} --top {TOP}"

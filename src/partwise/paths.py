@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -65,3 +66,12 @@ def default_library() -> Path:
 def library_folder(option: str | os.PathLike[str] | None) -> Path:
     """The library's folder, from a ``--library`` option or the default."""
     return Path(absolute(option)) if option is not None else default_library()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file with an audio suffix. path : text, see ``path_to_text``."""
+
+    path: str
+    size: int
+    mtime_ns: int

@@ -96,7 +96,7 @@ def test_training_and_evaluating_need_no_package_that_the_far_machine_lacks():
 import sys
 for name in ("av", "mutagen", "lancedb", "platformdirs", "librosa"):
     sys.modules[name] = None  # importing it fails
-from partwise.commands import evaluate, export, render, train
+from partwise_lab.commands import evaluate, export_model, render, train
 import partwise_lab.synthesis.render, partwise_lab.training.loop, partwise_lab.training.registry
 import partwise_lab.measure.embed, partwise_lab.measure.presence, partwise_lab.measure.pseudo_knn
 import partwise_lab.model.export

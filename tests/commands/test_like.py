@@ -16,7 +16,6 @@ from partwise.audio.tags import Tags
 from partwise.cli import main
 from partwise.commands.answers import bar, print_hits
 from partwise.library.library import Library
-from partwise.library.search.seeds import build_query
 from small_library import Piece, make_library
 from sounds import sound, write
 
@@ -96,7 +95,7 @@ def test_moments_in_the_table(run):
 
 def rendered(folder: Path, **options) -> str:
     opened = Library.open(folder / "library")
-    query = build_query(opened, "seed.mp3")
+    query = opened.query("seed.mp3")
     weights = PartWeights.parse("drums=2,bass")
     file = io.StringIO()
     print_hits(Console(file=file, **options), query, weights, opened.search(query, weights))

@@ -46,7 +46,7 @@ def test_an_exported_model_becomes_windowed_and_eight_bits(model, stems, tmp_pat
     from partwise import load_encoder
 
     out = tmp_path / "small" / "partwise.onnx"
-    command = ["export", str(model), "--out", str(out), "--window-s", "5", "--int8"]
+    command = ["export-model", str(model), "--out", str(out), "--window-s", "5", "--int8"]
     assert main(command) == 2
     assert "--int8 needs --calibrate" in capsys.readouterr().err
     assert main([*command, "--calibrate", str(stems)]) == 0
@@ -90,7 +90,7 @@ def test_evaluate_prints_and_writes_its_numbers(protocol, model, stems, tmp_path
         (["train", "NONE", "--out", "RUN"], "does not exist"),
         (["train", "STEMS", "--out", "RUN", "--device", "cuda"], "no CUDA device"),
         (["train", "STEMS", "--out", "RUN", "--recipe", "magic"], "unknown recipe 'magic'"),
-        (["export", "NONE.safetensors", "--out", "x.onnx"], "does not exist"),
+        (["export-model", "NONE.safetensors", "--out", "x.onnx"], "does not exist"),
         (["render", "NONE", "--out", "RUN", "--soundfont", "NONE.sf2"], "NONE.sf2 does not exist"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
@@ -107,5 +107,5 @@ def test_bad_input_is_one_sentence_and_exit_2(command, sentence, model, stems, t
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert sentence in error
-    assert error.startswith("partwise: ")
+    assert error.startswith("partwise-lab: ")
     assert "Traceback" not in error

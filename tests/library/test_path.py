@@ -11,7 +11,7 @@ import pytest
 from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
-from partwise.library.search.journey import find_path, rising, waypoints
+from partwise.library.search.journey import rising, waypoints
 from partwise.parts import PARTS, Part
 from small_library import Piece, angle, make_library
 
@@ -41,7 +41,7 @@ def names(steps: list) -> list[str]:
 
 def test_a_path_moves_evenly_through_the_wanted_part(library: Library) -> None:
     start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b00.wav")
-    steps = find_path(library, start, end, count=4, weights="drums")
+    steps = library.journey(start, end, count=4, weights="drums")
     assert [SOUNDS[name][0] for name in names(steps)] == [0, 30, 60, 90]
     assert [step.progress for step in steps] == pytest.approx([0, 1 / 3, 2 / 3, 1], abs=1e-3)
     expected = np.cos(np.radians([0, 30, 60, 90]))
@@ -50,7 +50,7 @@ def test_a_path_moves_evenly_through_the_wanted_part(library: Library) -> None:
 
 def test_all_parts_move_in_step(library: Library) -> None:
     start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b90.wav")
-    steps = find_path(library, start, end, count=3)
+    steps = library.journey(start, end, count=3)
     assert steps[1].path.name in ("d40_b45.wav", "d50_b45.wav")
 
 
@@ -60,7 +60,7 @@ def test_progress_never_falls_and_nothing_comes_twice(
     library: Library, count: int, weights: str | None
 ) -> None:
     start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b90.wav")
-    steps = find_path(library, start, end, count=count, weights=weights)
+    steps = library.journey(start, end, count=count, weights=weights)
     assert (steps[0].track_id, steps[-1].track_id) == (start, end)
     assert len({step.track_id for step in steps}) == len(steps) == count
     assert all(before.progress <= after.progress for before, after in pairwise(steps))
@@ -69,7 +69,7 @@ def test_progress_never_falls_and_nothing_comes_twice(
 
 def test_a_path_is_shorter_where_tracks_are_few(library: Library) -> None:
     start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b00.wav")
-    steps = find_path(library, start, end, count=100)
+    steps = library.journey(start, end, count=100)
     assert len(steps) == len(SOUNDS)
     assert "only_piano.wav" not in names(steps)
 
@@ -78,34 +78,34 @@ def test_near_duplicates_of_ends_and_of_each_other_are_left_out(tmp_path: Path) 
     sounds = {"a.wav": 0, "a2.wav": 1, "b.wav": 45, "b2.wav": 46, "c.wav": 90}
     pieces = [Piece(name, {Part.DRUMS: at}) for name, at in sounds.items()]
     library = make_library(tmp_path, pieces)
-    steps = find_path(library, ident(library, "a.wav"), ident(library, "c.wav"), count=5)
+    steps = library.journey(ident(library, "a.wav"), ident(library, "c.wav"), count=5)
     assert names(steps) in (["a.wav", "b.wav", "c.wav"], ["a.wav", "b2.wav", "c.wav"])
 
 
 def test_a_file_that_is_gone_is_not_on_the_path(library: Library) -> None:
     start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b00.wav")
     middle = library.path.parent / "music" / "d30_b00.wav"
-    steps = find_path(library, start, end, count=4, weights="drums=8,bass")
+    steps = library.journey(start, end, count=4, weights="drums=8,bass")
     assert middle.name in names(steps)
     middle.unlink()
-    assert middle.name not in names(find_path(library, start, end, count=4, weights="drums=8,bass"))
+    assert middle.name not in names(library.journey(start, end, count=4, weights="drums=8,bass"))
 
 
 def test_what_makes_no_path_gets_a_sentence(library: Library) -> None:
     start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b00.wav")
     alone = ident(library, "only_piano.wav")
     with pytest.raises(PartwiseError, match="guitar cannot be heard in d00_b00"):
-        find_path(library, start, end, weights="guitar")
+        library.journey(start, end, weights="guitar")
     with pytest.raises(PartwiseError, match="drums cannot be heard in Alone"):
-        find_path(library, start, alone, weights="drums")
+        library.journey(start, alone, weights="drums")
     with pytest.raises(PartwiseError, match="no part can be heard in both d00_b00"):
-        find_path(library, start, alone)
+        library.journey(start, alone)
     with pytest.raises(PartwiseError, match="would end where it starts"):
-        find_path(library, start, start)
+        library.journey(start, start)
     with pytest.raises(PartwiseError, match="2 to 100 tracks, not 1"):
-        find_path(library, start, end, count=1)
+        library.journey(start, end, count=1)
     with pytest.raises(PartwiseError, match="nothing is not in the library"):
-        find_path(library, start, "nothing")
+        library.journey(start, "nothing")
 
 
 def test_waypoints_are_equal_steps_on_the_sphere() -> None:

@@ -10,7 +10,7 @@ import pytest
 from partwise.library.library import Library
 from partwise.library.search import cache as resident
 from partwise.library.search.cache import Kept
-from partwise.library.search.searcher import searcher_of
+from partwise.library.search.searcher import SearchOptions
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.tables.catalogue import Existing
 from partwise.library.tables.writer import Writer
@@ -96,7 +96,7 @@ def test_a_resident_library_answers_as_any_other(tmp_path: Path):
             assert server.search(query, "drums=2,bass", **more) == plain.search(
                 query, "drums=2,bass", **more
             )
-    assert isinstance(searcher_of(server).index("segments"), ExactIndex)
+    assert isinstance(server.searcher.index("segments"), ExactIndex)
 
 
 def test_what_is_indexed_beside_a_server_comes_up(tmp_path: Path, eager):
@@ -130,14 +130,12 @@ def test_only_new_tracks_are_read_and_gone_ones_leave(tmp_path: Path):
 
 def test_moments_only_of_the_first_hits(tmp_path: Path):
     library = make_library(tmp_path, pieces(6))
-    from partwise.library.search.seeds import build_query
-
-    query = build_query(library, "0.mp3")
+    query = library.query("0.mp3")
     weights = query.weights()
-    searcher = searcher_of(library)
-    hits = searcher.search(query, weights, top=5, moments=2)
+    searcher = library.searcher
+    hits = searcher.search(query, weights, SearchOptions(top=5, moments=2))
     assert [bool(hit.moments) for hit in hits] == [True, True, False, False, False]
-    everything = searcher.search(query, weights, top=5)
+    everything = searcher.search(query, weights, SearchOptions(top=5))
     assert [hit.moments for hit in everything] == [
         searcher.moments(query, weights, hit.track_id) for hit in hits
     ]

@@ -8,8 +8,8 @@ import pytest
 from partwise import Part, PartWeights, PartwiseError
 from partwise.audio.tags import Tags
 from partwise.library.library import Library
-from partwise.library.search.searcher import Hit, Searcher
-from partwise.library.search.seeds import build_query
+from partwise.library.search.hits import Hit
+from partwise.library.search.searcher import Searcher, SearchOptions
 from partwise.library.stores.lance import LanceStore
 from partwise.library.tables.lock import WriterLock
 from partwise.library.tables.manifest import ModelInfo
@@ -109,7 +109,7 @@ def test_a_part_that_the_query_lacks(library):
 
 def test_songs_are_found_by_any_unique_part_of_path_or_title(library):
     def asked(text: str) -> str:
-        return Path(build_query(library, text).seeds[0].name).name
+        return Path(library.query(text).seeds[0].name).name
 
     path = str(library.search("seed.mp3")[0].path)
     assert asked(path) == Path(path).name
@@ -136,7 +136,7 @@ def test_an_exact_title_wins_over_others_that_contain_it(tmp_path):
             Piece("2.mp3", {D: 1}, tags=Tags("Help Me")),
         ],
     )
-    assert Path(build_query(library, "help").seeds[0].name).name == "1.mp3"
+    assert Path(library.query("help").seeds[0].name).name == "1.mp3"
 
 
 @pytest.mark.parametrize(
@@ -303,14 +303,14 @@ def test_moments_prefer_segments_with_every_wanted_part(passages):
 @pytest.mark.parametrize("at", [None, (20, 30)], ids=["song", "passage"])
 def test_a_store_gives_the_same_answers_as_memory(library, passages, at):
     for of in (library, passages):
-        query = build_query(of, "seed.mp3", at=(10, 20) if at and of is library else at)
+        query = of.query("seed.mp3", at=(10, 20) if at and of is library else at)
         weights = PartWeights.parse("drums=2,bass")
-        expected = Searcher(of.store).search(query, weights, top=5)
-        plain = Searcher(of.store, exact_max_rows=0).search(query, weights, top=5)
+        expected = Searcher(of.store).search(query, weights, SearchOptions(top=5))
+        plain = Searcher(of.store, exact_max_rows=0).search(query, weights, SearchOptions(top=5))
         for store in (of.store.tracks, of.store.segments):
             store.optimise(min_rows=1)
             assert not store.accuracy.exact
-        indexed = Searcher(of.store, exact_max_rows=0).search(query, weights, top=5)
+        indexed = Searcher(of.store, exact_max_rows=0).search(query, weights, SearchOptions(top=5))
         for found in (plain, indexed):
             assert [hit.track_id for hit in found] == [hit.track_id for hit in expected]
             for a, b in zip(found, expected, strict=True):

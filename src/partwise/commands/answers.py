@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from partwise.library.search.hits import Hit
 from partwise.library.search.query import Query, clock
-from partwise.library.search.searcher import Hit
 from partwise.parts import PARTS, Part, PartWeights
 from partwise.paths import path_to_text, shown
 

@@ -31,7 +31,7 @@ def tell_left_out(left_out: Sequence[tuple[str, str]], more: str = "") -> None:
 
 def command_line(context: typer.Context, verb: str) -> str:
     """The command as it was given, whoever called it: options by their values, no defaults."""
-    words = ["partwise", verb]
+    words = [context.find_root().info_name or "partwise", verb]
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)

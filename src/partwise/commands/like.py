@@ -97,24 +97,23 @@ def like(
     partwise like --drums-of a.mp3 --bass-of b.mp3
     """
     from partwise.library.library import Library
-    from partwise.library.search.seeds import build_query
+    from partwise.library.search.searcher import SearchOptions
 
     given = zip(Part, (drums_of, bass_of, piano_of, guitar_of, other_of), strict=True)
     per_part_of = {part: song for part, song in given if song is not None}
     if not songs and not per_part_of:
         raise PartwiseError("name a song, for example: partwise like song.mp3 --parts drums")
     asked = None if parts is None else PartWeights.parse(parts)
-    opened = Library.open(library)
-    query = build_query(opened, songs or None, at=at, per_part_of=per_part_of, model=model)
-    weights = query.weights(asked)
-    hits = opened.search(
-        query,
-        weights=weights,
+    options = SearchOptions(
         top=top,
         max_per_artist=max_per_artist,
         include_duplicates=include_duplicates,
         where=where,
     )
+    opened = Library.open(library)
+    query = opened.query(songs or None, at=at, per_part_of=per_part_of, model=model)
+    weights = query.weights(asked)
+    hits = opened.searcher.search(query, weights, options)
     if m3u8 is not None or xspf is not None:
         _write_playlists(hits, m3u8, xspf, query.description)
     if as_json:
@@ -147,10 +146,9 @@ def _write_playlists(hits, m3u8: Path | None, xspf: Path | None, description: st
 
 def _why_nothing(library, where: str | None) -> str:
     """No hit can mean three things; only one of them is that nothing else is in the library."""
-    from partwise.library.search.searcher import catalogue_of
     from partwise.library.tables.catalogue import existing, select
 
-    catalogue = catalogue_of(library)
+    catalogue = library.catalogue
     if where is not None and not select(catalogue, where):
         return f"no track satisfies --where {where!r}"
     if not any(existing(track.paths) for track in catalogue.values()):

@@ -46,14 +46,12 @@ def ask_all(library: Library, groups: Groups) -> Answers:
 
     Only demo pieces are among the answers.
     """
-    from partwise.library.search.seeds import build_query
-
     file_of = {library.find(groups.path(piece)): piece.file for piece in groups.pieces}
     if None in file_of or len(file_of) != len(groups.pieces):
         raise PartwiseError(f"the library at {library.path} does not hold every demo piece")
     answers: Answers = {part: {} for part in PARTS}
     for piece in groups.pieces:
-        query = build_query(library, groups.path(piece))
+        query = library.query(groups.path(piece))
         for part in PARTS:
             if part not in query.parts:
                 answers[part][piece.file] = None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from partwise.hearing.worker import Outcome, Settings
 from partwise.hearing.worker_process import HearingProcess, WorkersUnfit
-from partwise.library.index.scan import FoundFile
+from partwise.paths import FoundFile
 
 
 class Workers:

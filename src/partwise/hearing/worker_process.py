@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from partwise.hearing.worker import LOOK_AGAIN, Hashed, Outcome, Ready, Settings, Unfit, send
-from partwise.library.index.scan import FoundFile
+from partwise.paths import FoundFile
 
 # A decoder that never ends must not stop the run for ever. Far above what any file needs: the
 # slowest decoding measured, on the slowest sort of machine, is tens of times faster.

@@ -6,21 +6,25 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from partwise.library.overview import LibraryStatus, overview
-from partwise.library.tables.ledger import LedgerRow, State
+from partwise.library.tables.ledger import LedgerRow
 from partwise.library.tables.reader import Store, TrackTable
-from partwise.paths import library_folder, path_to_text
+from partwise.parts import PartWeights
+from partwise.paths import library_folder
 
 if TYPE_CHECKING:
     from partwise.library.check.check import Tell
     from partwise.library.check.report import Report
     from partwise.library.reports import IndexSummary, Reporter
+    from partwise.library.search.hits import Hit
+    from partwise.library.search.journey import Step
     from partwise.library.search.query import Query
-    from partwise.library.search.searcher import Hit
+    from partwise.library.search.searcher import Searcher
     from partwise.library.search.seeds import Song, Songs
-    from partwise.parts import Part, PartWeights
+    from partwise.library.tables.catalogue import Track
+    from partwise.parts import Part
 
 
 class Library:
@@ -39,7 +43,13 @@ class Library:
     ) -> None:
         self.path: Path = library_folder(path)
         self.resident = resident
+        self._guard = threading.Lock()
+        self._close()
+
+    def _close(self) -> None:
+        """Forget what is open: it would show the former state for a moment longer."""
         self._store: Store | None = None
+        self._searcher: Searcher | None = None
         self._tracks: tuple[tuple[str, int], TrackTable] | None = None
 
     @classmethod
@@ -55,6 +65,21 @@ class Library:
         if self._store is None:
             self._store = Store(self.path)
         return self._store
+
+    @property
+    def searcher(self) -> Searcher:
+        """What answers, and keeps in memory what it read until the tables change."""
+        with self._guard:  # a server asks from many threads, and its vectors are read once
+            if self._searcher is None:
+                from partwise.library.search.searcher import Searcher
+
+                self._searcher = Searcher(self.store, resident=self.resident)
+            return self._searcher
+
+    @property
+    def catalogue(self) -> dict[str, Track]:
+        """The tracks that have a file, by id; kept in memory until they change."""
+        return self.searcher.catalogue
 
     # --- what is in it
 
@@ -75,13 +100,7 @@ class Library:
 
     def find(self, path_or_id: str | os.PathLike[str]) -> str | None:
         """The track id of a file of the library, or of a track id itself; None when not there."""
-        name = os.fspath(path_or_id)
-        rows = [row for row in self.store.rows_of_file(name) if row.state is State.INDEXED]
-        ids = [row.content_hash for row in rows if row.content_hash is not None]
-        for track_id in [*ids, name]:
-            if path_to_text(track_id) == track_id and self.store.tracks.count([track_id]):
-                return track_id
-        return None
+        return self.store.find(path_or_id)
 
     def status(self) -> LibraryStatus:
         """What it holds, in numbers, and which files could not be heard."""
@@ -102,8 +121,7 @@ class Library:
         try:
             return check(self.path, repair=repair, files=files, model=path, tell=tell)
         finally:
-            self._store = None
-            self._tracks = None
+            self._close()
 
     # --- filling it
 
@@ -146,42 +164,62 @@ class Library:
                 reporter=reporter,
                 stop=stop,
             )
-        finally:  # what is open now would show the former state for a moment longer
-            self._store = None
-            self._tracks = None
+        finally:
+            if not self.resident:  # a server reads beside its answers what is new
+                self._close()
 
     # --- questions
+
+    def query(
+        self,
+        songs: Songs | Query | None = None,
+        *,
+        at: str | tuple[float, float] | None = None,
+        per_part_of: Mapping[Part, Song] | None = None,
+        model: str | Path | None = None,
+    ) -> Query:
+        """What is asked, from songs as people name them: see ``search.seeds.build_query``."""
+        from partwise.library.search.seeds import build_query
+
+        return build_query(self.searcher, songs, at=at, per_part_of=per_part_of, model=model)
 
     def search(
         self,
         query: Songs | Query | None = None,
         weights: PartWeights | str | None = None,
         top: int = 10,
+        *,
         at: str | tuple[float, float] | None = None,
         per_part_of: Mapping[Part, Song] | None = None,
-        max_per_artist: int | None = None,
-        include_duplicates: bool = False,
-        where: str | None = None,
         model: str | Path | None = None,
+        **options: Any,
     ) -> list[Hit]:
-        """Rank tracks by how alike the wanted parts sound: see ``search.searcher.search``.
+        """Rank tracks by how alike the wanted parts sound; best first, at most ``top``.
 
         ``library.search("song.mp3", "drums=2,bass")``
-        """
-        from partwise.library.search.searcher import search
 
-        return search(
-            self,
-            query,
-            weights,
-            top=top,
-            at=at,
-            per_part_of=per_part_of,
-            max_per_artist=max_per_artist,
-            include_duplicates=include_duplicates,
-            where=where,
-            model=model,
-        )
+        query, at, per_part_of, model : what is asked, see ``query``.
+        weights : part weights, also as text (``"drums=2,bass"``); by default all parts of the
+            query, or the parts named in ``per_part_of``, count the same.
+        options : see ``search.searcher.SearchOptions``.
+
+        The songs of the query are never among the hits, nor are tracks whose files are all gone.
+        Raises PartwiseError for a song, part, range, condition or number that makes no sense.
+        """
+        from partwise.library.search.searcher import SearchOptions
+
+        wanted = SearchOptions(top=top, **options)
+        asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
+        built = self.query(query, at=at, per_part_of=per_part_of, model=model)
+        return self.searcher.search(built, built.weights(asked), wanted)
+
+    def journey(
+        self, start: str, end: str, count: int = 25, weights: PartWeights | str | None = None
+    ) -> list[Step]:
+        """Tracks that lead evenly from one to another: see ``search.journey.find_path``."""
+        from partwise.library.search.journey import find_path
+
+        return find_path(self.searcher, start, end, count, weights)
 
     def optimise(self, min_rows: int | None = None) -> bool:
         """Build or refresh the vector indexes now; True if there was anything to do.

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from partwise.library.index.run import cores
-from partwise.library.search.searcher import searcher_of
+from partwise.library.search.searcher import SearchOptions
 from partwise.web.asking import (
     ask,
     by_part,
@@ -57,14 +57,16 @@ def _answer(asked: SearchAsked, server: Server, shared: Shared) -> Response:
     check_library(server)
     question = ask(server, shared.uploads, asked)
     weights = weights_of(question.query, asked)
-    hits = searcher_of(server.library).search(
+    hits = server.library.searcher.search(
         question.query,
         weights,
-        top=asked.top,
-        moments=asked.moments,
-        max_per_artist=asked.max_per_artist,
-        include_duplicates=asked.include_duplicates,
-        where=condition(asked.where, asked.filter),
+        SearchOptions(
+            top=asked.top,
+            moments=asked.moments,
+            max_per_artist=asked.max_per_artist,
+            include_duplicates=asked.include_duplicates,
+            where=condition(asked.where, asked.filter),
+        ),
     )
     answer = {
         "query": query_json(question),
@@ -88,7 +90,5 @@ def moments(
     question = ask(server, shared.uploads, asked)
     weights = weights_of(question.query, asked)
     track = shared.state.track(asked.track_id)
-    found = searcher_of(server.library).moments(
-        question.query, weights, track.track_id, asked.count
-    )
+    found = server.library.searcher.moments(question.query, weights, track.track_id, asked.count)
     return json_response({"moments": [moment_json(moment, question.ids) for moment in found]})

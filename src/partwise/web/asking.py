@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from partwise.library.search.hits import Hit
 from partwise.library.search.moments import Moment
 from partwise.library.search.query import Query, Seed
-from partwise.library.search.searcher import Hit, catalogue_of
 from partwise.library.tables.reader import quoted
 from partwise.parts import PARTS, Part, PartWeights
 from partwise.paths import path_to_text, shown
@@ -71,7 +71,7 @@ def title_of(server: Server, song_id: str) -> str:
     """A song's title, whether or not its file can be played. Raises NotHere."""
     if song_id.startswith(UPLOAD_PREFIX):
         return server.song(song_id).title
-    track = catalogue_of(server.library).get(song_id)
+    track = server.library.catalogue.get(song_id)
     if track is None:
         raise NotHere("there is no such song in the library")
     return track.title

@@ -21,8 +21,8 @@ from partwise.web.client_answers import embeddings_of, hit_of, moment_of, progre
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
     from partwise.library.reports import IndexSummary, Reporter
+    from partwise.library.search.hits import Hit
     from partwise.library.search.moments import Moment
-    from partwise.library.search.searcher import Hit
 
 URL = "http://127.0.0.1:8321"
 Song = str | os.PathLike[str]

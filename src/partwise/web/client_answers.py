@@ -10,8 +10,8 @@ import numpy as np
 from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.library.reports import IndexSummary, Progress
+from partwise.library.search.hits import Hit
 from partwise.library.search.moments import Moment, QueryMoment
-from partwise.library.search.searcher import Hit
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.parts import PARTS, Part
 from partwise.paths import path_to_text, shown, text_to_path

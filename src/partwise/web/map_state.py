@@ -12,7 +12,6 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from partwise.library.map.atlas import Atlas, atlas_file, make_atlas, read_atlas
-from partwise.library.search.searcher import catalogue_of
 from partwise.library.tables.catalogue import Track
 from partwise.library.tables.reader import Store
 from partwise.paths import shown
@@ -84,7 +83,7 @@ class MapState:
         key = (atlas.version, store.tracks.version, store.ledger_table.version)
         with self._lock:
             if self._listed is None or self._listed[0] != key:
-                listed = list_points(atlas, catalogue_of(server.library))
+                listed = list_points(atlas, server.library.catalogue)
                 text = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
                 self._listed = (key, text.encode("utf-8", "replace"))
             return self._listed[1]

@@ -13,7 +13,6 @@ from fastapi import Request
 
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
-from partwise.library.search.searcher import catalogue_of, searcher_of
 from partwise.library.stores.faults import Unavailable
 from partwise.paths import shown
 
@@ -63,7 +62,7 @@ class Server:
         Raises Unavailable for a library that is damaged.
         """
         try:
-            searcher = searcher_of(self.library)
+            searcher = self.library.searcher
             for name in ("tracks", "segments"):
                 searcher.index(name)
             _ = searcher.catalogue
@@ -83,7 +82,7 @@ class Server:
         """
         if song_id.startswith(UPLOAD_PREFIX):
             return self._upload(song_id)[0]
-        track = catalogue_of(self.library).get(song_id)
+        track = self.library.catalogue.get(song_id)
         if track is None:
             raise NotHere("there is no such song in the library")
         path = self._unchanged_file(song_id)
@@ -97,7 +96,7 @@ class Server:
         """What was heard in a song. Raises NotHere."""
         if song_id.startswith(UPLOAD_PREFIX):
             return self._upload(song_id)[1]
-        found = searcher_of(self.library).segments_of([song_id]).get(song_id)
+        found = self.library.searcher.segments_of([song_id]).get(song_id)
         if found is None:
             raise NotHere("there is no such song in the library")
         return found

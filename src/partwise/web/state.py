@@ -12,7 +12,6 @@ import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.library.overview import LibraryStatus, overview
-from partwise.library.search.searcher import catalogue_of
 from partwise.library.stores.rows import presence_of, vectors_of
 from partwise.library.tables.catalogue import Track, existing
 from partwise.library.tables.manifest import FILE_NAME
@@ -28,7 +27,7 @@ def has_library(server: Server) -> bool:
 
 def check_library(server: Server) -> None:
     """Raises PartwiseError, in words for the page, where there is nothing to search yet."""
-    if not has_library(server) or not catalogue_of(server.library):
+    if not has_library(server) or not server.library.catalogue:
         raise PartwiseError("the library holds no tracks yet: index a folder first")
 
 
@@ -86,7 +85,7 @@ class LibraryState:
         """Raises NotHere."""
         found = None
         if has_library(self._server):
-            found = catalogue_of(self._server.library).get(track_id)
+            found = self._server.library.catalogue.get(track_id)
         if found is None:
             raise NotHere("there is no such song in the library")
         return found
@@ -114,7 +113,7 @@ class LibraryState:
         }
 
     def _current_listing(self) -> Listing:
-        catalogue = catalogue_of(self._server.library)
+        catalogue = self._server.library.catalogue
         with self._guard:
             if self._listing is None or self._listing.catalogue is not catalogue:
                 self._listing = _list(catalogue)

@@ -24,7 +24,6 @@ from partwise.audio.decode import RecordingError
 from partwise.errors import PartwiseError
 from partwise.hearing.worker import hash_content
 from partwise.library.library import Library
-from partwise.library.search.searcher import catalogue_of
 from partwise.library.tables.catalogue import existing
 from partwise.parts import Part
 from partwise_lab.survey.sound import equally_loud, excerpt, level_check, to_flac
@@ -234,7 +233,7 @@ def _write(
 
 def _file_of(library: Library, track_id: str) -> Path:
     """A file that still holds what was indexed. Raises FileNotFoundError."""
-    for path in existing(catalogue_of(library)[track_id].paths):
+    for path in existing(library.catalogue[track_id].paths):
         if hash_content(path) == track_id:
             return Path(path)
     raise FileNotFoundError(track_id)

@@ -18,7 +18,6 @@ import numpy as np
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.search.duplicates import alike
-from partwise.library.search.searcher import catalogue_of
 from partwise.library.tables.reader import TrackTable
 from partwise.parts import PARTS, Part
 
@@ -135,7 +134,7 @@ def _pool(
     threshold = model.presence_threshold[part.index]
     surely = (1.0 + threshold) / 2.0  # half way from "present" to certainty
     length_s = clip_s(model.segment_s)
-    there = catalogue_of(library)
+    there = library.catalogue
     rows = np.flatnonzero(table.presence[:, part.index] >= threshold)
     rows = [row for row in rng.permutation(rows).tolist() if table.track_ids[row] in there]
     rows = [row for row in rows if table.track_ids[row] not in without]

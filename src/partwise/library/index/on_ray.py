@@ -30,9 +30,8 @@ from partwise.hearing.worker import LOOK_AGAIN, Outcome, Settings
 from partwise.hearing.worker_process import KILLED, WorkersUnfit
 from partwise.library.index.ray_local import LocalRay
 from partwise.library.index.ray_task import Shared, contents_array, hear_block, version
-from partwise.library.index.scan import FoundFile
 from partwise.library.index.wire import outcomes_from_arrow
-from partwise.paths import text_to_path
+from partwise.paths import FoundFile, text_to_path
 
 _SCHEME = "ray://"
 _PORT = 6379

@@ -7,9 +7,9 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from partwise.hearing.worker import LOOK_AGAIN
-from partwise.library.index.scan import FoundFile, Scan
+from partwise.library.index.scan import Scan
 from partwise.library.tables.ledger import LedgerRow, State, now
-from partwise.paths import text_to_path
+from partwise.paths import FoundFile, text_to_path
 
 
 @dataclass

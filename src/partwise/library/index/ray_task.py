@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from partwise.hearing.worker import Outcome, Settings
 from partwise.hearing.worker_process import KILLED, HearingProcess, WorkersUnfit
-from partwise.library.index.scan import FoundFile
 from partwise.library.index.wire import outcomes_to_arrow
+from partwise.paths import FoundFile
 
 # A process that is killed was perhaps in the way of another program's memory.
 _ATTEMPTS = 3

@@ -17,7 +17,7 @@ from partwise.hearing.pool import Workers
 from partwise.hearing.worker import Settings
 from partwise.hearing.worker_process import WorkersUnfit
 from partwise.library.index.planning import Plan, plan_run
-from partwise.library.index.scan import AUDIO_SUFFIXES, FoundFile, Scan, scan
+from partwise.library.index.scan import AUDIO_SUFFIXES, Scan, scan
 from partwise.library.index.settle import Intake
 from partwise.library.map.atlas import make_atlas
 from partwise.library.reports import (
@@ -32,7 +32,7 @@ from partwise.library.tables.ledger import State, now
 from partwise.library.tables.lock import WriterLock
 from partwise.library.tables.manifest import FILE_NAME, ModelInfo, Rate
 from partwise.library.tables.writer import Writer, check_place, make_folder, open_or_create
-from partwise.paths import shown
+from partwise.paths import FoundFile, shown
 
 if TYPE_CHECKING:
     from partwise.library.index.on_ray import Cluster, RayWorkers, Target

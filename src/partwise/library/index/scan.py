@@ -11,22 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from partwise.errors import PartwiseError
-from partwise.paths import absolute, is_under, path_to_text, shown
+from partwise.paths import FoundFile, absolute, is_under, path_to_text, shown
 
 AUDIO_SUFFIXES = frozenset(
     {".aac", ".aif", ".aifc", ".aiff", ".ape", ".au", ".caf", ".flac", ".m4a", ".m4b", ".mka"}
     | {".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".tta", ".w64", ".wav", ".wave"}
     | {".wma", ".wv"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A regular file with an audio suffix. path : text, see ``paths.path_to_text``."""
-
-    path: str
-    size: int
-    mtime_ns: int
 
 
 @dataclass

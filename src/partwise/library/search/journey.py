@@ -19,7 +19,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,13 +26,10 @@ from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
 from partwise.library.search.duplicates import alike
 from partwise.library.search.query import Query, Seed
-from partwise.library.search.searcher import searcher_of
+from partwise.library.search.searcher import Searcher
 from partwise.library.tables.catalogue import Track, existing
 from partwise.parts import PARTS, PartWeights
 from partwise.paths import shown
-
-if TYPE_CHECKING:
-    from partwise.library.library import Library
 
 DEFAULT_COUNT = 25
 MAX_COUNT = 100
@@ -88,7 +84,7 @@ class _Pool:
 
 
 def find_path(
-    library: Library,
+    searcher: Searcher,
     start: str,
     end: str,
     count: int = DEFAULT_COUNT,
@@ -106,8 +102,8 @@ def find_path(
     """
     if not 2 <= count <= MAX_COUNT:
         raise PartwiseError(f"a path has 2 to {MAX_COUNT} tracks, not {count}")
-    catalogue = searcher_of(library).catalogue
-    seeds = [_seed(library, catalogue, name) for name in (start, end)]
+    catalogue = searcher.catalogue
+    seeds = [_seed(searcher, catalogue, name) for name in (start, end)]
     if seeds[0].track_id == seeds[1].track_id:
         raise PartwiseError(f"the path would end where it starts: both ends are {seeds[0].name}")
     asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
@@ -116,7 +112,7 @@ def find_path(
     first, last = seeds[0].vector, seeds[1].vector
 
     points = waypoints(first, last, count)[1:-1]
-    pool = _pool(library, catalogue, points, wanted, shares, seeds)
+    pool = _pool(searcher, catalogue, points, wanted, shares, seeds)
     between = _choose(pool)
     steps = [(seeds[0].track_id or "", 0.0, 1.0)]
     for at in between:
@@ -158,10 +154,10 @@ def waypoints(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
     return points
 
 
-def _seed(library: Library, catalogue: Mapping[str, Track], name: str) -> Seed:
-    track_id = library.find(name)
+def _seed(searcher: Searcher, catalogue: Mapping[str, Track], name: str) -> Seed:
+    track_id = searcher.store.find(name)
     track = None if track_id is None else catalogue.get(track_id)
-    found = {} if track is None else searcher_of(library).segments_of([track.track_id])
+    found = {} if track is None else searcher.segments_of([track.track_id])
     if track is None or track.track_id not in found:
         raise PartwiseError(f"{name} is not in the library: a path leads from track to track of it")
     called = track.tags.title or shown(os.path.basename(track.paths[0]))
@@ -190,7 +186,7 @@ def _angles(vector: np.ndarray, vectors: np.ndarray, shares: np.ndarray) -> np.n
 
 
 def _pool(
-    library: Library,
+    searcher: Searcher,
     catalogue: Mapping[str, Track],
     points: np.ndarray,
     weights: PartWeights,
@@ -198,7 +194,7 @@ def _pool(
     seeds: list[Seed],
 ) -> _Pool:
     """Tracks near any ideal point that have every wanted part and a file, less the ends' twins."""
-    index = searcher_of(library).index("tracks")
+    index = searcher.index("tracks")
     ends = {seed.track_id for seed in seeds}
     near: dict[str, np.ndarray] = {}
     for point in points:

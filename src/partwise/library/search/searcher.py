@@ -8,11 +8,10 @@ part cannot be heard come after all tracks that have every wanted part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -23,16 +22,14 @@ from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, ali
 from partwise.library.search.hits import Hit, Scored, files_of
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.query import Query
-from partwise.library.search.seeds import Song, Songs, build_query
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import vectors_of
 from partwise.library.stores.vector_index import open_index
 from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue, select
-from partwise.parts import PARTS, Part, PartWeights
+from partwise.parts import PARTS, PartWeights
 
 if TYPE_CHECKING:
-    from partwise.library.library import Library
     from partwise.library.tables.reader import Store
 
 
@@ -41,55 +38,32 @@ if TYPE_CHECKING:
 RESIDENT_MAX_ROWS = 300_000
 
 
-def search(
-    library: Library,
-    query: Songs | Query | None = None,
-    weights: PartWeights | str | None = None,
-    top: int = 10,
-    at: str | tuple[float, float] | None = None,
-    per_part_of: Mapping[Part, Song] | None = None,
-    max_per_artist: int | None = None,
-    include_duplicates: bool = False,
-    where: str | None = None,
-    model: str | Path | None = None,
-) -> list[Hit]:
-    """Rank a library's tracks by how alike the wanted parts sound; best first, at most ``top``.
+@dataclass(frozen=True)
+class SearchOptions:
+    """Which of the ranked tracks are answers; every way to search takes these, by these names.
 
-    query, at, per_part_of, model : what is asked, see ``songs.build_query``.
-    weights : part weights, also as text (``"drums=2,bass"``); by default all parts of the query,
-        or the parts named in ``per_part_of``, count the same.
+    top : at most so many hits.
+    moments : how many of the first hits are searched for moments; None for all.
     max_per_artist : at most so many tracks with the same artist tag; None for no limit.
     include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
     where : SQL condition over title, artist, album, year, duration_s and path.
 
-    The songs of the query are never among the hits, nor are tracks whose files are all gone.
-    Raises PartwiseError for a song, part, range, condition or number that makes no sense.
+    Raises PartwiseError for a number that makes no sense.
     """
-    if top < 1:
-        raise PartwiseError(f"the number of hits must be at least 1, not {top}")
-    if max_per_artist is not None and max_per_artist < 1:
-        raise PartwiseError(f"the limit per artist must be at least 1, not {max_per_artist}")
-    asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
-    built = build_query(library, query, at=at, per_part_of=per_part_of, model=model)
-    searcher = searcher_of(library)
-    return searcher.search(
-        built,
-        built.weights(asked),
-        top=top,
-        max_per_artist=max_per_artist,
-        include_duplicates=include_duplicates,
-        where=where,
-    )
 
+    top: int = 10
+    moments: int | None = None
+    max_per_artist: int | None = None
+    include_duplicates: bool = False
+    where: str | None = None
 
-_SEARCHERS: WeakKeyDictionary[Library, Searcher] = WeakKeyDictionary()
-
-
-def searcher_of(library: Library) -> Searcher:
-    """The searcher of a library, kept as long as the library object."""
-    if library not in _SEARCHERS:
-        _SEARCHERS[library] = Searcher(library.store, resident=library.resident)
-    return _SEARCHERS[library]
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise PartwiseError(f"the number of hits must be at least 1, not {self.top}")
+        if self.max_per_artist is not None and self.max_per_artist < 1:
+            raise PartwiseError(
+                f"the limit per artist must be at least 1, not {self.max_per_artist}"
+            )
 
 
 class Searcher:
@@ -108,6 +82,11 @@ class Searcher:
         self._kept = Kept(resident)
         self._max_rows = RESIDENT_MAX_ROWS if resident else exact_max_rows
         self._existing = Existing() if resident else existing
+
+    @property
+    def store(self) -> Store:
+        """What it reads."""
+        return self._store
 
     # --- what is kept
 
@@ -136,9 +115,10 @@ class Searcher:
         if not isinstance(index, ExactIndex):
             return self._store.segments_of(track_ids)
         threshold = np.asarray(self._store.active.presence_threshold, np.float32)
+        catalogue = self.catalogue
         found: dict[str, PartEmbeddings] = {}
         for track_id in track_ids:
-            track, rows = self.catalogue.get(track_id), index.rows_of_track(track_id)
+            track, rows = catalogue.get(track_id), index.rows_of_track(track_id)
             if track is not None and len(rows):
                 found[track_id] = PartEmbeddings(
                     embeddings=index.vectors[rows],
@@ -153,22 +133,18 @@ class Searcher:
     # --- answers
 
     def search(
-        self,
-        query: Query,
-        weights: PartWeights,
-        *,
-        top: int,
-        moments: int | None = None,
-        max_per_artist: int | None = None,
-        include_duplicates: bool = False,
-        where: str | None = None,
+        self, query: Query, weights: PartWeights, options: SearchOptions = SearchOptions()
     ) -> list[Hit]:
-        """See ``search``; here ``weights`` must be parts of the query.
+        """Rank tracks by how alike the wanted parts sound, best first.
 
-        moments : how many of the first hits are searched for moments; None for all.
+        weights : of parts that the query has (``Query.weights``).
+
+        The songs of the query are never among the hits, nor are tracks whose files are all gone.
+        Raises PartwiseError for a condition that makes no sense.
         """
+        top, include_duplicates = options.top, options.include_duplicates
         catalogue = self.catalogue
-        chosen = None if where is None else select(catalogue, where)
+        chosen = None if options.where is None else select(catalogue, options.where)
         # A track has many segments among the best; of whole tracks, few are passed over.
         first = 4 * top if query.passage else top + top // 2
         ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
@@ -178,6 +154,7 @@ class Searcher:
             for seed in query.seeds:
                 done.update(self._alike(seed.whole, seed.duration_s))
         alike_track = self._alike_finder()
+        most_per_artist = options.max_per_artist
         per_artist: dict[str, int] = {}
         hits: list[Hit] = []
         for track_id, scored in ranking:
@@ -185,7 +162,7 @@ class Searcher:
             if track is None or track_id in done:
                 continue
             artist = (track.tags.artist or "").strip().casefold()
-            if max_per_artist and artist and per_artist.get(artist, 0) >= max_per_artist:
+            if most_per_artist and artist and per_artist.get(artist, 0) >= most_per_artist:
                 continue
             files = files_of(track, None if chosen is None else chosen[track_id], self._existing)
             if not files:
@@ -220,7 +197,8 @@ class Searcher:
             )
             if len(hits) == top:
                 break
-        return self._with_moments(query, weights, hits, len(hits) if moments is None else moments)
+        moments = len(hits) if options.moments is None else options.moments
+        return self._with_moments(query, weights, hits, moments)
 
     def moments(
         self, query: Query, weights: PartWeights, track_id: str, count: int = 3
@@ -309,7 +287,8 @@ class Searcher:
 
     def _durations_s(self, track_ids: Sequence[str]) -> np.ndarray:
         """float64 [n]; infinite for a track without a file, which is like no other then."""
-        known = [self.catalogue.get(track_id) for track_id in track_ids]
+        catalogue = self.catalogue  # asks the tables for their versions: once, not for every track
+        known = [catalogue.get(track_id) for track_id in track_ids]
         return np.array([np.inf if track is None else track.duration_s for track in known])
 
     def _vector_of(self, track_id: str) -> np.ndarray:
@@ -326,8 +305,3 @@ class Searcher:
             else hit
             for hit in hits
         ]
-
-
-def catalogue_of(library: Library) -> dict[str, Track]:
-    """The tracks of a library that have a file, by id; kept in memory until they change."""
-    return searcher_of(library).catalogue

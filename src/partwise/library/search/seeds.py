@@ -15,7 +15,7 @@ from partwise.parts import Part
 from partwise.paths import absolute, shown
 
 if TYPE_CHECKING:
-    from partwise.library.library import Library
+    from partwise.library.search.searcher import Searcher
 
 # What may be named as a song, and as several.
 Song = str | Path | PartEmbeddings
@@ -25,7 +25,7 @@ _CANDIDATES_SHOWN = 5
 
 
 def build_query(
-    library: Library,
+    searcher: Searcher,
     songs: Songs | Query | None,
     *,
     at: str | tuple[float, float] | None = None,
@@ -43,9 +43,10 @@ def build_query(
     Raises PartwiseError when a song is not found, cannot be heard or is ambiguous, and when the
     library holds nothing.
     """
-    if library.store.tracks.count() == 0:
+    if searcher.store.tracks.count() == 0:
         raise PartwiseError(
-            f"the library at {library.path} holds no tracks yet: run `partwise index FOLDER`"
+            f"the library at {searcher.store.folder} holds no tracks yet:"
+            " run `partwise index FOLDER`"
         )
     if isinstance(songs, Query):
         if at is not None or per_part_of:
@@ -57,7 +58,7 @@ def build_query(
         listed = [songs]
     else:
         listed = list(songs)
-    finder = _Finder(library, model)
+    finder = _Finder(searcher, model)
     seeds = [finder.seed(song) for song in listed]
     part_seeds = {Part(part): finder.seed(song) for part, song in (per_part_of or {}).items()}
     if at is None:
@@ -71,9 +72,9 @@ def build_query(
 class _Finder:
     """Finds songs, each once."""
 
-    def __init__(self, library: Library, model: str | Path | None) -> None:
-        self._library = library
-        self._store = library.store
+    def __init__(self, searcher: Searcher, model: str | Path | None) -> None:
+        self._searcher = searcher
+        self._store = searcher.store
         self._model = model
         self._found: dict[str, Seed] = {}
 
@@ -83,7 +84,7 @@ class _Finder:
             if dim != self._store.dim:
                 raise PartwiseError(
                     f"these embeddings have {dim} dimensions per part, and those of the library"
-                    f" at {self._library.path} have {self._store.dim}"
+                    f" at {self._store.folder} have {self._store.dim}"
                 )
             return Seed.of(song, "the given embeddings")
         name = os.fspath(song)
@@ -100,7 +101,7 @@ class _Finder:
                 raise PartwiseError(f"{shown(name)} is not a regular file")
             track_id = self._track_of_file(path)
             return self._heard(path) if track_id is None else self._stored(track_id, name)
-        track_id = self._library.find(name)
+        track_id = self._store.find(name)
         if track_id is None:
             track = self._matching(name)
             return self._stored(track.track_id, track.paths[0])
@@ -146,12 +147,10 @@ class _Finder:
 
     def _matching(self, text: str) -> Track:
         """The one track of the library with ``text`` in a path or title, ignoring case."""
-        from partwise.library.search.searcher import catalogue_of
-
         wanted = text.casefold()
         found = [
             track
-            for track in catalogue_of(self._library).values()
+            for track in self._searcher.catalogue.values()
             if wanted in (track.tags.title or "").casefold()
             or any(wanted in shown(path).casefold() for path in track.paths)
         ]
@@ -160,7 +159,7 @@ class _Finder:
             found = exact if len(exact) == 1 else found
         if not found:
             raise PartwiseError(
-                f"{shown(text)} is no file, and no track of the library at {self._library.path}"
+                f"{shown(text)} is no file, and no track of the library at {self._store.folder}"
                 " has it in its path or title"
             )
         if len(found) > 1:

@@ -4,7 +4,7 @@
 library's folder. Each model has its own pair of vector stores, ``tracks_<digest>`` and
 ``segments_<digest>``, so that a new model (of any dimension) can fill its pair while the old one
 answers; ``library.json`` names the active one, and the place where the stores lie (``stores``).
-Writing is in ``writing.py``.
+Writing is in ``writer.py``.
 """
 
 from __future__ import annotations
@@ -168,6 +168,16 @@ class Store:
         spellings = {path_to_text(name), path_to_text(os.path.realpath(name))}
         rows = self.ledger_table.search().where(in_list("path", sorted(spellings)))
         return list(rows_from_arrow(rows.to_arrow()).values())
+
+    def find(self, path_or_id: str | os.PathLike[str]) -> str | None:
+        """The track id of a file of the library, or of a track id itself; None when not there."""
+        name = os.fspath(path_or_id)
+        rows = [row for row in self.rows_of_file(name) if row.state is State.INDEXED]
+        ids = [row.content_hash for row in rows if row.content_hash is not None]
+        for track_id in [*ids, name]:
+            if path_to_text(track_id) == track_id and self.tracks.count([track_id]):
+                return track_id
+        return None
 
     def rows_of_content(self, content_hash: str) -> list[LedgerRow]:
         """The ledger's rows of the indexed files with this content, by path."""

@@ -18,7 +18,6 @@ from starlette.responses import FileResponse, Response
 
 from partwise.errors import PartwiseError
 from partwise.library.media.covers import find_cover
-from partwise.library.search.searcher import catalogue_of
 from partwise.web.server import NotHere, Server, server_of
 from partwise.web.subsonic.auth import check_request
 from partwise.web.subsonic.params import number, optional_number, read_params, required
@@ -99,7 +98,7 @@ def get_music_folders(server: Server, params: Params) -> Answer:
 
 
 def get_song(server: Server, params: Params) -> Answer:
-    track = catalogue_of(server.library).get(required(params, "id"))
+    track = server.library.catalogue.get(required(params, "id"))
     if track is None:
         raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
     return {"song": child(track)}
@@ -109,7 +108,7 @@ def get_random_songs(server: Server, params: Params) -> Answer:
     size = number(params, "size", 10, least=0, most=500)
     years = optional_number(params, "fromYear"), optional_number(params, "toYear")
     # Genres are not among what the library knows, so no song is of any.
-    there = {} if params.get("genre") else catalogue_of(server.library)
+    there = {} if params.get("genre") else server.library.catalogue
     tracks = of_years(there.values(), *years)
     chosen = random.sample(tracks, min(size, len(tracks)))
     return {"randomSongs": {"song": [child(track) for track in chosen]}}
@@ -119,7 +118,7 @@ def search3(server: Server, params: Params) -> Answer:
     """Songs alone: the library keeps no list of artists or albums."""
     count = number(params, "songCount", 20, least=0, most=MAX_SONGS)
     offset = number(params, "songOffset", 0, least=0, most=10**9)
-    found = matching(catalogue_of(server.library), required(params, "query"))
+    found = matching(server.library.catalogue, required(params, "query"))
     songs = [child(track) for track in found[offset : offset + count]]
     return {"searchResult3": {"artist": [], "album": [], "song": songs}}
 

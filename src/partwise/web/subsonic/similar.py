@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from partwise.library.search.journey import DEFAULT_COUNT, MAX_COUNT, Step, find_path
+from partwise.library.search.hits import Hit
+from partwise.library.search.journey import DEFAULT_COUNT, MAX_COUNT, Step
 from partwise.library.search.query import Query, Seed
-from partwise.library.search.searcher import Hit, catalogue_of, searcher_of
+from partwise.library.search.searcher import SearchOptions
 from partwise.library.tables.catalogue import Track
 from partwise.web.server import Server
 from partwise.web.subsonic.params import number, part_weights, required
@@ -47,7 +48,7 @@ def find_sonic_path(server: Server, params: Mapping[str, str]) -> dict[str, Any]
     weights = part_weights(params)
     for song_id in ends:
         _known(server, song_id)
-    steps = find_path(server.library, *ends, count=count, weights=weights)
+    steps = server.library.journey(*ends, count=count, weights=weights)
     return {
         "sonicMatch": [
             {"entry": _entry(step), "similarity": similarity_of(step.similarity)} for step in steps
@@ -72,12 +73,12 @@ def _hits(server: Server, params: Mapping[str, str], default_count: int) -> list
     asked = part_weights(params)
     track = _known(server, song_id)
     query = Query.of([Seed.of(server.segments(song_id), track.title, song_id)])
-    searcher = searcher_of(server.library)
-    return searcher.search(query, query.weights(asked), top=count, moments=0)
+    searcher = server.library.searcher
+    return searcher.search(query, query.weights(asked), SearchOptions(top=count, moments=0))
 
 
 def _known(server: Server, song_id: str) -> Track:
-    track = catalogue_of(server.library).get(song_id)
+    track = server.library.catalogue.get(song_id)
     if track is None:
         raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
     return track
