@@ -138,7 +138,8 @@ class Jobs:
     def _run(
         self, roots: tuple[str, ...], retry_failed: bool, prune: bool, stop: threading.Event
     ) -> None:
-        from partwise.library.index.run import cores, index
+        from partwise.hearing.child import cores
+        from partwise.library.index.run import index
 
         try:
             summary = index(

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from partwise.hearing.worker import LOOK_AGAIN, hash_content
+from partwise.hearing.worker import LOOK_AGAIN
 from partwise.library.tables.ledger import State
 from partwise.library.tables.reader import Store
+from partwise.paths import hash_content
 
 
 @dataclass

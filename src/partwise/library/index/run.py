@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partwise.errors import PartwiseError
-from partwise.hearing.pool import Workers
+from partwise.hearing.child import Limits, cores
+from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
-from partwise.hearing.worker_process import WorkersUnfit
 from partwise.library.index.planning import Plan, plan_run
 from partwise.library.index.scan import AUDIO_SUFFIXES, Scan, scan
 from partwise.library.index.settle import Intake
@@ -35,18 +35,12 @@ from partwise.library.tables.writer import Writer, check_place, make_folder, ope
 from partwise.paths import FoundFile, shown
 
 if TYPE_CHECKING:
-    from partwise.library.index.on_ray import Cluster, RayWorkers, Target
+    from partwise.library.index.ray_cluster import Cluster, Target
+    from partwise.library.index.ray_workers import RayWorkers
 
 _UPDATE_S = 0.25
 # A rate from less than this says more about starting the workers than about hearing.
 _RATE_MIN_AUDIO_S = 120.0
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def index(
@@ -137,11 +131,11 @@ def index(
                 failures=list(plan.failures),
             ),
         )
-        settings = Settings(model_path, info.segment_s, info.hop_s, nice)
+        settings = Settings(model_path, info.segment_s, info.hop_s, limits=Limits(nice=nice))
         reporter = reporter or Silent()
         cluster = None
         if target is not None and plan.files:
-            from partwise.library.index.on_ray import connected
+            from partwise.library.index.ray_cluster import connected
 
             cluster = stack.enter_context(connected(target, jobs or cores()))
             jobs = jobs or cluster.cpus
@@ -162,7 +156,7 @@ def _ray_target(on: str | None) -> Target | None:
     """Checked before anything is made: a wrong address leaves no library behind."""
     if on is None:
         return None
-    from partwise.library.index.on_ray import parse_target
+    from partwise.library.index.ray_cluster import parse_target
 
     return parse_target(on)
 
@@ -275,7 +269,7 @@ class _Run:
         digest, decide = self.writer.model.digest, self.intake.decide
         if self.cluster is None:
             return Workers(settings, jobs, digest, decide)
-        from partwise.library.index.on_ray import RayWorkers
+        from partwise.library.index.ray_workers import RayWorkers
 
         return RayWorkers(self.cluster, settings, jobs, digest, decide, self.intake.known)
 
