@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ import pytest
 
 from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
-from partwise.library.check import isolated_salvage
 from partwise.library.check import repair as mending
-from partwise.library.check import salvage as lance_salvage
+from partwise.library.check import tables as checked_tables
 from partwise.library.check.check import check
-from partwise.library.check.isolated_salvage import examine_isolated, mend_isolated
 from partwise.library.check.report import Report
 from partwise.library.check.rows import TOLERANCES, wrong_vectors
+from partwise.library.check.tables import Tables
 from partwise.library.library import Library
 from partwise.library.stores.rows import vector_column, vectors_of
 from partwise.library.tables.ledger import State
@@ -239,31 +238,73 @@ def test_findings_beside_a_writer_may_be_its_work(library: Library) -> None:
         assert "what was found may be no more than its unfinished work" in look(library).notes[0]
 
 
-@pytest.mark.parametrize("moment", range(3))
+def spoil(library: Library, table: str) -> None:
+    """Cut everything that a table holds."""
+    for file in (library.path / f"{table}.lance" / "data").glob("*.lance"):
+        file.write_bytes(file.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("moment", ["os.replace", "lancedb.connect"])
 def test_a_repair_that_is_cut_off_is_taken_up_again(
-    library: Library, moment: int, monkeypatch: pytest.MonkeyPatch
+    library: Library, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the renames that put a new table in place."""
+    """Before a damaged table is put aside, or before an empty one takes its place."""
     before = library.tracks()
-    file = min((library.path / f"{TRACKS}.lance" / "data").glob("*.lance"))
-    file.write_bytes(file.read_bytes()[:100])
-    rename, calls = os.replace, []
+    spoil(library, TRACKS)
 
-    def cut_off(source: Path, target: Path) -> None:
-        if len(calls) == moment:
-            raise KeyboardInterrupt
-        calls.append(target)
-        rename(source, target)
+    def cut_off(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(lance_salvage.os, "replace", cut_off)
+    begin_anew = checked_tables.begin_anew
+
+    def begin_anew_cut_off(*arguments: Any) -> str:
+        monkeypatch.setattr(moment, cut_off)
+        return begin_anew(*arguments)
+
+    monkeypatch.setattr(checked_tables, "begin_anew", begin_anew_cut_off)
     with pytest.raises(KeyboardInterrupt):
         look(library, repair=True)
     monkeypatch.undo()
     assert not look(library).sound
     assert look(library, repair=True).sound
     assert look(library).findings == []
-    assert not (library.path / "salvage").exists()
+    assert (library.path / "damaged" / f"{TRACKS}.lance").is_dir()
     assert Store(library.path).track_vectors().track_ids == before.track_ids
+
+
+@pytest.mark.parametrize("former", [False, True])
+def test_a_damaged_table_is_put_aside_and_named(library: Library, former: bool) -> None:
+    aside = f"{SEGMENTS}.lance"
+    if former:
+        (library.path / "damaged" / aside).mkdir(parents=True)
+        aside = f"{SEGMENTS} 2.lance"
+    spoil(library, SEGMENTS)
+    mended = look(library, repair=True).findings[0].mended
+    assert mended == f"began it anew, and kept what is damaged as damaged/{aside}"
+    assert any((library.path / "damaged" / aside / "data").iterdir())
+    again = look(library)
+    assert aside in again.notes[-1]
+    assert "in the folder 'damaged' is what repairs put aside" in again.notes[-1]
+    assert (again.findings, again.tracks, again.segments) == ([], 0, 0)
+    assert {row.reason for row in Library(library.path).ledger()} == {mending.UNHEARD}
+
+
+def test_what_came_last_is_lost_alone(library: Library) -> None:
+    """A power cut: the newest rows were never written."""
+    segments = library.store.segments
+    tracks = sorted(library.tracks().track_ids)
+    rows = segments.fetch([tracks[0]])
+    segments.delete([tracks[0]])
+    segments.upsert(rows, new=True)
+    newest = max(
+        (library.path / f"{SEGMENTS}.lance" / "data").glob("*.lance"),
+        key=lambda path: path.stat().st_mtime_ns,
+    )
+    newest.write_bytes(b"")
+    report = look(library, repair=True)
+    assert "went back to an older version, of 9 rows" in str(report.findings[0])
+    assert look(library).findings == []
+    assert sorted(Store(library.path).track_ids()) == tracks[1:]
 
 
 def test_a_broken_vector_index_is_built_anew(tmp_path: Path) -> None:
@@ -300,21 +341,33 @@ def test_a_lost_library_json_of_another_model_needs_that_model(library: Library)
 # --- damage that ends the process that reads it
 
 
-def test_in_a_process_of_its_own(library: Library) -> None:
-    assert examine_isolated(library.path, SEGMENTS) is None
-    file = min((library.path / f"{SEGMENTS}.lance" / "data").glob("*.lance"))
-    file.write_bytes(file.read_bytes()[:100])
-    damage = examine_isolated(library.path, SEGMENTS)
+@pytest.fixture
+def apart(library: Library) -> Iterator[Tables]:
+    tables = Tables(library.path, isolated=True)
+    yield tables
+    tables.close()
+
+
+def test_in_a_process_of_its_own(library: Library, apart: Tables) -> None:
+    told: list[int] = []
+    assert apart.examine(SEGMENTS, told.append) is None
+    assert told[-1] == 12
+    spoil(library, SEGMENTS)
+    damage = apart.examine(SEGMENTS)
     assert damage is not None
     assert damage.file is not None
-    assert damage.file.endswith(file.name)
+    assert damage.file.startswith(f"{SEGMENTS}.lance/data/")
     schema = mending.expected_tables(library.store.manifest)[SEGMENTS]
-    assert mend_isolated(library.path, SEGMENTS, schema) == "began it anew: no row could be read"
-    assert examine_isolated(library.path, SEGMENTS) is None
+    assert apart.mend(SEGMENTS, schema).startswith("began it anew, and kept what is damaged as")
+    assert apart.examine(SEGMENTS) is None
 
 
-def test_a_reader_that_dies_is_a_finding(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated_salvage, "_PROGRAM", "import os; os.abort()")
-    damage = examine_isolated(library.path, SEGMENTS)
+def test_a_reader_that_dies_is_a_finding(
+    library: Library, apart: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checked_tables, "_PROGRAM", "import os; os.abort()")
+    damage = apart.examine(SEGMENTS)
     assert damage is not None
     assert damage.cause == "reading it ends the process (SIGABRT)"
+    schema = mending.expected_tables(library.store.manifest)[SEGMENTS]
+    assert apart.mend(SEGMENTS, schema).startswith("began it anew")

@@ -24,11 +24,10 @@ from partwise.errors import PartwiseError
 from partwise.library.check import repair as mending
 from partwise.library.check.files import changed_files
 from partwise.library.check.index import index_problem
-from partwise.library.check.isolated_salvage import examine_isolated, mend_isolated
 from partwise.library.check.leftovers import leftovers
 from partwise.library.check.report import Finding, Names, Report, dropped_text, some_of
 from partwise.library.check.rows import TOLERANCES, Wrong, wrong_files, wrong_tracks
-from partwise.library.check.salvage import Damage, drop_index, examine, finish_salvage, mend
+from partwise.library.check.tables import DAMAGED, Tables, drop_index
 from partwise.library.tables.ledger import State
 from partwise.library.tables.lock import Busy, WriterLock
 from partwise.library.tables.manifest import (
@@ -48,8 +47,6 @@ _TRACKS_AT_A_TIME = 500
 
 # What is being done, how much of it is done, and how much there is.
 Tell = Callable[[str, int, int], None]
-# How tables are examined, and how they are mended.
-Salvage = tuple[Callable[..., Damage | None], Callable[..., str]]
 
 
 def check(
@@ -73,8 +70,9 @@ def check(
     with ExitStack() as stack:
         if repair and folder.is_dir():
             stack.enter_context(WriterLock(folder))
-        salvage = (examine_isolated, mend_isolated) if isolated else (examine, mend)
-        looking = _Check(Report(folder, repair), model, tell, salvage)
+        tables = Tables(folder, isolated)
+        stack.callback(tables.close)
+        looking = _Check(Report(folder, repair), model, tell, tables)
         looking.run(files)
         if looking.report.findings and not repair:
             looking.look_for_writer()
@@ -83,19 +81,17 @@ def check(
 
 
 class _Check:
-    def __init__(self, report: Report, model: Path | None, tell: Tell, salvage: Salvage) -> None:
+    def __init__(self, report: Report, model: Path | None, tell: Tell, tables: Tables) -> None:
         self.report = report
         self.folder = report.folder
         self.repair = report.repaired
         self.model = model
         self.tell = tell
-        self.salvage = salvage
+        self.tables = tables
         self.unreadable: set[str] = set()
         self.mended_tables: set[str] = set()
 
     def run(self, files: bool) -> None:
-        if self.repair:
-            self._go_on()
         if not self._manifest():
             return
         store = Store(self.folder)
@@ -137,10 +133,6 @@ class _Check:
 
     # --- the steps
 
-    def _go_on(self) -> None:
-        for name in finish_salvage(self.folder):
-            self.report.notes.append(f"a repair that was cut off had nearly made {name} anew")
-
     def _manifest(self) -> bool:
         """Whether there is a ``library.json`` to go on with."""
         try:
@@ -168,29 +160,28 @@ class _Check:
         return True
 
     def _tables(self, store: Store) -> None:
-        examine, mend_table = self.salvage
         for name, schema in mending.expected_tables(store.manifest).items():
             if store.manifest.store is not None and name != LEDGER:
                 self._store_elsewhere(store, name)
                 continue
-            damage = examine(self.folder, name, lambda rows, name=name: self.tell(name, rows, 0))
+            damage = self.tables.examine(name, lambda rows, name=name: self.tell(name, rows, 0))
             if damage is None:
                 continue
             self.unreadable.add(name)
 
             def mend(name: str = name, schema: pa.Schema = schema) -> str:
-                said = mend_table(self.folder, name, schema)
+                said = self.tables.mend(name, schema)
                 self.unreadable.discard(name)
                 self.mended_tables.add(name)
                 return said
 
-            remedy = "saves every row that can be read"
+            remedy = "goes back to an older version, or puts it aside and begins it anew"
             if name.startswith("tracks_"):
-                remedy += ", and makes the others anew from their segments"
+                remedy += "; tracks are then made from their segments"
             elif name == LEDGER:
                 remedy += "; the next index run looks at the files again and hears none twice"
             else:
-                remedy += "; the next index run hears the others again"
+                remedy += "; the next index run hears again what is not there any more"
             self._found(name, str(damage), remedy, mend)
 
     def _store_elsewhere(self, store: Store, name: str) -> None:
@@ -320,5 +311,10 @@ class _Check:
             self.report.notes.append(f"{found.missing} file(s) are not there")
 
     def _leftovers(self, store: Store) -> None:
+        if aside := sorted(path.name for path in (self.folder / DAMAGED).glob("*")):
+            self.report.notes.append(
+                f"{', '.join(aside)} in the folder {DAMAGED!r} is what repairs put aside: of no use"
+                " to partwise any more"
+            )
         for left in leftovers(store):
             self._found(left.name, left.problem, "removes it", left.remove)

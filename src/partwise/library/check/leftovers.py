@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from partwise.library.check.salvage import SALVAGE
 from partwise.library.map.atlas import atlas_file, read_atlas
 from partwise.library.stores.lance import PREFIXES
 from partwise.library.tables.reader import Store, segments_name, tracks_name
@@ -40,7 +39,7 @@ def leftovers(store: Store) -> list[Leftover]:
         found.append(Leftover(str(path.relative_to(folder)), problem, remove))
 
     for path in sorted(folder.iterdir()):
-        if path.name == "library.json.new" or path.name == SALVAGE:
+        if path.name in ("library.json.new", "salvage"):
             add(path, "left by a run or repair that was cut off")
         elif path.name.startswith(PREFIXES) and path.name.removesuffix(".lance") not in wanted:
             add(path, "a table of a model that is not in use")

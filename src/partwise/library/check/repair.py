@@ -21,7 +21,7 @@ from partwise.library.check.rows import (
     without_gaps,
     wrong_segments,
 )
-from partwise.library.check.salvage import schema_of
+from partwise.library.check.tables import schema_of
 from partwise.library.stores.lance import PREFIXES, table_schema
 from partwise.library.stores.precision import precision_of
 from partwise.library.stores.protocol import VectorStore
