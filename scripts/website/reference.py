@@ -32,6 +32,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.library.reports",
             "partwise.library.overview",
             "partwise.library.check.check",
+            "partwise.library.index.run",
             "partwise.library.index.ray_workers",
         ),
     ),

@@ -18,10 +18,10 @@ from partwise.hearing.worker import LOOK_AGAIN
 from partwise.library.check import repair as mending
 from partwise.library.check import tables as checked_tables
 from partwise.library.check.check import check
-from partwise.library.check.report import Report
 from partwise.library.check.rows import TOLERANCES, wrong_vectors
 from partwise.library.check.tables import Tables
 from partwise.library.library import Library
+from partwise.library.reports import Report
 from partwise.library.stores.rows import vector_column, vectors_of
 from partwise.library.tables.ledger import State
 from partwise.library.tables.lock import WriterLock

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from partwise.library.check.rows import (
     wrong_segments,
 )
 from partwise.library.check.tables import schema_of
+from partwise.library.map.atlas import atlas_file, read_atlas
 from partwise.library.stores.lance import PREFIXES, table_schema
 from partwise.library.stores.precision import precision_of
 from partwise.library.stores.protocol import VectorStore
@@ -111,11 +113,11 @@ def manifest_from_tables(folder: Path, model: Path | None) -> Manifest:
 
 def drop_or_remake(
     store: Store, model: ModelInfo, wrong: Mapping[str, Wrong], paths: Mapping[str, list[str]]
-) -> tuple[set[str], set[str]]:
+) -> str:
     """Drop wrong tracks, so that they are heard again.
 
     A track none of whose files is there is made anew from its segments, where those are sound.
-    paths : files of each track. Returns the ids that are lost, and those to be heard again.
+    paths : files of each track. Returns a clause that says what became of them.
     """
     gone = {i for i in wrong if not any(os.path.exists(path) for path in paths.get(i, ()))}
     remade = {i for i in gone if wrong[i].segments_sound}
@@ -124,7 +126,14 @@ def drop_or_remake(
     # The track goes first: segments without a track are invisible, and are found again.
     tracks_of(store, model).delete(dropped)
     segments_of(store, model).delete(dropped)
-    return gone - remade, dropped - gone
+    said = []
+    if again := dropped - gone:
+        said.append(f"{len(again)} dropped, to be heard again by the next index run")
+    if remade:
+        said.append(f"{len(remade)} made anew from their segments, because no file is there")
+    if lost := gone - remade:
+        said.append(f"{len(lost)} lost: dropped, and none of their files is there")
+    return ", ".join(said)
 
 
 def tracks_from_segments(
@@ -211,3 +220,49 @@ def _rows(store: Store, paths: Iterable[str]) -> list[LedgerRow]:
 def _write(store: Store, rows: list[LedgerRow]) -> None:
     merge = store.ledger_table.merge_insert("path")
     merge.when_matched_update_all().when_not_matched_insert_all().execute(rows_to_arrow(rows))
+
+
+# --- what belongs to nothing
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """name : in the library's folder. remove : removes it and says so."""
+
+    name: str
+    problem: str
+    remove: Callable[[], str]
+
+
+def leftovers(store: Store) -> list[Leftover]:
+    """Unfinished files, tables of other models, maps that are damaged or of other models."""
+    folder, manifest = store.folder, store.manifest
+    models = [m.digest for m in (manifest.active, manifest.pending) if m is not None]
+    wanted = {*map(tracks_name, models), *map(segments_name, models)}
+    found: list[Leftover] = []
+
+    def add(path: Path, problem: str) -> None:
+        def remove() -> str:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            return "removed"
+
+        found.append(Leftover(str(path.relative_to(folder)), problem, remove))
+
+    for path in sorted(folder.iterdir()):
+        if path.name in ("library.json.new", "salvage"):
+            add(path, "left by a run or repair that was cut off")
+        elif path.name.startswith(PREFIXES) and path.name.removesuffix(".lance") not in wanted:
+            add(path, "a table of a model that is not in use")
+    atlas = atlas_file(store)
+    if atlas.parent.is_dir():
+        for path in sorted(atlas.parent.iterdir()):
+            if path.name.startswith("."):
+                add(path, "left by a run that was cut off")
+            elif path != atlas:
+                add(path, "a map of a model that is not in use")
+    if atlas.exists() and read_atlas(store) is None:
+        add(atlas, "a map that cannot be read; the next run draws it anew")
+    return found
