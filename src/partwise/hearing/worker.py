@@ -81,12 +81,13 @@ class Outcome:
         heard = None
         names = [name for name in message if name.startswith("heard_")]
         if names:
-            values = {name.removeprefix("heard_"): message[name] for name in names}
+            values: dict[str, Any] = {n.removeprefix("heard_"): message[n] for n in names}
+            values["notes"] = tuple(values["notes"])
             for name, dimensions in _ARRAYS.items():
                 kind = np.float64 if name.endswith("_s") else np.float32
                 if values[name].ndim != dimensions or values[name].dtype != kind:
                     raise ValueError(f"{name} is not what was asked for")
-            heard = PartEmbeddings(**values | {"notes": tuple(values["notes"])})
+            heard = PartEmbeddings(**values)
         plain = {name: value for name, value in message.items() if name not in names}
         return cls(**plain | {"embeddings": heard, "tags": Tags(*message["tags"])})
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +129,7 @@ def _heard(outcome: Outcome, digest: str) -> Heard:
     if outcome.fault == "other":  # its text is for those who own the machine
         raise _refused(f"it cannot be heard ({failure.split(':')[0]})")
     if outcome.failure is not None:
-        raise _refused(failure[:_MOST_TEXT], _STATUS.get(outcome.fault, 422))
+        raise _refused(failure[:_MOST_TEXT], _STATUS.get(str(outcome.fault), 422))
     found = outcome.embeddings
     try:
         if found is None or not len(found) or not math.isfinite(found.seconds):
@@ -137,10 +137,13 @@ def _heard(outcome: Outcome, digest: str) -> Heard:
         for array in (found.embeddings, found.presence, found.start_s, found.end_s):
             if not np.isfinite(array).all():
                 raise ValueError("not what was asked for")
-        tags = outcome.tags
-        texts = [t and str(t)[:_MOST_TEXT] for t in (tags.title, tags.artist, tags.album)]
-        year = None if tags.year is None else int(tags.year)
-        names = [str(text)[:64] for text in (digest, outcome.container, outcome.content_hash)]
-        return Heard(found, Tags(*texts, year), *names)
+        title, artist, album = (_text(t) for t in astuple(outcome.tags)[:3])
+        year = None if outcome.tags.year is None else int(outcome.tags.year)
+        kind, content = str(outcome.container)[:64], str(outcome.content_hash)[:64]
+        return Heard(found, Tags(title, artist, album, year), digest, kind, content)
     except (TypeError, ValueError):
         raise _refused("it could not be heard") from None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)[:_MOST_TEXT]

@@ -307,7 +307,7 @@ class _Check:
             self.report.notes.append(f"{waiting} file(s) wait for the next index run to be heard")
 
     def _files(self, store: Store) -> None:
-        found = changed_files(store, lambda *mb: self.tell("files", *mb, "MB"))
+        found = changed_files(store, lambda mb, of: self.tell("files", mb, of, "MB"))
         self.report.files_read = found.read
         for problem, paths in found.problems.items():
             self._found(

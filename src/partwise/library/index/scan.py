@@ -10,14 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from partwise.audio.types import is_audio_name
 from partwise.errors import PartwiseError
 from partwise.paths import FoundFile, absolute, is_under, path_to_text, shown
-
-AUDIO_SUFFIXES = frozenset(
-    {".aac", ".aif", ".aifc", ".aiff", ".ape", ".au", ".caf", ".flac", ".m4a", ".m4b", ".mka"}
-    | {".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".tta", ".w64", ".wav", ".wave"}
-    | {".wma", ".wv"}
-)
 
 
 @dataclass
@@ -40,11 +35,6 @@ class Scan:
         return any(is_under(os_path, root) for root in self.roots) and not any(
             is_under(os_path, folder) for folder in self.unreadable
         )
-
-
-def is_audio_name(name: str) -> bool:
-    """Whether a file name promises audio. ``._name`` files are macOS attributes, never audio."""
-    return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES and not name.startswith("._")
 
 
 def scan(
