@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from partwise.hearing.process import HearingProcess
+from partwise.hearing.process import Hearer
 from partwise.library.library import Library
 from partwise.parts import Part
 from partwise.web import hearing, limits
@@ -262,7 +262,7 @@ def test_a_client_that_vanishes_leaves_nothing(address):
 def ears_with(program: str, tmp_path: Path, **limits_: float) -> Ears:
     """Ears that run another program than the one that hears."""
     ears = Ears(Server(Library(tmp_path / "none")), **limits_)  # type: ignore[arg-type]
-    ears._start = partial(HearingProcess, program=program)  # type: ignore[method-assign]
+    ears._hearer = partial(Hearer, program=program)  # type: ignore[method-assign]
     return ears
 
 

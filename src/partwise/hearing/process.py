@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from partwise.hearing.child import Child, Dead, Late, death_text
+from partwise.hearing.child import Child, Dead, Late, Message, death_text
 from partwise.hearing.worker import LOOK_AGAIN, Outcome, Settings
 from partwise.paths import FoundFile
 
@@ -26,43 +26,57 @@ class WorkersUnfit(Exception):
     """No worker can start; the text says why."""
 
 
-class HearingProcess:
-    """A process that runs ``worker.main``: a decoder that crashes takes it along, and no more.
+class Hearer:
+    """Hears files in a child: a decoder that crashes takes it along, and no more.
 
-    Made, it must ``get_ready`` before it can ``hear``. Raises WorkersUnfit when the system has no
-    process to give.
+    The child is started when it is needed. digest : of the model; None for whichever it is, and
+    that of the child's once it was started.
     """
 
-    def __init__(self, settings: Settings, program: str = _PROGRAM) -> None:
+    def __init__(
+        self, settings: Settings, digest: str | None = None, program: str = _PROGRAM
+    ) -> None:
+        self.digest = digest
         self._settings = settings
-        try:
-            self._child = Child(program, settings.limits)
-        except OSError as error:  # no memory, too many processes
-            raise WorkersUnfit(f"a worker process cannot be started: {error.strerror}") from None
+        self._program = program
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._killed = False
 
-    def get_ready(
-        self,
-        digest: str | None = None,
-        until_s: float = math.inf,
-        gone: threading.Event | None = None,
-    ) -> str:
-        """Wait until the model is loaded; returns its digest. until_s, gone : see ``Child.answer``.
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a child."""
+        return self._child is not None
 
-        Raises WorkersUnfit, the process being gone, when it cannot be, or is not ``digest``; Late.
+    def start(self, until_s: float = math.inf, gone: threading.Event | None = None) -> Child:
+        """The child, its model being loaded. until_s, gone : see ``Child.answer``.
+
+        Raises WorkersUnfit when there is none to be had, or its model is not ``digest``; Late.
         """
-        settings = {k: value for k, value in vars(self._settings).items() if k != "limits"}
+        if self._child is not None:
+            return self._child
+        with self._lock:
+            if self._killed:
+                raise WorkersUnfit("stopping")
+            try:
+                self._child = child = Child(self._program, self._settings.limits)
+            except OSError as error:  # no memory, too many processes
+                said = f"a worker process cannot be started: {error.strerror}"
+                raise WorkersUnfit(said) from None
         try:
-            self._child.tell(**settings)
-            answer = self._child.answer(until_s, gone)
+            child.tell(**{k: v for k, v in vars(self._settings).items() if k != "limits"})
+            answer = child.answer(until_s, gone)
         except Dead:
-            said = f"a worker process ended at its start ({death_text(self._child.death())})"
-            words = self._child.last_words()
+            said = f"a worker process ended at its start ({death_text(child.death())})"
+            words = child.last_words()
             self.end()
             raise WorkersUnfit(f"{said}: {words}" if words else said) from None
-        if "digest" in answer and digest in (None, answer["digest"]):
-            return answer["digest"]
-        self.end()
-        raise WorkersUnfit(answer.get("unfit", "the model was replaced while the run was starting"))
+        if "digest" not in answer or self.digest not in (None, answer["digest"]):
+            self.end()
+            said = "the model was replaced while the run was starting"
+            raise WorkersUnfit(answer.get("unfit", said))
+        self.digest = answer["digest"]
+        return child
 
     def hear(
         self,
@@ -70,46 +84,52 @@ class HearingProcess:
         decide: Callable[[str, str], bool],
         until_s: float | None = None,
         gone: threading.Event | None = None,
-    ) -> tuple[Outcome, bool]:
-        """The outcome, and whether the process survived it. decide : see ``Workers``.
+    ) -> Outcome:
+        """What became of a file. decide : see ``Workers``. Raises as ``start`` does.
 
         until_s : on the monotonic clock, None for what any file should need. gone : ends it.
         """
+        child = self.start(math.inf if until_s is None else until_s, gone)
         limit_s = _LIMIT_S + file.size / _LIMIT_BYTES_PER_S
         until_s = time.monotonic() + limit_s if until_s is None else until_s
         content_hash = None
         try:
-            self._child.tell(path=file.path)
-            answer = self._child.answer(until_s, gone)
+            child.tell(path=file.path)
+            answer = child.answer(until_s, gone)
             if "hashed" in answer:
                 content_hash = answer["hashed"]
-                self._child.tell(wanted=decide(file.path, content_hash))
-                answer = self._child.answer(until_s, gone)
-            return _outcome(answer), True
+                child.tell(wanted=decide(file.path, content_hash))
+                answer = child.answer(until_s, gone)
+            return _outcome(answer)
         except Late:
-            self.end()
-            reason, mtime_ns = f"given up after {limit_s / 60:.0f} minutes", file.mtime_ns
-            return Outcome(file.path, file.size, mtime_ns, content_hash, reason, "late"), False
+            mtime_ns, fault = file.mtime_ns, "late"
+            reason = f"given up after {limit_s / 60:.0f} minutes"
         except Dead:
-            status = self._child.death()
-            self.end()
+            status, fault = child.death(), "crashed"
             if status == -signal.SIGKILL:  # by the system for want of memory, or by a person
                 reason, mtime_ns = KILLED, LOOK_AGAIN
             else:
                 reason = f"the decoder crashed while reading it ({death_text(status)})"
                 mtime_ns = file.mtime_ns
-            return Outcome(file.path, file.size, mtime_ns, content_hash, reason, "crashed"), False
+        self.end()
+        return Outcome(file.path, file.size, mtime_ns, content_hash, reason, fault)
 
     def kill(self) -> None:
-        """End it from any thread; whoever waits for its answer learns that it is dead."""
-        self._child.kill()
+        """End it for good from any thread; whoever waits for its answer learns that it is dead."""
+        with self._lock:
+            self._killed = True
+            if self._child is not None:
+                self._child.kill()
 
     def end(self) -> None:
-        """End it for good."""
-        self._child.end()
+        """End the child, if there is one."""
+        with self._lock:
+            child, self._child = self._child, None
+        if child is not None:
+            child.end()
 
 
-def _outcome(answer: dict) -> Outcome:
+def _outcome(answer: Message) -> Outcome:
     try:
         return Outcome.from_message(answer)
     except Exception:  # whatever a child that was taken over may have written
@@ -126,17 +146,14 @@ class Workers:
     def __init__(
         self, settings: Settings, count: int, digest: str, decide: Callable[[str, str], bool]
     ) -> None:
-        self._settings = settings
-        self._digest = digest
         self._decide = decide
         self._files: queue.SimpleQueue[FoundFile | None] = queue.SimpleQueue()
         self.outcomes: queue.SimpleQueue[Outcome | WorkersUnfit] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._processes: set[HearingProcess] = set()
         self._stopping = False
+        self._hearers = [Hearer(settings, digest) for _ in range(count)]
         self._threads = [
-            threading.Thread(target=self._serve, name=f"worker-{n}", daemon=True)
-            for n in range(count)
+            threading.Thread(target=self._serve, args=[hearer], name=f"worker-{n}", daemon=True)
+            for n, hearer in enumerate(self._hearers)
         ]
         for thread in self._threads:
             thread.start()
@@ -147,55 +164,25 @@ class Workers:
 
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
-        with self._lock:
-            self._stopping = True
-            for process in self._processes:
-                process.kill()
-        for _ in self._threads:
+        self._stopping = True
+        for hearer in self._hearers:
+            hearer.kill()
             self._files.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _serve(self) -> None:
-        """One thread."""
-        process: HearingProcess | None = None
+    def _serve(self, hearer: Hearer) -> None:
+        """One thread. What it hears of a child that ``stop`` has killed is no outcome."""
         try:
-            while not self._stopping:
-                if process is None:
-                    process = self._start()
-                file = self._files.get()
-                if file is None or self._stopping:
-                    break
-                outcome, alive = process.hear(file, self._decide)
-                if not alive:
-                    self._forget(process)
-                    process = None
-                if self._stopping:
-                    break  # an outcome of being killed by stop() is no outcome
-                self.outcomes.put(outcome)
-        except WorkersUnfit as error:
-            if not self._stopping:
-                self.outcomes.put(error)
+            hearer.start()
+            while (file := self._files.get()) is not None and not self._stopping:
+                outcome = hearer.hear(file, self._decide)
+                if not self._stopping:
+                    self.outcomes.put(outcome)
         except Exception as error:  # whoever waits for outcomes must not wait for ever
-            self.outcomes.put(WorkersUnfit(f"{type(error).__name__}: {error}"))
+            if not self._stopping:
+                unfit = isinstance(error, WorkersUnfit)
+                said = str(error) if unfit else f"{type(error).__name__}: {error}"
+                self.outcomes.put(WorkersUnfit(said))
         finally:
-            if process is not None:
-                self._forget(process)
-                process.end()
-
-    def _start(self) -> HearingProcess:
-        with self._lock:
-            if self._stopping:
-                raise WorkersUnfit("stopping")
-            process = HearingProcess(self._settings)
-            self._processes.add(process)
-        try:
-            process.get_ready(self._digest)
-        except WorkersUnfit:
-            self._forget(process)
-            raise
-        return process
-
-    def _forget(self, process: HearingProcess) -> None:
-        with self._lock:
-            self._processes.discard(process)
+            hearer.end()

@@ -17,7 +17,7 @@ from partwise.audio.segment import HOP_S, SEGMENT_S
 from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.hearing.child import Late, Limits
-from partwise.hearing.process import HearingProcess, WorkersUnfit
+from partwise.hearing.process import Hearer, WorkersUnfit
 from partwise.hearing.worker import Outcome, Settings
 from partwise.paths import FoundFile, path_to_text
 from partwise.web.errors import Refused
@@ -52,7 +52,7 @@ class Ears:
     at_a_time : children at once. wait_s : how long a file waits for its turn.
     """
 
-    _start = HearingProcess
+    _hearer = Hearer
 
     def __init__(
         self,
@@ -77,22 +77,20 @@ class Ears:
         with self._place(gone):
             until_s = time.monotonic() + self._wall_s
             file = FoundFile(path_to_text(path), path.stat().st_size, 0)
+            hearer = self._hearer(self._settings())
             try:
-                process = self._start(self._settings())
-                try:
-                    digest = process.get_ready(until_s=until_s, gone=gone)
-                    outcome, _ = process.hear(file, lambda *_: True, until_s, gone)
-                finally:
-                    process.end()
+                outcome = hearer.hear(file, lambda *_: True, until_s, gone)
             except WorkersUnfit:
                 raise _refused("it could not be heard or needs too much") from None
             except Late:
-                outcome, digest = Outcome(file.path, 0, 0, failure="", fault="late"), ""
+                outcome = Outcome(file.path, 0, 0, fault="late")
+            finally:
+                hearer.end()
         if outcome.fault == "late":
             if gone.is_set():
                 raise Refused(408, "the client has gone")
             raise Refused(413, f"hearing it takes more than {self._wall_s:g} s, which is too long")
-        return _heard(outcome, digest)
+        return _heard(outcome, hearer.digest or "")
 
     @contextmanager
     def _place(self, gone: threading.Event) -> Iterator[None]:

@@ -33,7 +33,7 @@ import pyarrow as pa
 
 from partwise.errors import PartwiseError
 from partwise.hearing.child import pack, unpack
-from partwise.hearing.process import KILLED, HearingProcess, WorkersUnfit
+from partwise.hearing.process import KILLED, Hearer, WorkersUnfit
 from partwise.hearing.worker import LOOK_AGAIN, Outcome, Settings
 from partwise.library.index.ray_cluster import Cluster
 from partwise.paths import FoundFile, text_to_path
@@ -283,56 +283,39 @@ def _hear(file: FoundFile, shared: Shared, known: np.ndarray) -> Outcome:
         return place == len(known) or known[place] != name
 
     for _ in range(_ATTEMPTS - 1):
-        outcome = _ears.hear(file, shared, is_wanted)
+        outcome = _hearer(shared).hear(file, is_wanted)
         if outcome.failure != KILLED:
             return outcome
-    return _ears.hear(file, shared, is_wanted)
+    return _hearer(shared).hear(file, is_wanted)
 
 
-class _Ears:
-    """The process through which this worker hears. Ray gives a worker one block at a time."""
-
-    def __init__(self) -> None:
-        self._process: HearingProcess | None = None
-        self._made_for: tuple[Settings, str] | None = None
-
-    def hear(self, file: FoundFile, shared: Shared, is_wanted: Any) -> Outcome:
-        process = self._ready(shared)
-        outcome, alive = process.hear(file, is_wanted)
-        if not alive:
-            self.close()
-        return outcome
-
-    def _ready(self, shared: Shared) -> HearingProcess:
-        wanted = (shared.settings, shared.digest)
-        if self._process is not None and self._made_for == wanted:
-            return self._process
-        self.close()
-        try:
-            with tempfile.TemporaryDirectory(prefix="partwise-model-") as folder:
-                path = _write_model(Path(folder), shared.model)
-                process = HearingProcess(replace(shared.settings, model=str(path)))
-                process.get_ready(shared.digest)
-        except OSError as error:
-            raise WorkersUnfit(f"the model cannot be written: {error.strerror}") from None
-        self._process, self._made_for = process, wanted
-        return process
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.end()
-            self._process = None
+# Through which this worker hears, and what it was made for. Ray gives a worker one block at a time.
+_kept: dict[tuple[Settings, str], Hearer] = {}
 
 
-def _write_model(folder: Path, model: Any) -> Path:
+def _hearer(shared: Shared) -> Hearer:
     import ray
 
-    network, description = ray.get(model)
-    path = folder / "model.onnx"
-    path.write_bytes(network)
-    path.with_suffix(".json").write_bytes(description)
-    return path
+    key = (shared.settings, shared.digest)
+    if key in _kept and _kept[key].is_alive:
+        return _kept[key]
+    _end()
+    try:
+        with tempfile.TemporaryDirectory(prefix="partwise-model-") as folder:
+            path = Path(folder) / "model.onnx"
+            network, description = ray.get(shared.model)
+            path.write_bytes(network)
+            path.with_suffix(".json").write_bytes(description)
+            _kept[key] = Hearer(replace(shared.settings, model=str(path)), shared.digest)
+            _kept[key].start()
+    except OSError as error:
+        raise WorkersUnfit(f"the model cannot be written: {error.strerror}") from None
+    return _kept[key]
 
 
-_ears = _Ears()
-atexit.register(_ears.close)
+def _end() -> None:
+    while _kept:
+        _kept.popitem()[1].end()
+
+
+atexit.register(_end)
