@@ -17,8 +17,7 @@ from partwise.errors import PartwiseError
 from partwise.hearing.child import Limits, cores
 from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
-from partwise.library.index.planning import Plan, plan_run
-from partwise.library.index.scan import Scan, scan
+from partwise.library.index.planning import Plan, Scan, plan_run, scan
 from partwise.library.index.settle import Intake
 from partwise.library.map.atlas import make_atlas
 from partwise.library.reports import (
