@@ -116,27 +116,27 @@ def test_vectors_that_are_not_finite() -> None:
     assert wrong_vectors(norms, presence, model, tolerance) == "vectors that are not finite"
 
 
-def test_a_wrong_track_whose_file_is_gone_is_made_from_its_segments(library: Library) -> None:
+def test_a_wrong_track_whose_file_is_gone_is_lost_and_named(library: Library) -> None:
     track_id = id_of(library, "1.mp3")
-    vectors = library.tracks().vectors
     rewrite(library, TRACKS, track_id, SPOILT["turned"][1])
     (library.path.parent / "music" / "1.mp3").unlink()
     report = look(library, repair=True)
-    assert "made anew from their segments" in str(report.findings[0])
+    assert "1.mp3" in report.findings[0].problem
+    assert report.findings[0].mended == "1 lost: dropped, and none of their files is there"
     assert look(library).findings == []
-    assert np.allclose(Store(library.path).track_vectors().vectors, vectors, atol=1e-6)
+    assert track_id not in Store(library.path).track_ids()
 
 
-def test_lost_tracks_are_made_from_their_segments(library: Library) -> None:
-    before = library.tracks()
+def test_lost_tracks_are_heard_again(library: Library) -> None:
     shutil.rmtree(library.path / f"{TRACKS}.lance")
     assert f"the table {TRACKS} cannot be read whole: it is missing" in problems(look(library))
-    assert look(library, repair=True).sound
-    assert look(library).findings == []
-    after = Store(library.path).track_vectors()
-    assert after.track_ids == before.track_ids
-    assert np.allclose(after.vectors, before.vectors, atol=1e-6)
-    assert np.allclose(after.duration_s, before.duration_s)
+    report = look(library, repair=True)
+    assert report.sound
+    assert "segments and no track" in problems(report)
+    assert "4 dropped, to be heard again by the next index run" in str(report.findings[1])
+    again = look(library)
+    assert again.findings == []
+    assert again.notes == ["4 file(s) wait for the next index run to be heard"]
 
 
 def test_a_track_that_is_there_twice(library: Library) -> None:
@@ -249,7 +249,6 @@ def test_a_repair_that_is_cut_off_is_taken_up_again(
     library: Library, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before a damaged table is put aside, or before an empty one takes its place."""
-    before = library.tracks()
     spoil(library, TRACKS)
 
     def cut_off(*_: Any, **__: Any) -> None:
@@ -269,7 +268,7 @@ def test_a_repair_that_is_cut_off_is_taken_up_again(
     assert look(library, repair=True).sound
     assert look(library).findings == []
     assert (library.path / "damaged" / f"{TRACKS}.lance").is_dir()
-    assert Store(library.path).track_vectors().track_ids == before.track_ids
+    assert {row.reason for row in Library(library.path).ledger()} == {mending.UNHEARD}
 
 
 @pytest.mark.parametrize("former", [False, True])

@@ -9,18 +9,13 @@ from typing import Any
 
 import typer
 
-from partwise.commands.console import Printer
+from partwise.commands.console import LIBRARY, Printer
 from partwise.library.reports import Report
 from partwise.paths import shown
 
 
 def check(
-    library: Path | None = typer.Option(
-        None,
-        "--library",
-        metavar="DIR",
-        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
-    ),
+    library: Path | None = LIBRARY,
     repair: bool = typer.Option(False, "--repair", help="Mend what is found."),
     files: bool = typer.Option(
         False, "--files", help="Also read every file, whether it still holds what was indexed."

@@ -1,4 +1,4 @@
-"""What commands have in common on standard error: how long work goes, and what was left out."""
+"""What commands have in common: an option, and what is told on standard error."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ import typer
 from partwise.library.reports import Progress, Stage
 from partwise.paths import shown
 
+# The option of every command that asks or fills a library.
+LIBRARY = typer.Option(
+    None,
+    "--library",
+    metavar="DIR",
+    help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
+)
 _FIRST_LINE_S = 10.0
 _LINE_EVERY_S = 15.0
 _REWRITTEN_EVERY_S = 0.2

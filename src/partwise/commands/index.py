@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from partwise.commands.console import Printer
+from partwise.commands.console import LIBRARY, Printer
 from partwise.errors import PartwiseError
 from partwise.library.reports import IndexSummary, duration_text, files_text
 from partwise.paths import shown
@@ -25,12 +25,7 @@ def index(
     folders: list[Path] = typer.Argument(
         ..., metavar="FOLDER", help="Folders of recordings; single files work too."
     ),
-    library: Path | None = typer.Option(
-        None,
-        "--library",
-        metavar="DIR",
-        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
-    ),
+    library: Path | None = LIBRARY,
     jobs: int | None = typer.Option(
         None, "--jobs", metavar="N", help="Worker processes (default: one per core)."
     ),

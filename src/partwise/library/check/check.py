@@ -24,7 +24,6 @@ from partwise.errors import PartwiseError
 from partwise.library.check import repair as mending
 from partwise.library.check.rows import (
     TOLERANCES,
-    Wrong,
     changed_files,
     index_problem,
     wrong_files,
@@ -187,13 +186,10 @@ class _Check:
                 self.mended_tables.add(name)
                 return said
 
+            ledger = "looks at the files again and hears none twice"
+            again = ledger if name == LEDGER else "hears again what is not there any more"
             remedy = "goes back to an older version, or puts it aside and begins it anew"
-            if name.startswith("tracks_"):
-                remedy += "; tracks are then made from their segments"
-            elif name == LEDGER:
-                remedy += "; the next index run looks at the files again and hears none twice"
-            else:
-                remedy += "; the next index run hears again what is not there any more"
+            remedy += f"; the next index run {again}"
             self._found(name, str(damage), remedy, mend)
 
     def _store_elsewhere(self, store: Store, name: str) -> None:
@@ -230,43 +226,25 @@ class _Check:
         track_ids, segment_ids = Counter(mending.ids_of(tracks)), Counter(mending.ids_of(segments))
         if info == store.active:
             self.report.tracks, self.report.segments = len(track_ids), segment_ids.total()
-        wrong = {
-            track_id: Wrong("there twice", False)
-            for track_id, times in track_ids.items()
-            if times > 1
-        }
+        wrong = {i: "there twice" for i, times in track_ids.items() if times > 1}
         tolerance = TOLERANCES[store.manifest.precision]
         ordered = sorted(track_ids.keys() - wrong.keys())
         for first in range(0, len(ordered), _TRACKS_AT_A_TIME):
             self.tell("tracks", first, len(ordered))
             some = ordered[first : first + _TRACKS_AT_A_TIME]
             wrong |= wrong_tracks(tracks.fetch(some), segments.fetch(some), info, tolerance)
-        for clause in sorted({item.clause for item in wrong.values()}):
-            ids = {i: item for i, item in wrong.items() if item.clause == clause}
-
-            def mend(ids: dict[str, Wrong] = ids) -> str:
-                return mending.drop_or_remake(store, info, ids, names.paths)
-
+        found = [
+            (tracks.name, {i for i, its in wrong.items() if its == clause}, f": {clause}")
+            for clause in sorted(set(wrong.values()))
+        ]
+        if loose := segment_ids.keys() - track_ids.keys():
+            found.append((segments.name, loose, ": segments and no track"))
+        for where, ids, clause in found:
             self._found(
-                tracks.name,
-                f"{_some_of(ids, names)}: {clause}",
+                where,
+                f"{_some_of(ids, names)}{clause}",
                 "drops what was heard, for the next index run to hear it again",
-                mend,
-            )
-        loose = segment_ids.keys() - track_ids.keys()
-        if loose:
-
-            def put_back() -> str:
-                again = mending.tracks_from_segments(
-                    store, info, loose, names.paths, segments.name in self.mended_tables
-                )
-                return f"{len(loose - again)} made from their segments, {len(again)} dropped"
-
-            self._found(
-                segments.name,
-                f"the segments of {_some_of(loose, names)} have no track",
-                "makes the tracks from their segments, and reads tags from the files",
-                put_back,
+                lambda ids=ids: mending.drop(store, info, ids, names.paths),
             )
 
     def _ledger(self, store: Store, active: ModelInfo) -> None:

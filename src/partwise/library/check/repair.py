@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from partwise.audio.tags import NO_TAGS, read_tags_and_length
 from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
-from partwise.library.check.rows import (
-    TOLERANCES,
-    SegmentArrays,
-    Wrong,
-    pieces_of,
-    without_gaps,
-    wrong_segments,
-)
 from partwise.library.check.tables import schema_of
 from partwise.library.map.atlas import atlas_file, read_atlas
 from partwise.library.stores.lance import PREFIXES, table_schema
@@ -37,7 +26,6 @@ from partwise.library.stores.rows import (
 from partwise.library.tables.ledger import LedgerRow, State, ledger_schema, now, rows_to_arrow
 from partwise.library.tables.manifest import Manifest, ModelInfo
 from partwise.library.tables.reader import LEDGER, Store, segments_name, tracks_name
-from partwise.library.tables.writer import NewTrack, track_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,77 +99,21 @@ def manifest_from_tables(folder: Path, model: Path | None) -> Manifest:
     return Manifest(ModelInfo(encoder.digest, encoder.dim, thresholds), precision=precision)
 
 
-def drop_or_remake(
-    store: Store, model: ModelInfo, wrong: Mapping[str, Wrong], paths: Mapping[str, list[str]]
+def drop(
+    store: Store, model: ModelInfo, ids: Collection[str], paths: Mapping[str, list[str]]
 ) -> str:
-    """Drop wrong tracks, so that they are heard again.
+    """Drop what was heard, so that it is heard again; a clause that says of how many it can be.
 
-    A track none of whose files is there is made anew from its segments, where those are sound.
-    paths : files of each track. Returns a clause that says what became of them.
+    paths : files of each track.
     """
-    gone = {i for i in wrong if not any(os.path.exists(path) for path in paths.get(i, ()))}
-    remade = {i for i in gone if wrong[i].segments_sound}
-    _remake(store, model, remade, paths)
-    dropped = wrong.keys() - remade
     # The track goes first: segments without a track are invisible, and are found again.
-    tracks_of(store, model).delete(dropped)
-    segments_of(store, model).delete(dropped)
-    said = []
-    if again := dropped - gone:
-        said.append(f"{len(again)} dropped, to be heard again by the next index run")
-    if remade:
-        said.append(f"{len(remade)} made anew from their segments, because no file is there")
-    if lost := gone - remade:
-        said.append(f"{len(lost)} lost: dropped, and none of their files is there")
+    tracks_of(store, model).delete(ids)
+    segments_of(store, model).delete(ids)
+    again = sum(any(map(os.path.exists, paths.get(track_id, ()))) for track_id in ids)
+    said = [f"{again} dropped, to be heard again by the next index run"] if again else []
+    if lost := len(ids) - again:
+        said.append(f"{lost} lost: dropped, and none of their files is there")
     return ", ".join(said)
-
-
-def tracks_from_segments(
-    store: Store,
-    model: ModelInfo,
-    loose: Iterable[str],
-    paths: Mapping[str, list[str]],
-    some_lost: bool,
-) -> set[str]:
-    """Make the tracks of segments that have none. Returns the ids that could not be made.
-
-    some_lost : rows of the segments table were lost too, so that nothing tells whether a track's
-    segments are all there; then all are dropped.
-    """
-    loose = set(loose)
-    made = set() if some_lost else _remake(store, model, loose, paths)
-    segments_of(store, model).delete(loose - made)
-    return loose - made
-
-
-def _remake(
-    store: Store, model: ModelInfo, ids: Iterable[str], paths: Mapping[str, list[str]]
-) -> set[str]:
-    """Write the tracks of sound segments anew; returns their ids."""
-    tracks, segments = tracks_of(store, model), segments_of(store, model)
-    tolerance = TOLERANCES[store.manifest.precision]
-    made: set[str] = set()
-    for some in chunks(ids):
-        rows, _ = without_gaps(segments.fetch(some))
-        rows = rows.sort_by([("track_id", "ascending"), ("segment", "ascending")])
-        arrays = SegmentArrays(rows)
-        new: list[NewTrack] = []
-        for track_id, here in pieces_of(rows).items():
-            if wrong_segments(arrays, here, model, tolerance) is not None:
-                continue
-            end_s = float(arrays.end_s[here][-1])
-            tags, length_s = NO_TAGS, None
-            for path in filter(os.path.exists, paths.get(track_id, ())):
-                tags, length_s = read_tags_and_length(path)
-                break
-            # The last segment ends where the piece does, or up to half a hop before.
-            seconds = float(np.clip(length_s or end_s, end_s, end_s + model.hop_s / 2))
-            new.append(NewTrack(track_id, arrays.embeddings_of(here, model, seconds), tags))
-        if new:
-            tracks.delete([track.track_id for track in new])  # it may be there twice
-            tracks.upsert(track_rows(new, model), new=True)
-            made.update(track.track_id for track in new)
-    return made
 
 
 # --- the ledger

@@ -94,21 +94,13 @@ def _wrong_file(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """clause : what is wrong with a track. segments_sound : its segments are as they should be."""
-
-    clause: str
-    segments_sound: bool
-
-
 def wrong_tracks(
     tracks: pa.Table, segments: pa.Table, model: ModelInfo, tolerance: Tolerance
-) -> dict[str, Wrong]:
-    """What is wrong with tracks, by id. segments : all rows of these tracks, in any order."""
+) -> dict[str, str]:
+    """What is wrong with tracks, a clause by id. segments : all of these tracks, in any order."""
     tracks, empty = without_gaps(tracks)
     segments, empty_too = without_gaps(segments)
-    wrong = dict.fromkeys(empty | empty_too, Wrong("rows with gaps", False))
+    wrong = dict.fromkeys(empty | empty_too, "rows with gaps")
     segments = segments.sort_by([("track_id", "ascending"), ("segment", "ascending")])
     pieces = pieces_of(segments)
     arrays = SegmentArrays(segments)
@@ -118,13 +110,11 @@ def wrong_tracks(
             continue
         here = pieces.get(values["track_id"], slice(0, 0))
         clause = wrong_segments(arrays, here, model, tolerance)
+        if clause is None:
+            heard = arrays.embeddings_of(here, model, values["duration_s"] or 0.0)
+            clause = _wrong_track(values, vectors[row], presence[row], heard, model, tolerance)
         if clause is not None:
-            wrong[values["track_id"]] = Wrong(clause, False)
-            continue
-        heard = arrays.embeddings_of(here, model, values["duration_s"] or 0.0)
-        clause = _wrong_track(values, vectors[row], presence[row], heard, model, tolerance)
-        if clause is not None:
-            wrong[values["track_id"]] = Wrong(clause, True)
+            wrong[values["track_id"]] = clause
     return wrong
 
 
