@@ -20,6 +20,7 @@ from partwise.errors import PartwiseError
 from partwise.library.search.cache import Kept, Key
 from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, alike
 from partwise.library.search.hits import Hit, Scored, files_of
+from partwise.library.search.matcher import Matcher
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.query import Query
 from partwise.library.stores.exact_index import ExactIndex
@@ -99,6 +100,14 @@ class Searcher:
             return (store.digest, store.tracks.version, store.ledger_table.version)
 
         return self._kept.get("catalogue", key, lambda _: read_catalogue(self._store))
+
+    @property
+    def matcher(self) -> Matcher:
+        """Finds tracks of the catalogue by text."""
+        catalogue = self.catalogue
+        return self._kept.get(
+            "matcher", lambda: (self._store.digest, id(catalogue)), lambda _: Matcher(catalogue)
+        )
 
     def index(self, table_name: str) -> Searchable:
         """The vector index of ``"tracks"`` or ``"segments"``."""
