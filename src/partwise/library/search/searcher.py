@@ -7,7 +7,7 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -48,6 +48,7 @@ class SearchOptions:
     max_per_artist : at most so many tracks with the same artist tag; None for no limit.
     include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
     where : SQL condition over title, artist, album, year, duration_s and path.
+    among : ids of the only tracks that may be hits; None for all.
 
     Raises PartwiseError for a number that makes no sense.
     """
@@ -57,6 +58,7 @@ class SearchOptions:
     max_per_artist: int | None = None
     include_duplicates: bool = False
     where: str | None = None
+    among: Collection[str] | None = None
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -153,7 +155,7 @@ class Searcher:
         """
         top, include_duplicates = options.top, options.include_duplicates
         catalogue = self.catalogue
-        chosen = None if options.where is None else select(catalogue, options.where)
+        chosen = _chosen(catalogue, options)
         # A track has many segments among the best; of whole tracks, few are passed over.
         first = 4 * top if query.passage else top + top // 2
         ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
@@ -314,3 +316,17 @@ class Searcher:
             else hit
             for hit in hits
         ]
+
+
+def _chosen(
+    catalogue: Mapping[str, Track], options: SearchOptions
+) -> dict[str, tuple[str, ...]] | None:
+    """The tracks that may be hits, each with the files that may stand for it; None for all."""
+    if options.where is not None:
+        chosen = select(catalogue, options.where)
+    elif options.among is not None:
+        chosen = {track_id: track.paths for track_id, track in catalogue.items()}
+    else:
+        return None
+    among = chosen if options.among is None else options.among
+    return {track_id: files for track_id, files in chosen.items() if track_id in among}
