@@ -14,6 +14,9 @@ import pytest
 from partwise.audio.tags import Tags
 from partwise.library.search.matcher import Matcher, Rank, errors_to_beginnings, words_of
 from partwise.library.tables.catalogue import Track
+from partwise.library.tables.writer import Writer
+from partwise.parts import Part
+from small_library import Piece, add_pieces, make_library
 
 
 def matcher_of(*tracks: tuple[str | None, str | None, str | None, str]) -> Matcher:
@@ -217,6 +220,16 @@ def test_every_file_of_a_track_is_a_name_of_it() -> None:
     for name in ("one", "two ogg", "b/two", "a b", "one two"):
         assert matcher.find(name) == matcher.meant(name) == [copies] or name == "b/two"
     assert matcher.meant("b/two") == [copies]
+
+
+def test_a_library_keeps_it_until_its_tracks_change(tmp_path: Path) -> None:
+    library = make_library(tmp_path, [Piece("one.mp3", {Part.DRUMS: 0}, tags=Tags("Björk"))])
+    matcher = library.matcher
+    assert [track.title for track in matcher.find("bjork")] == ["Björk"]
+    assert library.matcher is matcher
+    writer = Writer(library.store, library.store.active)
+    add_pieces(writer, tmp_path / "music", [Piece("bjork.mp3", {Part.DRUMS: 9})])
+    assert [track.title for track in library.matcher.find("bjork")] == ["Björk", "bjork"]
 
 
 # --- against a definition that looks at every track
