@@ -322,11 +322,10 @@ def _chosen(
     catalogue: Mapping[str, Track], options: SearchOptions
 ) -> dict[str, tuple[str, ...]] | None:
     """The tracks that may be hits, each with the files that may stand for it; None for all."""
+    among = options.among
     if options.where is not None:
         chosen = select(catalogue, options.where)
-    elif options.among is not None:
-        chosen = {track_id: track.paths for track_id, track in catalogue.items()}
-    else:
-        return None
-    among = chosen if options.among is None else options.among
-    return {track_id: files for track_id, files in chosen.items() if track_id in among}
+        return {one: files for one, files in chosen.items() if among is None or one in among}
+    if among is not None:
+        return {one: catalogue[one].paths for one in among if one in catalogue}
+    return None
