@@ -44,7 +44,7 @@ def build_query(
     Raises PartwiseError when a song is not found, cannot be heard or is ambiguous, and when the
     library holds nothing.
     """
-    if searcher.store.tracks.count() == 0:
+    if searcher.store.count() == 0:
         raise PartwiseError(
             f"the library at {searcher.store.folder} holds no tracks yet:"
             " run `partwise index FOLDER`"
@@ -168,7 +168,7 @@ def _track_of_file(store: Store, path: str) -> str | None:
             track_id = hash_content(path)
     except OSError as error:
         raise PartwiseError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from None
-    return track_id if store.tracks.count([track_id]) else None
+    return track_id if store.has(track_id) else None
 
 
 def _label(track: Track) -> str:
