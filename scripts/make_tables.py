@@ -41,21 +41,15 @@ from ladder_picture import ladder_picture, picture_is_of
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.report.markdown import (
-    NONE,
+from partwise_lab.report.comparison import (
     comparison_line,
     comparison_table,
-    leakage_table,
-    number,
-    parts_table,
-    percent,
-    presence_table,
-    real_table,
     rivals_table,
     speed_table,
-    table,
 )
-from partwise_lab.report.report_file import Report
+from partwise_lab.report.files import Report
+from partwise_lab.report.table import NONE, Table, markdown, number, percent
+from partwise_lab.report.tables import leakage_table, parts_table, presence_table, real_table
 from result_files import RESULTS, Run, add, add_compared, read_compared, read_results, read_rivals
 
 DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md")
@@ -105,7 +99,7 @@ def render(
         raise Missing(f"no {names[0] if names else 'shipped'}.json")
     if kind == "line":
         return _line(run, names[1] if len(names) > 1 else "paper")
-    of_run: dict[str, Callable[[Run], str]] = {
+    of_run: dict[str, Callable[[Run], str | Table]] = {
         "parts": lambda run: parts_table(_there(run.knn, run, "pseudo-knn"), run.presence),
         "leakage": lambda run: leakage_table(_with_leakage(run)),
         "presence": lambda run: presence_table(_there(run.presence, run, "presence")),
@@ -116,7 +110,8 @@ def render(
         raise PartwiseError(
             f"unknown table {kind!r}: choose {', '.join(of_run)}, line, ladder, speed or rivals"
         )
-    return of_run[kind](run)
+    found = of_run[kind](run)
+    return found.markdown() if isinstance(found, Table) else found
 
 
 def _there(report: Report | None, run: Run, protocol: str) -> Report:
@@ -132,7 +127,7 @@ def _with_leakage(run: Run) -> Report:
     return report
 
 
-def _real(run: Run) -> str:
+def _real(run: Run) -> Table:
     if not run.real:
         raise Missing(f"no report on recorded stems in {run.name}.json")
     return real_table(run.evaluations, run.real)
@@ -222,7 +217,7 @@ def _ladder(runs: dict[str, Run], group: str) -> str:
     # More than one of them, and the rows must not be compared.
     sources = "; ".join(dict.fromkeys(report.source for _, report in rungs))
     return (
-        f"{table(['run', 'budget', 'segments', *PARTS, *last], rows)}\n\n"
+        f"{markdown(['run', 'budget', 'segments', *PARTS, *last], rows)}\n\n"
         f"Measured on {sources}. Leakage is the mean off the diagonal."
     )
 

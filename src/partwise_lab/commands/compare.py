@@ -60,15 +60,15 @@ def compare(
     from partwise_lab.measure.compare import compare as run
     from partwise_lab.measure.contenders import MIX, ORACLE, contender
     from partwise_lab.measure.stem_reader import StemReader
-    from partwise_lab.report.compare_text import comparison_text
-    from partwise_lab.report.report_out import destinations, write_report
+    from partwise_lab.report.comparison import comparison_text
+    from partwise_lab.report.out import destinations, write_report
     from partwise_lab.separation.separator import load_separator
 
     where = destinations(out) if out else {}
     if "html" in where:
-        from partwise_lab.report.html.needs import require_packages
+        from partwise_lab.report.out import require_html
 
-        require_packages()
+        require_html()
     began = time.monotonic()
     specs = list(row or ["shipped"])
     specs += [f"{name}@{hears}" for hears in (rivals or "").split(",") if hears for name in _RIVALS]

@@ -93,14 +93,13 @@ def evaluate(
     from partwise_lab.commands.measured_model import load_measured
     from partwise_lab.data.stems import data_digest
     from partwise_lab.measure import protocols
+    from partwise_lab.measure.registry import PROTOCOLS
     from partwise_lab.measure.stem_reader import StemReader
-    from partwise_lab.report.report_out import destinations, write_report
+    from partwise_lab.report.out import destinations, write_report
     from partwise_lab.report.tables import report_text
 
-    if protocol not in (None, *protocols.PROTOCOLS):
-        raise PartwiseError(
-            f"unknown --protocol {protocol!r}: choose {', '.join(protocols.PROTOCOLS)}"
-        )
+    if protocol not in (None, *PROTOCOLS):
+        raise PartwiseError(f"unknown --protocol {protocol!r}: choose {', '.join(PROTOCOLS)}")
     if protocol == "abx" and (answers is None or len(data) > 1):
         raise PartwiseError("--protocol abx needs --answers, and the clips in one folder of --data")
     if protocol != "abx" and (answers or songs_of):
@@ -108,9 +107,9 @@ def evaluate(
     where = destinations(out) if out else {}
     details = "html" in where
     if details:
-        from partwise_lab.report.html.needs import require_packages
+        from partwise_lab.report.out import require_html
 
-        require_packages()
+        require_html()
     began = time.monotonic()
     threads = threads or os.cpu_count() or 1
     measured = load_measured(model, device, threads)

@@ -46,10 +46,6 @@ from partwise_lab.measure.stem_reader import StemReader
 from partwise_lab.measure.unmixed import findable, unmixed_score, unmixed_segments
 
 SCHEMA = 2
-PROTOCOLS = (
-    *("pseudo-knn", "leakage", "presence", "few-pieces", "halves", "unmixed"),
-    *("same-part", "probes", "abx"),
-)
 
 
 @dataclass(frozen=True)

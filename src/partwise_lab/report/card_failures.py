@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from partwise.parts import PARTS
-from partwise_lab.report.markdown import percent
-from partwise_lab.report.report_file import Report
+from partwise_lab.report.files import Report
+from partwise_lab.report.table import percent
 
 # What the card calls a failure (the targets of the project).
 _WEAK_ACCURACY = 0.75

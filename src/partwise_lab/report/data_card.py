@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
-from partwise_lab.report.markdown import table
-from partwise_lab.report.report_file import read_json
+from partwise_lab.report.files import read_json
+from partwise_lab.report.table import markdown
 from partwise_lab.synthesis.songs import MidiEntry, read_index
 from partwise_lab.synthesis.soundfont import family_of
 
@@ -136,7 +136,7 @@ def _instruments(render: dict[str, Any]) -> str:
         rows.append([name, family_of(Path(name)), licence])
     for name in render.get("drumkits", ()):
         rows.append([f"{name} (Hydrogen drum kit)", family_of(Path(name)), "in its drumkit.xml"])
-    return table(["played by", "family", "licence"], rows)
+    return markdown(["played by", "family", "licence"], rows)
 
 
 def _midi(folder: DataFolder, index: Mapping[str, MidiEntry]) -> list[str]:
@@ -155,7 +155,7 @@ def _midi(folder: DataFolder, index: Mapping[str, MidiEntry]) -> list[str]:
         f"MIDI: {free:,} pieces from files that state a free licence, {len(entries) - free:,} from "
         f"files that state no free one.{note}",
         "",
-        table(["MIDI source", "licence as stated", "pieces"], rows),
+        markdown(["MIDI source", "licence as stated", "pieces"], rows),
     ]
 
 

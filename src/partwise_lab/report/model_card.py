@@ -17,6 +17,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.report import card_text
 from partwise_lab.report.card_failures import failures
+from partwise_lab.report.comparison import speed_table
 from partwise_lab.report.data_card import (
     DataFolder,
     data_section,
@@ -25,17 +26,9 @@ from partwise_lab.report.data_card import (
     shared_text,
     unlicensed_share,
 )
-from partwise_lab.report.markdown import (
-    leakage_table,
-    number,
-    parts_table,
-    percent,
-    presence_table,
-    real_table,
-    speed_table,
-    table,
-)
-from partwise_lab.report.report_file import Report, read_json, read_reports
+from partwise_lab.report.files import Report, read_json, read_reports
+from partwise_lab.report.table import markdown, number, percent
+from partwise_lab.report.tables import leakage_table, parts_table, presence_table, real_table
 from partwise_lab.synthesis.songs import MidiEntry
 
 NOT_MEASURED = "Not measured."
@@ -198,7 +191,7 @@ def _recipe(facts: CardFacts) -> str:
     if not settings:
         return f"`{name}`. Its settings are not recorded in this model's description."
     rows = [[f"`{key}`", _plain(value)] for key, value in _flat(settings)]
-    return f"`{name}`, with these settings:\n\n{table(['setting', 'value'], rows)}"
+    return f"`{name}`, with these settings:\n\n{markdown(['setting', 'value'], rows)}"
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -230,7 +223,7 @@ def _budget(facts: CardFacts) -> str:
         ["parameters", *(number(run.get("parameters")) for run in runs)],
         ["data digest", *(str(run.get("data_digest", "–")) for run in runs)],
     ]
-    return table(header, rows)
+    return markdown(header, rows)
 
 
 def _run_name(run: Mapping[str, Any], ours: bool) -> str:
@@ -248,7 +241,7 @@ def _parts(facts: CardFacts) -> str:
     blocks = [card_text.PROTOCOL]
     mixes = facts.on_mixes()
     for report in mixes:
-        blocks += [f"On {report.source}:", parts_table(report)]
+        blocks += [f"On {report.source}:", parts_table(report).markdown()]
     for report in facts.on_mixes(oracle=True):
         blocks.append(
             f"With the part's clean stem in place of the mix ({report.source}): strict mean "
@@ -266,7 +259,7 @@ def _leakage(facts: CardFacts) -> str:
         off, chance = percent(report.leakage_off_diagonal), percent(report.chance("paper"), 0)
         blocks += [
             f"On {report.source}:",
-            leakage_table(report),
+            leakage_table(report).markdown(),
             f"Mean off the diagonal: {off}; chance is {chance}.",
         ]
     return "\n\n".join(blocks if len(blocks) > 1 else [*blocks, NOT_MEASURED])
@@ -278,7 +271,7 @@ def _presence(facts: CardFacts) -> str:
     for report in facts.reports:
         if not report.average_precision:
             continue
-        blocks += [f"On {report.source}:", presence_table(report, thresholds)]
+        blocks += [f"On {report.source}:", presence_table(report, thresholds).markdown()]
     if len(blocks) > 1:
         return "\n\n".join(blocks)
     shown = ", ".join(f"{part} {thresholds[part.index]:.2f}" for part in PARTS)
@@ -289,13 +282,17 @@ def _real(facts: CardFacts) -> str:
     if not facts.real:
         return NOT_MEASURED
     sources = "; ".join(dict.fromkeys(report.source for report in facts.real))
-    blocks = [card_text.REAL, f"Recordings: {sources}.", real_table(facts.reports, facts.real)]
+    blocks = [
+        card_text.REAL,
+        f"Recordings: {sources}.",
+        real_table(facts.reports, facts.real).markdown(),
+    ]
     for report in facts.real:
         if report.not_measured:
             missing = "; ".join(f"{part} ({why})" for part, why in report.not_measured.items())
             blocks.append(f"Not measured by {report.protocol}: {missing}.")
         if report.leakage:
-            blocks += ["Leakage on the recordings:", leakage_table(report)]
+            blocks += ["Leakage on the recordings:", leakage_table(report).markdown()]
     return "\n\n".join(blocks)
 
 
