@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from listening_tests import answer_as, make_songs_library, set_scores
 from partwise.errors import PartwiseError
 from partwise.parts import Part
-from partwise_lab.survey.report_text import report_csv, report_text
+from partwise_lab.survey.report import report_csv, report_text
 from partwise_lab.survey.rescore import margins_of
 from partwise_lab.survey.statistics import catch_trials, listening_report
 

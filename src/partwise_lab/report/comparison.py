@@ -28,7 +28,7 @@ def comparison_text(report: dict[str, Any]) -> str:
     """The table for a terminal: also the mean of all labels, and bytes of a segment."""
     labels = report["options"]["labels"]
     return (
-        _side_by_side(report, 1).text(number=1)
+        _side_by_side(report, 1).text()
         + f"\n\nchance {1 / labels:.0%}; to first: points more than the first row, * where the "
         "paired 95 % interval leaves out zero\nx real time: one core, separation and all five "
         "parts; bytes: per segment, all parts"

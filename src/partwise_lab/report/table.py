@@ -83,23 +83,30 @@ class Table:
         ]
         return "\n".join("| " + " | ".join(cells) + " |" for cells in grid)
 
-    def text(self, *, number: int = 0) -> str:
+    def text(self) -> str:
         """Lines of a terminal, without a line end; a row in which nothing was measured is left out.
 
-        number : columns of words, which are aligned to the left, behind the first.
+        Columns of words are aligned to the left, numbers to the right.
         """
         rows = [row for row in self.rows if any(_is_told(cell) for cell in row[1:])]
         grid = [list(self.head), *(list(map(_text, row)) for row in rows)]
         widths = [max(len(cells[at]) for cells in grid) for at in range(len(self.head))]
         widths[0] = max(widths[0], _NAMES)
+        words = [
+            at == 0 or _are_words(cells[1:]) for at, cells in enumerate(zip(*grid, strict=True))
+        ]
         lines = [
             "  ".join(
-                cell.ljust(width) if at <= number else cell.rjust(width)
-                for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+                cell.ljust(width) if left else cell.rjust(width)
+                for cell, width, left in zip(cells, widths, words, strict=True)
             ).rstrip()
             for cells in grid
         ]
         return "\n".join([*filter(None, [self.title]), *lines, *filter(None, [self.note])])
+
+
+def _are_words(cells: Sequence[str]) -> bool:
+    return "".join(cells).strip("-") != "" and not any(c.isdigit() for c in "".join(cells))
 
 
 def _is_told(cell: Cell) -> bool:

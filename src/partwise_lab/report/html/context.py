@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,12 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def whole_page(articles: Sequence[tuple[str, str, Sequence[Fragment]]]) -> str:
+    """articles : prefix of the ids, title and sections of each."""
+    style = (files("partwise_lab.report.html") / "templates" / "style.css").read_text("utf-8")
+    return str(Context().render("page.html", articles=articles, style=Markup(style))) + "\n"
 
 
 def legend(entries: Iterable[tuple[int | None, str, str]], *, wide: bool = False) -> Markup:

@@ -7,13 +7,10 @@ report has nothing for it. What has no section of its own is shown as the tables
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from typing import Any
 
-from markupsafe import Markup
-
 from partwise_lab.measure.stem_reader import StemReader
-from partwise_lab.report.html.context import Context, Fragment
+from partwise_lab.report.html.context import Context, Fragment, whole_page
 from partwise_lab.report.html.experiments import comparison, listeners, probes, same_part
 from partwise_lab.report.html.measured import (
     confusions,
@@ -51,5 +48,4 @@ def html_page(reports: Sequence[dict[str, Any]], reader: StemReader | None = Non
         context = Context(reader, f"r{place}")
         found = [section(report, context) for section in SECTIONS]
         articles.append((context.prefix, protocol_words(report)[0], [f for f in found if f]))
-    style = (files("partwise_lab.report.html") / "templates" / "style.css").read_text("utf-8")
-    return str(Context().render("page.html", articles=articles, style=Markup(style))) + "\n"
+    return whole_page(articles)
