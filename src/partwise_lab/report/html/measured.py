@@ -230,7 +230,7 @@ def _dot_titles(behind: dict[str, Any], part: str) -> list[str]:
     return titles
 
 
-class Heard(NamedTuple):
+class Example(NamedTuple):
     """One segment to listen to; `address` is empty where there is no sound."""
 
     role: str
@@ -295,9 +295,9 @@ def _heard(
     behind: dict[str, Any],
     details: dict[str, Any],
     context: Context,
-) -> Heard:
+) -> Example:
     if pick is None:
-        return Heard(_ROLES[role], "", "", "no segment of it may vote", "")
+        return Example(_ROLES[role], "", "", "no segment of it may vote", "")
     sources, start_s = behind["mixes"][pick["mix"]], pick["start_s"]
     others = [f"{other} of {name}" for other, name in sources.items() if other != part]
     about = f"{start_s:g} to {start_s + details['segment_s']:g} s"
@@ -309,4 +309,4 @@ def _heard(
             context.reader, sources, start_s, details["segment_s"], whole=details["whole"]
         )
     distance = "" if role == "query" else f"distance {pick['distance']:.3f}"
-    return Heard(_ROLES[role], behind["labels"][pick["label"]], distance, about, address)
+    return Example(_ROLES[role], behind["labels"][pick["label"]], distance, about, address)
