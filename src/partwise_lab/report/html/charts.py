@@ -144,11 +144,6 @@ class Bar:
         return Number(*values, percent=self.percent, digits=1 if self.percent else 2)
 
 
-def described(bars: Sequence[Bar]) -> str:
-    """The bars in words."""
-    return "; ".join(bar.spoken for bar in bars)
-
-
 def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
     """Horizontal bars, the number beside each, a dashed line or a band where chance is."""
     with style():
@@ -167,7 +162,7 @@ def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
             )
         axes.set_yticks(range(len(bars)), [shortened(bar.name) for bar in bars])
         _share_axis(axes, len(bars), percent=all(bar.percent for bar in bars))
-        return inline_svg(figure, key, f"{description}: {described(bars)}")
+        return inline_svg(figure, key, _described(description, bars))
 
 
 def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
@@ -186,7 +181,11 @@ def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         _share_axis(axes, len(bars))
-        return inline_svg(figure, key, f"{description}: {described(bars)}")
+        return inline_svg(figure, key, _described(description, bars))
+
+
+def _described(description: str, bars: Sequence[Bar]) -> str:
+    return f"{description}: {'; '.join(bar.spoken for bar in bars)}"
 
 
 def _interval_and_chance(axes: Axes, place: int, bar: Bar, above: float = 0.5) -> None:
@@ -232,11 +231,11 @@ def heat_map(
             for x, value in enumerate(row):
                 box = (x - 0.5, y - 0.5)
                 if value is not None:
-                    shade = {"facecolor": HEAT, "alpha": max(0.0, min(1.0, value))}
-                    axes.add_patch(_square(box, **shade))
-                frame = {"edgecolor": INK, "linewidth": 1.4, "zorder": 3} if x == y else {}
-                plain = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0.6, "zorder": 2}
-                axes.add_patch(_square(box, **plain | frame))
+                    shade = max(0.0, min(1.0, value))
+                    axes.add_patch(Rectangle(box, 1, 1, facecolor=HEAT, alpha=shade))
+                edge, width, above = (INK, 1.4, 3) if x == y else (FAINT, 0.6, 2)
+                looks = {"facecolor": "none", "edgecolor": edge, "linewidth": width}
+                axes.add_patch(Rectangle(box, 1, 1, zorder=above, **looks))
                 axes.text(x, y, texts[y][x], ha="center", va="center", zorder=4)
         axes.set_xlim(-0.52, size - 0.48)
         axes.set_ylim(size - 0.48, -0.52)
@@ -253,25 +252,22 @@ def heat_map(
 
 def part_heat_map(
     table: Sequence[Sequence[float | None]],
-    texts: Sequence[Sequence[str]],
     key: str,
     description: str,
     *,
     axis_labels: tuple[str, str],
+    percent: bool = True,
+    digits: int = 1,
 ) -> Markup:
     """A heat map of [parts][parts], all of its cells told in words after the description."""
     names = [str(part) for part in PARTS]
+    texts = [[Number(c, percent=percent, digits=digits).said() for c in row] for row in table]
     said = "; ".join(
         f"{row}: {', '.join(f'{column} {text}' for column, text in zip(names, cells, strict=True))}"
         for row, cells in zip(names, texts, strict=True)
     )
-    return heat_map(
-        table, names, names, key, f"{description} {said}", texts=texts, axis_labels=axis_labels
-    )
-
-
-def _square(corner: tuple[float, float], **looks: Any) -> Rectangle:
-    return Rectangle(corner, 1, 1, **looks)
+    description = f"{description} {said}"
+    return heat_map(table, names, names, key, description, texts=texts, axis_labels=axis_labels)
 
 
 def dot_map(

@@ -70,10 +70,11 @@ def same_part(report: dict[str, Any], context: Context) -> Fragment | None:
         return None
     drawing = part_heat_map(
         report["auc"],
-        [[Number(cell, percent=False, digits=2).said() for cell in row] for row in report["auc"]],
         f"{context.prefix}-auc",
         "AUC of each part, for each subspace that it was compared in.",
         axis_labels=("part", "compared in the subspace of"),
+        percent=False,
+        digits=2,
     )
     caption = (
         "How often a segment is nearer to one that shares only the part of the row than to one "
@@ -190,13 +191,13 @@ def _fact(
     ]
     about = f"{measure} of {name}, read in the part's own subspace"
     own = bar_chart(bars, f"{context.prefix}-probe-{name}", about)
-    digits = 0 if percent else 2
     everywhere = part_heat_map(
         table,
-        [[Number(c, percent=percent, digits=digits).said() for c in row] for row in table],
         f"{context.prefix}-probes-{name}",
         f"{measure} of {name} of each part, for each subspace that it was read in.",
         axis_labels=(f"{name} of", "read in the subspace of"),
+        percent=percent,
+        digits=0 if percent else 2,
     )
     return Beside(
         [Figure(own, "In the part's own subspace"), Figure(everywhere, "In every subspace")]

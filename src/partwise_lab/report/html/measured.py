@@ -30,7 +30,6 @@ from partwise_lab.report.html.context import (
     clip_address,
     legend,
 )
-from partwise_lab.report.table import share
 
 _COMPARISON = (
     "Comparison",
@@ -145,7 +144,6 @@ def leakage(report: dict[str, Any], context: Context) -> Fragment | None:
         return None
     drawing = part_heat_map(
         table,
-        [[share(cell).said() for cell in row] for row in table],
         f"{context.prefix}-leakage",
         "Accuracy in per cent, for labels of each part the subspace it was read in.",
         axis_labels=("labels of", "read in the subspace of"),
