@@ -111,38 +111,37 @@ def csv_text(report: dict[str, Any]) -> str:
     writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in tidy_rows(report):
-        writer.writerow({"protocol": report["protocol"], "subject": report.get("model")} | row)
+        if row["value"] is not None:
+            always = {"protocol": report["protocol"], "subject": report.get("model")}
+            writer.writerow(always | row)
     return text.getvalue()
 
 
 def tidy_rows(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows of one report, without `protocol`; empty cells are missing or None."""
+    """The rows of one report, without `protocol`; empty cells are missing or None.
+
+    A row whose value is None was not measured.
+    """
     yield from map(_score, report.get("scores", ()))
-    readings = dict.fromkeys(score["reading"] for score in report.get("scores", ()))
-    for reading in readings:
+    for reading in dict.fromkeys(score["reading"] for score in report.get("scores", ())):
         value = report.get(MEANS.get(reading, ""))
-        if value is not None:
-            yield {"quantity": "accuracy", "reading": reading, "part": "mean", "value": value}
+        yield {"quantity": "accuracy", "reading": reading, "part": "mean", "value": value}
     for part, cells in zip(PARTS, report.get("leakage", ()), strict=False):
         for subspace, value in zip(PARTS, cells, strict=True):
-            if value is not None:
-                yield {"quantity": "leakage", "part": part, "subspace": subspace, "value": value}
+            yield {"quantity": "leakage", "part": part, "subspace": subspace, "value": value}
     for part, value in report.get("average_precision", {}).items():
-        share = {"quantity": "share_present", "part": part, "value": report["share_present"][part]}
-        if share["value"] is not None:
-            yield share
-        if value is not None:
-            low, high = report["average_precision_interval"][part]
-            row = {"quantity": "average_precision", "part": part, "subspace": part}
-            yield row | {"value": value, "low": low, "high": high, "chance": share["value"]}
+        share = report["share_present"][part]
+        yield {"quantity": "share_present", "part": part, "value": share}
+        low, high = report["average_precision_interval"][part] or (None, None)
+        row = {"quantity": "average_precision", "part": part, "subspace": part}
+        yield row | {"value": value, "low": low, "high": high, "chance": share}
     for rows in ROWS:
         yield from rows(report)
     if "agreement" in report:
         yield from _listeners(report)
     compared = report.get("rows", ())
     for name, row in zip(row_names(compared), compared, strict=True):
-        for found in _compared(row):
-            yield found | {"subject": name}
+        yield from (found | {"subject": name} for found in _compared(row))
 
 
 def _score(score: dict[str, Any]) -> dict[str, Any]:
@@ -156,16 +155,13 @@ def _listeners(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for entry in report["agreement"]:
         row = {"reading": f"{entry['kind']} {entry['aspect']}", "part": entry["part"]}
         for measure in MEASURES:
-            share = entry[measure]
-            if share:
+            if share := entry[measure]:
                 found = {key: share[key] for key in ("value", "low", "high")}
                 found |= {"chance": entry["chance"], "segments": share["n"]}
                 yield row | {"quantity": measure} | found
-                if "p_value" in share:
-                    yield row | {"quantity": f"p_value_{measure}", "value": share["p_value"]}
+                yield row | {"quantity": f"p_value_{measure}", "value": share.get("p_value")}
         for name, value in entry["human"].items():
-            if value is not None:
-                yield row | {"quantity": name, "value": value}
+            yield row | {"quantity": name, "value": value}
     for kind, aspects in report["mean"].items():
         for aspect, means in aspects.items():
             for measure, value in means.items():
@@ -191,16 +187,11 @@ def _listeners(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _compared(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The numbers of one row of a comparison."""
     yield from map(_score, row["scores"])
-    for reading in ("paper", "strict", "all"):
-        value = row.get(MEANS[reading])
-        if value is not None:
-            found = {"quantity": "accuracy", "reading": reading, "part": "mean", "value": value}
-            if reading == "paper":
-                found |= {"low": row.get("mean_low"), "high": row.get("mean_high")}
-            yield found
+    edges = {"low": row.get("mean_low"), "high": row.get("mean_high")}
+    for reading, more in (("paper", edges), ("strict", {}), ("all", {})):
+        found = {"quantity": "accuracy", "reading": reading, "part": "mean"}
+        yield found | {"value": row.get(MEANS[reading])} | more
     for part, (value, low, high) in row.get("differences", {}).items():
         yield {"quantity": "difference", "part": part, "value": value, "low": low, "high": high}
     costs = dict(row.get("speed") or {}) | {key: row.get(key) for key in _COSTS}
-    for quantity, value in costs.items():
-        if value is not None:
-            yield {"quantity": quantity, "value": value}
+    yield from ({"quantity": name, "value": value} for name, value in costs.items())
