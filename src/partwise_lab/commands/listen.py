@@ -176,8 +176,7 @@ def report(
     """Say how far listeners agree with the model and with each other."""
     from partwise.library.library import Library
     from partwise_lab.survey.report import report_csv, report_html, report_text
-    from partwise_lab.survey.rescore import margins_of
-    from partwise_lab.survey.statistics import listening_report
+    from partwise_lab.survey.statistics import listening_report, margins_of
     from partwise_lab.survey.testfile import TestFile
 
     opened = TestFile(test)
