@@ -43,12 +43,13 @@ from partwise.parts import PARTS
 from partwise_lab.report.comparison import (
     comparison_line,
     comparison_table,
+    real_table,
     rivals_table,
     speed_table,
 )
 from partwise_lab.report.files import Report
 from partwise_lab.report.table import NONE, Table, markdown, number, percent
-from partwise_lab.report.tables import leakage_table, parts_table, presence_table, real_table
+from partwise_lab.report.tables import leakage_table, parts_table, presence_table
 from result_files import RESULTS, Results, Run, add, add_compared, read_results
 
 DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from partwise_lab.data.stems import StemPiece
     from partwise_lab.measure.stem_reader import StemReader
 
+_LABELS = 10
+
 
 def evaluate(
     context: typer.Context,
@@ -158,22 +160,19 @@ def _stems(
     from partwise.parts import PARTS
     from partwise_lab.data.stems import data_digest
     from partwise_lab.measure.protocols import Trial
-    from partwise_lab.measure.registry import LABELS, PROTOCOLS
+    from partwise_lab.measure.registry import OF_STEMS
     from partwise_lab.measure.stem_reader import StemReader
 
     pieces = _pieces(asked, reporting.skip)
     stems = {str(part): sum(part in piece.stems for piece in pieces) for part in PARTS}
     name = asked.protocol
     if name is None:
-        few = any(0 < count < LABELS for count in stems.values())
+        few = any(0 < count < _LABELS for count in stems.values())
         name = "few-pieces" if few and asked.options["labels"] is None else "pseudo-knn"
-    protocol, reader = PROTOCOLS[name], StemReader(pieces, measured.mel.sample_rate_hz)
-    assert protocol.run is not None  # abx was sent elsewhere
-    options = protocol.options(asked.options)
-    details = {"details": reporting.page} if protocol.details else {}
+    reader = StemReader(pieces, measured.mel.sample_rate_hz)
     with Ticker("embedding", "mixes") as ticker:
         trial = Trial(pieces, reader, measured.embed, asked.seed, asked.threads, ticker)
-        numbers = protocol.run(trial, **options, **details)
+        options, numbers = OF_STEMS[name].run(trial, asked.options, details=reporting.page)
     for faulty, reason in reader.faults.items():
         reporting.skip(faulty, reason)
     about = {

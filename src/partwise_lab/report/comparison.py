@@ -1,4 +1,4 @@
-"""Comparisons as tables: of embedders (`partwise-lab compare`), of speeds, of rivals.
+"""Comparisons as tables: embedders (`partwise-lab compare`), recordings, speeds, rivals.
 
 A report with `protocol` "compare" has `first`, the name of the row that differences are taken
 against, and `rows`, each with
@@ -18,7 +18,19 @@ from typing import Any
 
 from partwise.parts import PARTS
 from partwise_lab.measure.entries import row_names
-from partwise_lab.report.table import NONE, Cell, Number, Strong, Table, number, percent, share
+from partwise_lab.report.files import Report
+from partwise_lab.report.table import (
+    NONE,
+    NOT_MEASURED,
+    Cell,
+    Number,
+    Strong,
+    Table,
+    number,
+    percent,
+    share,
+)
+from partwise_lab.report.tables import by_part, interval, precision
 
 MEAN = "mean"
 _SPEEDS = "Speeds are times real time on one core; a dash: not measured, or not needed."
@@ -188,6 +200,45 @@ def _times(speed: float | None) -> str:
     if speed is None:
         return NONE
     return f"{speed:,.0f} ×" if speed >= 100 else f"{speed:.3g} ×"
+
+
+def real_table(synthetic: Sequence[Report], real: Sequence[Report]) -> Table:
+    """Per part: each report on recorded stems, and before them the same of synthesised ones."""
+    columns: dict[str, list[Cell]] = {}
+    for reading, title in (("paper", "synthesised"), ("nearest", "synthesised, halves")):
+        found = [r for r in synthetic if r.scores(reading) and not r.oracle]
+        if found:
+            columns[title] = _real_column(found[0], reading)
+    kinds = {
+        "paper": "recordings, pseudo-mixes",
+        "strict": "the same, strict",
+        "nearest": "recordings, half a song by its other half",
+    }
+    for report in real:
+        for reading in report.readings:
+            if reading != "all":
+                title = kinds[reading] + (", clean stems" if report.oracle else "")
+                columns[title] = _real_column(report, reading)
+        if report.average_precision:
+            told = report.average_precision
+            columns["presence, average precision"] = [
+                *(precision(told.get(part)) for part in PARTS),
+                "",
+            ]
+    return by_part(columns, Strong("mean"))
+
+
+def _real_column(report: Report, reading: str) -> list[Cell]:
+    """A cell for each part, and the mean: accuracy, with how many pieces there were to tell."""
+    scores = report.scores(reading)
+    cells: list[Cell] = [
+        f"{percent(score['accuracy'], 0)} of {score['labels']} ({interval(score)})"
+        if (score := scores.get(part))
+        else NOT_MEASURED
+        for part in PARTS
+    ]
+    chance = percent(report.chance(reading), 0)
+    return [*cells, f"**{percent(report.mean(reading), 0)}** (chance {chance})"]
 
 
 def speed_table(benchmarks: Sequence[dict[str, Any]], digest: str = "") -> str:

@@ -16,11 +16,11 @@ from typing import Any
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.report.comparison import speed_table
+from partwise_lab.report.comparison import real_table, speed_table
 from partwise_lab.report.data_card import DataFolder, read_data_folder, read_indexes, shared_text
 from partwise_lab.report.files import Report, read_json, read_reports
 from partwise_lab.report.table import markdown, number, percent
-from partwise_lab.report.tables import leakage_table, parts_table, presence_table, real_table
+from partwise_lab.report.tables import leakage_table, parts_table, presence_table
 from partwise_lab.synthesis.songs import MidiEntry
 
 # What the card calls a failure (the targets of the project).

@@ -1,7 +1,8 @@
 """What `partwise-lab evaluate` found, as tables: one function for each kind of result.
 
-A protocol whose report has numbers of its own adds a function to `_FURTHER`, which terminal and
-page print, and one to `ROWS` for the CSV. See `measure.protocols` for what a report holds.
+A new protocol adds its name and question to `PROTOCOL_WORDS` and, where its report has numbers of
+its own, a function to `_FURTHER`, which terminal and page print, and one to `ROWS` for the CSV. See
+`measure.protocols` for what a report holds.
 """
 
 from __future__ import annotations
@@ -22,11 +23,62 @@ from partwise_lab.report.table import (
     Strong,
     Table,
     measured,
-    percent,
     share,
 )
 
 Block = str | Table  # a paragraph or a table
+# protocol -> (its name, what it asks)
+PROTOCOL_WORDS = {
+    "pseudo-knn": (
+        "Pseudo-mix kNN",
+        "Stems of different pieces are put together; can the piece that one part comes from be "
+        "found inside that part's subspace, whatever else sounds?",
+    ),
+    "leakage": (
+        "Pseudo-mix kNN and leakage",
+        "Stems of different pieces are put together; can the piece that one part comes from be "
+        "found inside that part's subspace, and can it not be found inside the others?",
+    ),
+    "presence": (
+        "Presence",
+        "Does the network tell which parts are there, in mixes of random subsets of stems?",
+    ),
+    "few-pieces": (
+        "Pseudo-mixes of few pieces",
+        "Windows of recorded stems are put together at random; which of a handful of pieces does "
+        "a part come from? With so few pieces nothing is said about other music.",
+    ),
+    "halves": (
+        "Halves of songs",
+        "Does half a song find its other half? This cannot tell whether a subspace hears its own "
+        "part or the rest of the song.",
+    ),
+    "unmixed": (
+        "Unmixed songs",
+        "Which piece does a segment of a real mix come from? This does not measure "
+        "disentanglement: all parts of a piece sound together, so any subspace can win from cues "
+        "of the song.",
+    ),
+    "same-part": (
+        "Same part, other accompaniment",
+        "The same stem under other music, and other stems under the same music: is what shares the "
+        "part near in the part's own subspace, and what shares the rest in the others?",
+    ),
+    "probes": (
+        "What each subspace holds",
+        "The instrument, key, tempo, loudness and brightness of each part: in which subspaces can "
+        "a linear model read them, of pieces that it has not seen?",
+    ),
+    "abx": (
+        "Agreement with listeners",
+        "Listeners said which of two clips is more like a third, part by part; does the model "
+        "find alike what they find alike?",
+    ),
+    "compare": (
+        "Comparison",
+        "Several ways to hear a part, on the same pseudo-mixes with the same drawn labels.",
+    ),
+}
 KIND_NAMES = {
     "same_part": "same part, other rest",
     "same_rest": "same rest, other part",
@@ -71,7 +123,7 @@ def parts_table(report: Report, presence: Report | None = None) -> Table:
             found = every.get(part, {})
             row.append(share(found.get("accuracy"), of=found.get("labels")))
         if presence is not None:
-            row.append(_precision(presence.average_precision.get(part)))
+            row.append(precision(presence.average_precision.get(part)))
         rows.append(row)
     chance = report.chance("paper")
     last = [Strong("mean"), share(report.mean("paper"), best=True), "", share(chance, 0)]
@@ -99,7 +151,7 @@ def presence_table(report: Report, thresholds: Sequence[float] | None = None) ->
     intervals = report.raw.get("average_precision_interval", {})
     shares = report.raw.get("share_present", {})
     columns: dict[str, list[Cell]] = {
-        "average precision": [_precision(report.average_precision.get(part)) for part in PARTS]
+        "average precision": [precision(report.average_precision.get(part)) for part in PARTS]
     }
     if intervals:
         columns["95 % interval"] = [
@@ -112,49 +164,10 @@ def presence_table(report: Report, thresholds: Sequence[float] | None = None) ->
         columns["threshold"] = [
             Number(thresholds[part.index], percent=False, digits=2) for part in PARTS
         ]
-    return _by_part(columns)
+    return by_part(columns)
 
 
-def real_table(synthetic: Sequence[Report], real: Sequence[Report]) -> Table:
-    """Per part: each report on recorded stems, and before them the same of synthesised ones."""
-    columns: dict[str, list[Cell]] = {}
-    for reading, title in (("paper", "synthesised"), ("nearest", "synthesised, halves")):
-        found = [r for r in synthetic if r.scores(reading) and not r.oracle]
-        if found:
-            columns[title] = _real_column(found[0], reading)
-    kinds = {
-        "paper": "recordings, pseudo-mixes",
-        "strict": "the same, strict",
-        "nearest": "recordings, half a song by its other half",
-    }
-    for report in real:
-        for reading in report.readings:
-            if reading != "all":
-                title = kinds[reading] + (", clean stems" if report.oracle else "")
-                columns[title] = _real_column(report, reading)
-        if report.average_precision:
-            precision = report.average_precision
-            columns["presence, average precision"] = [
-                *(_precision(precision.get(part)) for part in PARTS),
-                "",
-            ]
-    return _by_part(columns, Strong("mean"))
-
-
-def _real_column(report: Report, reading: str) -> list[Cell]:
-    """A cell for each part, and the mean: accuracy, with how many pieces there were to tell."""
-    scores = report.scores(reading)
-    cells: list[Cell] = [
-        f"{percent(score['accuracy'], 0)} of {score['labels']} ({interval(score)})"
-        if (score := scores.get(part))
-        else NOT_MEASURED
-        for part in PARTS
-    ]
-    chance = percent(report.chance(reading), 0)
-    return [*cells, f"**{percent(report.mean(reading), 0)}** (chance {chance})"]
-
-
-def _by_part(columns: dict[str, list[Cell]], *more: str) -> Table:
+def by_part(columns: dict[str, list[Cell]], *more: str) -> Table:
     """The columns beside each other; more : names of rows behind the parts."""
     names = [*map(str, PARTS), *more]
     rows = [[name, *cells] for name, *cells in zip(names, *columns.values(), strict=True)]
@@ -166,7 +179,8 @@ def interval(score: dict[str, Any]) -> str:
     return f"{share(None, low=score['low'], high=score['high']).interval} %"
 
 
-def _precision(value: float | None) -> Number:
+def precision(value: float | None) -> Number:
+    """Of presence, on average."""
     return Number(value, percent=False, digits=3)
 
 

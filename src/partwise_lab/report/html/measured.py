@@ -9,7 +9,6 @@ from markupsafe import Markup
 from partwise.library.reports import duration_text
 from partwise.parts import PARTS
 from partwise_lab.measure.entries import MEANS
-from partwise_lab.measure.registry import PROTOCOLS
 from partwise_lab.report.html.charts import (
     GLYPHS,
     Bar,
@@ -30,11 +29,8 @@ from partwise_lab.report.html.context import (
     clip_address,
     legend,
 )
+from partwise_lab.report.tables import PROTOCOL_WORDS
 
-_COMPARISON = (
-    "Comparison",
-    "Several ways to hear a part, on the same pseudo-mixes with the same drawn labels.",
-)
 # reading -> (heading, what it means)
 _READINGS = {
     "paper": (
@@ -62,10 +58,7 @@ _ROLES = {
 
 def protocol_words(report: dict[str, Any]) -> tuple[str, str]:
     """The protocol's title, and what it asks."""
-    if report["protocol"] == "compare":
-        return _COMPARISON
-    known = PROTOCOLS.get(report["protocol"])
-    return (known.title, known.question) if known else (report["protocol"], "")
+    return PROTOCOL_WORDS.get(report["protocol"], (report["protocol"], ""))
 
 
 def header(report: dict[str, Any], context: Context) -> Fragment:
