@@ -140,7 +140,7 @@ class Asked:
 
     def check(self) -> None:
         """Raises PartwiseError for what does not go together."""
-        from partwise_lab.measure.registry import PROTOCOLS
+        from partwise_lab.measure.protocols import PROTOCOLS
 
         if self.protocol not in (None, *PROTOCOLS):
             known = ", ".join(PROTOCOLS)
@@ -159,8 +159,8 @@ def _stems(
     """The protocol that was run, the reader of its stems, and what it found."""
     from partwise.parts import PARTS
     from partwise_lab.data.stems import data_digest
-    from partwise_lab.measure.protocols import Trial
-    from partwise_lab.measure.registry import OF_STEMS
+    from partwise_lab.measure.heard import Trial
+    from partwise_lab.measure.protocols import OF_STEMS
     from partwise_lab.measure.stem_reader import StemReader
 
     pieces = _pieces(asked, reporting.skip)
@@ -194,7 +194,7 @@ def _listeners(
     from partwise_lab.measure.abx.answers import digest_of, read_answers, triplets
     from partwise_lab.measure.abx.clips import find_clips
     from partwise_lab.measure.abx.scoring import abx
-    from partwise_lab.measure.abx.songs import read_split
+    from partwise_lab.measure.abx.split import read_split
 
     answers = read_answers(place)
     asked_of = triplets(answers.answers)

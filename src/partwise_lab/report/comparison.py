@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from partwise.parts import PARTS
-from partwise_lab.measure.entries import row_names
+from partwise_lab.measure.compare import row_names
 from partwise_lab.report.files import Report
 from partwise_lab.report.table import (
     NONE,

@@ -11,7 +11,7 @@ import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.measure.registry import PROTOCOLS
+from partwise_lab.measure.protocols import PROTOCOLS
 
 _READINGS = ("paper", "strict", "all")
 

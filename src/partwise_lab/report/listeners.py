@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from partwise_lab.measure.abx.agreement import MEASURES
 from partwise_lab.measure.abx.answers import ASPECTS
+from partwise_lab.measure.abx.scoring import MEASURES
 from partwise_lab.report.table import Cell, Number, Table, measured, share
 
 QUESTIONS = {

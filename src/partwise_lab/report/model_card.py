@@ -21,7 +21,7 @@ from partwise_lab.report.data_card import DataFolder, read_data_folder, read_ind
 from partwise_lab.report.files import Report, read_json, read_reports
 from partwise_lab.report.table import markdown, number, percent
 from partwise_lab.report.tables import leakage_table, parts_table, presence_table
-from partwise_lab.synthesis.songs import MidiEntry
+from partwise_lab.synthesis.midi_files import MidiEntry
 
 # What the card calls a failure (the targets of the project).
 LIMITS = {"accuracy": 0.75, "notes": 0.10, "leak": 0.05, "presence": 0.85}

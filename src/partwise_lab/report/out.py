@@ -40,8 +40,9 @@ from typing import Any
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.measure.abx.agreement import MEASURES
-from partwise_lab.measure.entries import MEANS, row_names
+from partwise_lab.measure.abx.scoring import MEASURES
+from partwise_lab.measure.compare import row_names
+from partwise_lab.measure.knn import MEANS
 from partwise_lab.report.tables import ROWS
 
 FORMATS = ("json", "csv", "html")

@@ -33,9 +33,9 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.parts import Part
-from partwise_lab.measure.abx.agreement import ceilings
 from partwise_lab.measure.abx.answers import Triplet
-from partwise_lab.measure.abx.intervals import chance_p_value, exact_interval
+from partwise_lab.measure.abx.scoring import ceilings
+from partwise_lab.measure.intervals import chance_p_value, exact_interval
 from partwise_lab.survey.export import StoredAnswer, stored_answers, triplets_of
 from partwise_lab.survey.testfile import TestFile
 from partwise_lab.survey.trials import Place
@@ -209,7 +209,7 @@ def between(triplets: dict[int, Triplet], answers: Sequence[StoredAnswer]) -> di
         is called A is chance, so each trial is counted under both names
     split_half : how well one half of the listeners tells the other half's shares, corrected for
         the length by Spearman and Brown; mean over 200 random halves
-    one_vs_rest, perfect_majority : the human ceilings of ``measure.abx.agreement``
+    one_vs_rest, perfect_majority : the human ceilings of ``measure.abx.scoring``
     """
     counts = np.array([t.counts("overall") for t in triplets.values()], float).reshape(-1, 2)
     first, votes = counts[:, 0], counts[:, 1]

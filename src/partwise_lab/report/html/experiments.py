@@ -7,9 +7,9 @@ from typing import Any
 from markupsafe import Markup
 
 from partwise.parts import PARTS, Part
-from partwise_lab.measure.abx.agreement import MEASURES
-from partwise_lab.measure.abx.intervals import FEW_SONGS
-from partwise_lab.measure.entries import row_names
+from partwise_lab.measure.abx.scoring import MEASURES
+from partwise_lab.measure.compare import row_names
+from partwise_lab.measure.intervals import FEW_PIECES
 from partwise_lab.report.comparison import accuracies, columns_of, costs
 from partwise_lab.report.files import Report
 from partwise_lab.report.html.charts import (
@@ -251,7 +251,7 @@ def listeners(report: dict[str, Any], context: Context) -> Fragment | None:
             "most listeners said would be right, which can be known only afterwards.{}</p>"
         ).format(
             f" Below the numbers: 95 % intervals ({intervals}; exact where there are fewer than "
-            f"{FEW_SONGS} songs), of how many (n), and how likely guessing is at least as far off "
+            f"{FEW_PIECES} songs), of how many (n), and how likely guessing is at least as far off "
             "(p)."
             if intervals
             else ""

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from partwise.library.reports import duration_text
 from partwise.parts import PARTS
-from partwise_lab.measure.entries import MEANS
+from partwise_lab.measure.knn import MEANS
 from partwise_lab.report.html.charts import (
     GLYPHS,
     Bar,
