@@ -22,9 +22,7 @@ def card(
     ] = None,
     data_card: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Folder that `partwise-lab render` made, or its render.json; repeatable."
-        ),
+        typer.Option(help="Folder that `render` made, or its render.json; repeatable."),
     ] = None,
     midi_index: Annotated[
         list[Path] | None,
