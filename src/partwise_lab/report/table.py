@@ -16,7 +16,7 @@ _NAMES = 8  # letters that a terminal's first column has at least
 
 
 class Strong(str):
-    """Words that Markdown and HTML set in bold."""
+    """Words that Markdown sets in bold."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Number:
     percent : a share 0..1 that is told in per cent; otherwise the number as it is
     of : among how many labels
     small : what else HTML says below it
-    best : in bold, the best of its column
+    best : in bold, of its column
     better : than the row `than`, for sure (the 95 % interval of the difference leaves out 0);
         False for worse. difference : from that row, in words
     """
