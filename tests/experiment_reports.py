@@ -15,8 +15,8 @@ from partwise.parts import PARTS, Part
 from partwise_lab.measure.abx.answers import read_answers, triplets
 from partwise_lab.measure.abx.clips import find_clips
 from partwise_lab.measure.abx.scoring import abx
-from partwise_lab.measure.abx.songs import SongSplit
-from partwise_lab.measure.probes import Heard, PieceFacts, probe_report
+from partwise_lab.measure.abx.split import PieceSplit
+from partwise_lab.measure.probes import HeardStems, PieceFacts, probe_report
 from partwise_lab.measure.same_part import BoardSegments, board_map, same_part_report
 
 EVIL = '<script>alert("1")</script> & $x_1$'
@@ -51,7 +51,7 @@ def probes_of(seed: int = 0) -> dict[str, Any]:
     embeddings[:, 0, 0] += 5.0 * (piece % 2)
     source = np.full((48, 5), -1)
     source[:, 0], source[:, 1] = piece, (piece + 5) % 12
-    heard = Heard(embeddings, source, *rng.standard_normal((2, 48, 5)))
+    heard = HeardStems(embeddings, source, *rng.standard_normal((2, 48, 5)))
     kits = [{Part.DRUMS: EVIL if number % 2 else "kit one"} for number in range(12)]
     told = PieceFacts(kits, [None] * 12, [90.0 + 3 * number for number in range(12)])
     return {**_COMMON, "protocol": "probes", "pieces": 12, **probe_report(heard, told, shuffles=2)}
@@ -77,7 +77,7 @@ def abx_of(*, tuned: bool = False) -> dict[str, Any]:
         answers = read_answers(place)
         wanted = [clip for one in triplets(answers.answers) for clip in one.clips]
         clips = find_clips(data, place, wanted, RATE_HZ, "stem")
-        split = SongSplit.of(str(song.number) for song in songs) if tuned else None
+        split = PieceSplit.of(str(song.number) for song in songs) if tuned else None
         report = abx(answers, clips, embed, tuned_on=split)
     report["answers"]["malformed"] = {EVIL: 3}
     return {**_COMMON, "protocol": "abx", **report}

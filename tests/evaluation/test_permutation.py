@@ -19,9 +19,10 @@ import pytest
 from partwise import PARTS, Part
 from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure import protocols
+from partwise_lab.measure.heard import Trial
+from partwise_lab.measure.knn import Segments, knn_score
 from partwise_lab.measure.linear_probe import dealt_anew
-from partwise_lab.measure.probes import FACTS, Heard, PieceFacts, probe_report
-from partwise_lab.measure.pseudo_knn import Segments, knn_score
+from partwise_lab.measure.probes import FACTS, HeardStems, PieceFacts, probe_report
 from partwise_lab.measure.same_part import same_part
 from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import write_stem_folder
@@ -131,7 +132,7 @@ def report_of(tmp_path_factory):
 
     @cache
     def report(protocol, encoder):
-        trial = protocols.Trial(pieces, reader, encoder_of(*ENCODERS[encoder]))
+        trial = Trial(pieces, reader, encoder_of(*ENCODERS[encoder]))
         return PROTOCOLS[protocol](trial)
 
     return report
@@ -167,8 +168,7 @@ def perfect_segments(labels, seed, mixes=40):
     label, mix = (axis.ravel() for axis in np.mgrid[:labels, :mixes])
     vectors = rng.standard_normal((labels, len(PARTS), DIM))[label]
     noise = 0.01 * rng.standard_normal(vectors.shape)
-    presence = np.ones((len(label), len(PARTS)))
-    return Segments(vectors + noise, presence, label, np.arange(len(label)), mix % 8)
+    return Segments(vectors + noise, label, np.arange(len(label)), mix % 8)
 
 
 @pytest.mark.parametrize("neighbours", [1, 5])
@@ -194,7 +194,7 @@ def test_what_may_not_vote_lowers_chance():
     rng = np.random.default_rng(0)
     label, mix, moment = (axis.ravel() for axis in np.mgrid[:10, :4, :3])
     vectors = rng.standard_normal((len(label), len(PARTS), DIM))
-    data = Segments(vectors, np.ones((len(label), 5)), label, 4 * label + mix, moment)
+    data = Segments(vectors, label, 4 * label + mix, moment)
     for strict, voters in ((False, 9 / 117), (True, 6 / 114)):
         found = [
             knn_score(
@@ -234,7 +234,7 @@ def heard_facts(encoder, pieces=40, each=4, seed=2):
     truths = 2.0 * np.concatenate(columns, axis=-1)
     vectors = known * truths + noise * rng.standard_normal(truths.shape)
     source[:, [part.index for part in PARTS if part is not Part.BASS]] = -1
-    return Heard(vectors.astype(np.float32), source, loudness_db, brightness), told
+    return HeardStems(vectors.astype(np.float32), source, loudness_db, brightness), told
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,7 @@
 A row is written `[NAME=]EMBEDDER[@HEARS]`.
 
 EMBEDDER : `shipped`; an .onnx model; a .safetensors checkpoint of any recipe, individual networks
-    among them; or the name of a rival (`rivals.frozen.RIVALS`), `mert:FOLDER` for those whose
-    weights the user has.
+    among them; or the name of a rival (`rivals.frozen.RIVALS`).
 HEARS : `mix`, `oracle` (the part's clean stem), or a separator as `separation.separator` names
     them: `hpss`, `demucs`, or a separator's checkpoint. Left out, networks of stems hear `oracle`
     and everything else the mix.
@@ -22,8 +21,8 @@ from partwise.audio.resample import resample
 from partwise.embedding.logmel import LogMel, MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
-from partwise_lab.measure.embed import EmbedSegments, checkpoint_embedder, segment_embedder
-from partwise_lab.measure.pseudo_knn import squared_distances
+from partwise_lab.measure.heard import EmbedSegments, checkpoint_embedder, segment_embedder
+from partwise_lab.measure.knn import squared_distances
 from partwise_lab.rivals.frozen import RIVALS, FrozenEmbedder, rival
 
 MIX, ORACLE = "mix", "oracle"
@@ -64,8 +63,16 @@ class Contender:
     hearer: Hearer
 
 
+class _Euclidean:
+    """What networks of ours are compared by."""
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """[segments, width] -> [segments, segments]: squares of distances, which rank alike."""
+        return squared_distances(features)
+
+
 @dataclass(frozen=True)
-class OneNetwork:
+class OneNetwork(_Euclidean):
     """A network whose embeddings of a sound hold a subspace for every part."""
 
     embed: EmbedSegments
@@ -81,13 +88,9 @@ class OneNetwork:
         """The part's subspace, [segments, dim]."""
         return self.embed(samples)[0][:, part.index]
 
-    def distances(self, features: np.ndarray) -> np.ndarray:
-        """Squares of Euclidean distances, which rank alike."""
-        return squared_distances(features)
-
 
 @dataclass(frozen=True)
-class Individuals:
+class Individuals(_Euclidean):
     """Individual networks: each hears stems of its part alone.
 
     network : `model.individual.IndividualNetworks`
@@ -110,10 +113,6 @@ class Individuals:
         log_mel = torch.from_numpy(np.stack([transform(segment) for segment in samples]))
         with torch.inference_mode():
             return self.network.networks[part.index](log_mel).embeddings[:, 0].numpy()
-
-    def distances(self, features: np.ndarray) -> np.ndarray:
-        """Squares of Euclidean distances, which rank alike."""
-        return squared_distances(features)
 
 
 class Frozen:
@@ -157,10 +156,8 @@ def contender(spec: str, sample_rate_hz: int) -> Contender:
 
 def _hearer(what: str, hears: str, sample_rate_hz: int) -> tuple[Hearer, bool, str]:
     """What hears, whether it knows stems only, and what it is called."""
-    kind, _, folder = what.partition(":")
-    if kind in RIVALS:
-        frozen = rival(kind, weights=Path(folder) if folder else None)
-        return Frozen(frozen, sample_rate_hz, hears or MIX), False, kind
+    if what in RIVALS:
+        return Frozen(rival(what), sample_rate_hz, hears or MIX), False, what
     if what == "shipped" or what.endswith(".onnx"):
         return _onnx(None if what == "shipped" else Path(what), sample_rate_hz), False, what
     if what.endswith(".safetensors"):

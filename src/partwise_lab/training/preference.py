@@ -16,7 +16,7 @@ all parts. A pull towards M = 0 keeps what the answers do not speak of.
 As nothing below changes, every clip is heard once, in evaluation mode (batch norm statistics stay
 as they are), and its vectors are kept in memory; a step then costs milliseconds.
 
-Songs, not triplets, are split (`evaluation.abx.songs`); the names of all of them are kept in the
+Songs, not triplets, are split (`measure.abx.split`); the names of all of them are kept in the
 checkpoint's settings, so that scoring can keep to those of the test.
 """
 
@@ -36,10 +36,9 @@ from torch.nn import functional as F
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.measure.abx.answers import Kind, Triplet, digest_of, read_answers, triplets
-from partwise_lab.measure.abx.clips import Clips, find_clips
-from partwise_lab.measure.abx.hearing import complete, hear
-from partwise_lab.measure.abx.songs import SongSplit
-from partwise_lab.measure.embed import checkpoint_embedder
+from partwise_lab.measure.abx.clips import Clips, complete, find_clips, hear_clips
+from partwise_lab.measure.abx.split import PieceSplit
+from partwise_lab.measure.heard import checkpoint_embedder
 from partwise_lab.model.checkpoint import load_checkpoint
 
 NAME = "preference"
@@ -157,14 +156,14 @@ class PreferenceObjective:
         self.model.to(device).eval().requires_grad_(False)
         self.project: nn.Module = self.model.project  # pyright: ignore
         self.dim: int = self.model.settings.dim  # pyright: ignore
-        split = SongSplit.of(song for t in answers for song in t.songs)
+        split = PieceSplit.of(piece for t in answers for piece in t.pieces)
         placed = {
             name: [t for t in answers if split.place(t) == name] for name in ("train", "valid")
         }
         self.counts = split.count(answers)
         _check_counts(self.counts, split)
         used = [*placed["train"], *placed["valid"]]
-        heard = hear(
+        heard = hear_clips(
             clips, used, checkpoint_embedder(self.model, self.mel, device), progress=progress
         )
         self.vectors = torch.from_numpy(heard.embeddings).to(device)  # [clips, parts, dim]
@@ -282,7 +281,7 @@ def prepare(
     return PreferenceObjective(start, there, clips, recipe, device, progress=progress)
 
 
-def _check_counts(counts: dict[str, int], split: SongSplit) -> None:
+def _check_counts(counts: dict[str, int], split: PieceSplit) -> None:
     if counts["train"] and counts["test"]:
         return
     songs = f"{len(split.train)} train, {len(split.valid)} valid and {len(split.test)} test songs"

@@ -9,10 +9,10 @@ from listeners import RATE_HZ
 from partwise import PartwiseError
 from partwise.parts import Part
 from partwise_lab.measure.abx.answers import Kind, Vote, triplets
-from partwise_lab.measure.abx.hearing import Heard, says_first
+from partwise_lab.measure.abx.clips import HeardClips, says_first
 from partwise_lab.measure.abx.scoring import abx
-from partwise_lab.measure.abx.songs import SongSplit
-from partwise_lab.report.abx_text import abx_text
+from partwise_lab.measure.abx.split import PieceSplit
+from partwise_lab.report.tables import report_text
 
 pytest.importorskip("scipy")
 
@@ -95,17 +95,17 @@ def test_a_model_that_hears_nothing_is_neither_right_nor_wrong(tree):
 
 
 def test_training_songs_are_not_scored_unnoticed(tree):
-    split = SongSplit.of(str(song.number) for song in tree.songs)
+    split = PieceSplit.of(str(song.number) for song in tree.songs)
     report = abx(tree.answers, tree.clips("stem"), hears_pitch, tuned_on=split)
-    whole = [t for t in tree.triplets if t.songs <= split.train]
+    whole = [t for t in tree.triplets if t.pieces <= split.train]
     assert report["triplets"]["trained_on"] == sum(t.kind is Kind.XAB for t in whole) > 0
     assert report["triplets"]["trained_songs"] > len(whole)
-    assert "NOT HELD OUT: the model was tuned on" in abx_text(report)
+    assert "NOT HELD OUT: the model was tuned on" in report_text(report)
     kept = abx(tree.answers, tree.clips("stem"), hears_pitch, tuned_on=split, songs_of=split)
     assert kept["triplets"]["heard"] == split.count(tree.triplets)["test"] > 0
     assert kept["triplets"]["trained_on"] == kept["triplets"]["trained_songs"] == 0
-    assert "NOT HELD OUT" not in abx_text(kept)
-    nobody = SongSplit(split.train | split.test, split.valid, frozenset())
+    assert "NOT HELD OUT" not in report_text(kept)
+    nobody = PieceSplit(split.train | split.test, split.valid, frozenset())
     with pytest.raises(PartwiseError, match="only test songs"):
         abx(tree.answers, tree.clips("stem"), hears_pitch, songs_of=nobody)
 
@@ -115,7 +115,7 @@ def test_the_text_says_what_the_report_says(tree, tmp_path):
     shutil.rmtree(data / "test" / "Track01880")
     partial = replace(tree, data=data, answers=replace(tree.answers, malformed={"odd": 3}))
     report = abx(partial.answers, partial.clips("stem"), hears_pitch)
-    text = abx_text(report)
+    text = report_text(report)
     assert "641 answers of 4 listeners to 80 XAB and 80 XYC triplets" in text
     assert f"scored: {report['triplets']['heard']} triplets of 13 reference songs" in text
     assert "malformed rows: 3\n  3: odd" in text
@@ -139,7 +139,7 @@ def test_only_the_parts_own_subspace_decides(tree):
     embeddings = vectors([1.0, 0.0], [0.0, 1.0], [1.0, 0.1])  # the second is nearer everywhere
     embeddings[1, Part.BASS.index], embeddings[2, Part.BASS.index] = [5.0, 0.1], [0.0, 1.0]
     row = {clip.path: i for i, clip in enumerate(triplet.clips)}
-    heard = Heard(row, embeddings, np.zeros((3, 5)))
+    heard = HeardClips(row, embeddings, np.zeros((3, 5)))
     assert says_first(heard, [triplet], Part.BASS) == [1.0]
     assert says_first(heard, [triplet], Part.DRUMS) == [0.0]
 
@@ -150,13 +150,13 @@ def test_a_mix_is_judged_by_the_parts_present(tree):
     embeddings[1, 0], embeddings[2, 0] = [1.0, 0.0], [0.0, 1.0]
     row = {clip.path: i for i, clip in enumerate(triplet.clips)}
     everything = np.ones((3, 5))
-    assert says_first(Heard(row, embeddings, everything), [triplet], None) == [0.0]
+    assert says_first(HeardClips(row, embeddings, everything), [triplet], None) == [0.0]
     drums_only = everything.copy()
     drums_only[0, 1:] = 0.1  # the reference has drums alone, in which the first is nearer
-    assert says_first(Heard(row, embeddings, drums_only), [triplet], None) == [1.0]
+    assert says_first(HeardClips(row, embeddings, drums_only), [triplet], None) == [1.0]
     lacking = drums_only.copy()
     lacking[1, 0] = 0.1  # and the first has no drums: nothing speaks for it
     embeddings[2, 0] = [1.0, 1.0]
-    assert says_first(Heard(row, embeddings, lacking), [triplet], None) == [0.0]
+    assert says_first(HeardClips(row, embeddings, lacking), [triplet], None) == [0.0]
     nothing = np.zeros((3, 5))
-    assert says_first(Heard(row, embeddings, nothing), [triplet], None) == [0.0]
+    assert says_first(HeardClips(row, embeddings, nothing), [triplet], None) == [0.0]
