@@ -16,7 +16,7 @@ from partwise_lab.measure.abx.answers import read_answers, triplets
 from partwise_lab.measure.abx.clips import find_clips
 from partwise_lab.measure.abx.scoring import abx
 from partwise_lab.measure.abx.songs import SongSplit
-from partwise_lab.measure.probes import Heard, PieceFacts, probe_report
+from partwise_lab.measure.probes import HeardStems, PieceFacts, probe_report
 from partwise_lab.measure.same_part import BoardSegments, board_map, same_part_report
 
 EVIL = '<script>alert("1")</script> & $x_1$'
@@ -51,7 +51,7 @@ def probes_of(seed: int = 0) -> dict[str, Any]:
     embeddings[:, 0, 0] += 5.0 * (piece % 2)
     source = np.full((48, 5), -1)
     source[:, 0], source[:, 1] = piece, (piece + 5) % 12
-    heard = Heard(embeddings, source, *rng.standard_normal((2, 48, 5)))
+    heard = HeardStems(embeddings, source, *rng.standard_normal((2, 48, 5)))
     kits = [{Part.DRUMS: EVIL if number % 2 else "kit one"} for number in range(12)]
     told = PieceFacts(kits, [None] * 12, [90.0 + 3 * number for number in range(12)])
     return {**_COMMON, "protocol": "probes", "pieces": 12, **probe_report(heard, told, shuffles=2)}

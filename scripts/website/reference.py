@@ -92,6 +92,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise_lab.measure.pseudo_knn",
             "partwise_lab.measure.same_part",
             "partwise_lab.measure.probes",
+            "partwise_lab.measure.knn",
             "partwise_lab.measure.presence",
             "partwise_lab.measure.compare",
             "partwise_lab.rivals.frozen",

@@ -98,7 +98,7 @@ for name in ("av", "mutagen", "lancedb", "platformdirs", "librosa"):
     sys.modules[name] = None  # importing it fails
 from partwise_lab.commands import evaluate, export_model, render, train
 import partwise_lab.synthesis.render, partwise_lab.training.loop, partwise_lab.training.registry
-import partwise_lab.measure.embed, partwise_lab.measure.presence, partwise_lab.measure.pseudo_knn
+import partwise_lab.measure.heard, partwise_lab.measure.presence, partwise_lab.measure.pseudo_knn
 import partwise_lab.model.export
 """
     subprocess.run([sys.executable, "-c", script], check=True)

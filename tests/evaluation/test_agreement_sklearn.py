@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part
+from partwise_lab.measure.knn import Segments, knn_score, squared_distances, vote_correct
 from partwise_lab.measure.presence import average_precision
-from partwise_lab.measure.pseudo_knn import Segments, knn_correct, knn_score
 
 neighbors = pytest.importorskip("sklearn.neighbors")
 metrics = pytest.importorskip("sklearn.metrics")
@@ -53,7 +53,7 @@ def test_every_segment_is_told_alike(strict, neighbours, spread):
     own = data.own(np.arange(len(data.label)), strict)
     vectors = data.embeddings[:, Part.GUITAR.index]
     told, _ = votes_of(vectors, data.label, own, neighbours)
-    ours = knn_correct(vectors, data.label, own, neighbours)
+    ours = vote_correct(squared_distances(vectors), data.label, own, neighbours)
     np.testing.assert_array_equal(ours, told == data.label)
 
 
@@ -67,7 +67,7 @@ def test_a_tie_goes_to_the_smallest_label():
     tied = (best.sum(axis=1) > 1) & best[rows, data.label]
     smallest = best.argmax(axis=1) == data.label
     assert (tied & smallest).sum() >= 3 and (tied & ~smallest).sum() >= 3
-    correct = knn_correct(vectors, data.label, own, 5)
+    correct = vote_correct(squared_distances(vectors), data.label, own, 5)
     assert correct[tied & smallest].all()
     assert not correct[tied & ~smallest].any()
 

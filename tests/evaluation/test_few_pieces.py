@@ -4,7 +4,8 @@ import pytest
 from partwise import PARTS, Part, PartwiseError
 from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure.few_pieces import FewPieces, few_piece_presence, few_piece_segments
-from partwise_lab.measure.pseudo_knn import knn_score
+from partwise_lab.measure.heard import Trial
+from partwise_lab.measure.knn import knn_score
 from partwise_lab.measure.stem_reader import StemReader
 from stem_trees import RATE_HZ, write_tone
 
@@ -22,9 +23,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def few(folder, segment_s=1.5):
+def few(folder, embed=lambda samples: pytest.fail("nothing to embed"), seed=0, threads=1):
     pieces = find_pieces(folder)
-    return FewPieces(pieces, StemReader(pieces, RATE_HZ), segment_s)
+    trial = Trial(pieces, StemReader(pieces, RATE_HZ), embed, seed, threads)
+    return FewPieces(trial, segment_s=1.5)
 
 
 def hearing(low_hz, high_hz):
@@ -48,7 +50,7 @@ def test_windows_of_short_and_long_pieces(folder):
 
 
 def test_every_label_has_as_many_mixes(folder):
-    segments = few_piece_segments(few(folder), Part.BASS, hearing(30, 100), mixes=12, threads=2)
+    segments = few_piece_segments(few(folder, hearing(30, 100), threads=2), Part.BASS, mixes=12)
     assert np.bincount(segments.label).tolist() == [12, 12, 12]
     assert knn_score(segments, Part.BASS, 3).accuracy == 1.0
     assert knn_score(segments, Part.BASS, 3, strict=True).accuracy == 1.0
@@ -59,7 +61,7 @@ def test_who_hears_only_the_accompaniment_is_at_chance(folder):
     """Not below or above it, though there are three pieces only."""
     right = [
         knn_score(
-            few_piece_segments(few(folder), Part.BASS, hearing(2000, 6000), mixes=40, seed=seed),
+            few_piece_segments(few(folder, hearing(2000, 6000), seed), Part.BASS, mixes=40),
             Part.BASS,
             3,
         ).accuracy
@@ -69,34 +71,34 @@ def test_who_hears_only_the_accompaniment_is_at_chance(folder):
 
 
 def test_the_oracle_hears_no_accompaniment(folder):
-    segments = few_piece_segments(few(folder), Part.BASS, hearing(2000, 6000), oracle=True)
+    segments = few_piece_segments(few(folder, hearing(2000, 6000)), Part.BASS, oracle=True)
     assert len(np.unique(segments.embeddings)) > 0
     assert not np.isin(segments.embeddings, list(DRUMS.values())).any()
 
 
 def test_the_number_of_threads_changes_nothing(folder):
     one, two = (
-        few_piece_segments(few(folder), Part.DRUMS, hearing(30, 6000), threads=n) for n in (1, 2)
+        few_piece_segments(few(folder, hearing(30, 6000), threads=n), Part.DRUMS) for n in (1, 2)
     )
     np.testing.assert_array_equal(one.embeddings, two.embeddings)
 
 
 def test_one_piece_is_too_few(folder):
     with pytest.raises(PartwiseError, match="fewer than two pieces have a stem of guitar"):
-        few_piece_segments(few(folder), Part.GUITAR, hearing(30, 6000))
+        few_piece_segments(few(folder), Part.GUITAR)
 
 
 def test_presence_is_unknown_where_a_stem_may_hold_more(folder):
     def embed(samples):
         return np.zeros((len(samples), 5, 1)), np.full((len(samples), 5), 0.5)
 
-    samples = few_piece_presence(few(folder), embed, mixes=80)
+    samples = few_piece_presence(few(folder, embed), mixes=80)
     assert samples.known.all()
     assert samples.truth[:, Part.BASS.index].any()
     assert not samples.truth[:, Part.PIANO.index].any()
     write_tone(folder / "d" / "other.wav", 1000.0, 3.0)
     write_tone(folder / "d" / "vocals.wav", 1200.0, 3.0)
-    samples = few_piece_presence(few(folder), embed, mixes=80)
+    samples = few_piece_presence(few(folder, embed), mixes=80)
     known = samples.known.mean(axis=0)
     assert known[Part.PIANO.index] < 0.7
     assert (

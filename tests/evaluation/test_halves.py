@@ -3,9 +3,10 @@ import pytest
 
 from partwise import Part
 from partwise_lab.data.stems import find_pieces
-from partwise_lab.measure.halves import halves_segments
-from partwise_lab.measure.pseudo_knn import knn_score
+from partwise_lab.measure.heard import Trial
+from partwise_lab.measure.knn import knn_score
 from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.measure.whole import halves_segments
 from stem_trees import RATE_HZ, write_tone
 
 
@@ -25,7 +26,9 @@ def embed(samples):
 
 
 def test_the_other_half_is_found(pieces):
-    found = halves_segments(pieces, StemReader(pieces, RATE_HZ), embed, segment_s=4.0, threads=2)
+    found = halves_segments(
+        Trial(pieces, StemReader(pieces, RATE_HZ), embed, threads=2), segment_s=4.0
+    )
     assert set(found) == {Part.BASS, Part.GUITAR}
     bass, guitar = found[Part.BASS], found[Part.GUITAR]
     assert set(bass.label) == {0, 1, 2}  # the last one has halves below 3 s
@@ -43,7 +46,7 @@ def test_a_half_does_not_find_itself(pieces):
         vectors += 1e-3 * np.random.default_rng(0).standard_normal(vectors.shape)
         return vectors.astype(np.float32), np.ones((len(samples), 5))
 
-    found = halves_segments(pieces, StemReader(pieces, RATE_HZ), known_half, segment_s=3.0)
+    found = halves_segments(Trial(pieces, StemReader(pieces, RATE_HZ), known_half), segment_s=3.0)
     own = found[Part.BASS].own(np.arange(len(found[Part.BASS].label)), strict=False)
     half = found[Part.BASS].mix
     np.testing.assert_array_equal(own, half[:, None] == half[None, :])
@@ -53,5 +56,5 @@ def test_long_songs_are_no_easier(tmp_path):
     for number, seconds in enumerate((8.0, 80.0)):
         write_tone(tmp_path / f"s{number}" / "bass.wav", 50.0 + 10 * number, seconds)
     pieces = find_pieces(tmp_path)
-    found = halves_segments(pieces, StemReader(pieces, RATE_HZ), embed, segment_s=4.0)
+    found = halves_segments(Trial(pieces, StemReader(pieces, RATE_HZ), embed), segment_s=4.0)
     assert np.bincount(found[Part.BASS].label).tolist() == [2, 8]

@@ -19,9 +19,10 @@ import pytest
 from partwise import PARTS, Part
 from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure import protocols
+from partwise_lab.measure.heard import Trial
+from partwise_lab.measure.knn import Segments, knn_score
 from partwise_lab.measure.linear_probe import dealt_anew
-from partwise_lab.measure.probes import FACTS, Heard, PieceFacts, probe_report
-from partwise_lab.measure.pseudo_knn import Segments, knn_score
+from partwise_lab.measure.probes import FACTS, HeardStems, PieceFacts, probe_report
 from partwise_lab.measure.same_part import same_part
 from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import write_stem_folder
@@ -131,7 +132,7 @@ def report_of(tmp_path_factory):
 
     @cache
     def report(protocol, encoder):
-        trial = protocols.Trial(pieces, reader, encoder_of(*ENCODERS[encoder]))
+        trial = Trial(pieces, reader, encoder_of(*ENCODERS[encoder]))
         return PROTOCOLS[protocol](trial)
 
     return report
@@ -234,7 +235,7 @@ def heard_facts(encoder, pieces=40, each=4, seed=2):
     truths = 2.0 * np.concatenate(columns, axis=-1)
     vectors = known * truths + noise * rng.standard_normal(truths.shape)
     source[:, [part.index for part in PARTS if part is not Part.BASS]] = -1
-    return Heard(vectors.astype(np.float32), source, loudness_db, brightness), told
+    return HeardStems(vectors.astype(np.float32), source, loudness_db, brightness), told
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,9 @@ import pytest
 
 from partwise import Part, PartwiseError
 from partwise_lab.data.stems import find_pieces
+from partwise_lab.measure.heard import Trial
 from partwise_lab.measure.presence import average_precision, best_threshold, presence_samples
+from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import RATE_HZ, write_stem_folder
 
 
@@ -31,7 +33,9 @@ def test_truth_follows_the_stems(tmp_path):
     def embed(samples):
         return np.zeros((1, 5, 1)), np.full((1, 5), 0.5)
 
-    told, truth, known = presence_samples(pieces, RATE_HZ, embed, mixes=60, segment_s=1.0)
+    told, truth, known = presence_samples(
+        Trial(pieces, StemReader(pieces, RATE_HZ), embed), mixes=60, segment_s=1.0
+    )
     assert told.shape == truth.shape
     assert 0.3 < truth.mean() < 0.95
     assert truth.any(axis=1).all()
@@ -45,7 +49,9 @@ def test_truth_is_unknown_where_a_stem_may_hold_the_part(tmp_path):
     def embed(samples):
         return np.zeros((1, 5, 1)), np.full((1, 5), 0.5)
 
-    samples = presence_samples(pieces, RATE_HZ, embed, mixes=60, segment_s=1.0, threads=2)
+    samples = presence_samples(
+        Trial(pieces, StemReader(pieces, RATE_HZ), embed, threads=2), mixes=60, segment_s=1.0
+    )
     told, truth = samples.of(Part.PIANO)
     assert 0 < len(told) == len(truth) < len(samples.told)
     assert len(samples.of(Part.BASS)[0]) == len(samples.told)
@@ -53,5 +59,6 @@ def test_truth_is_unknown_where_a_stem_may_hold_the_part(tmp_path):
 
 def test_pieces_shorter_than_a_segment(tmp_path):
     pieces = find_pieces(write_stem_folder(tmp_path / "stems", pieces=2, seconds=0.5))
+    nothing = Trial(pieces, StemReader(pieces, RATE_HZ), lambda _: pytest.fail("nothing to embed"))
     with pytest.raises(PartwiseError, match="as long as a segment of 10 s"):
-        presence_samples(pieces, RATE_HZ, lambda samples: pytest.fail("nothing to embed"))
+        presence_samples(nothing)

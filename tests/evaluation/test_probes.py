@@ -7,7 +7,7 @@ import pytest
 from partwise import PARTS, Part, PartwiseError
 from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure import musical_facts, probes
-from partwise_lab.measure.protocols import Trial
+from partwise_lab.measure.heard import Trial
 from partwise_lab.measure.pseudo_knn import PseudoMix
 from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import RATE_HZ, write_stem_folder
@@ -57,9 +57,9 @@ def test_report_of_pieces_without_metadata(trial, monkeypatch):
 
 def test_every_part_of_a_mix_is_measured(trial):
     mix = PseudoMix(Part.BASS, 0, {Part.BASS: 3, Part.DRUMS: 5})
-    heard = probes.hear(trial, [mix], 1.0)
+    heard = probes.hear_stems(trial, [mix], 1.0)
     assert heard.source.tolist() == [[5, 3, -1, -1, -1]] * 2
-    more = probes.hear(replace(trial, threads=2), [mix] * 5, 1.0)
+    more = probes.hear_stems(replace(trial, threads=2), [mix] * 5, 1.0)
     np.testing.assert_array_equal(more.embeddings, np.tile(heard.embeddings, (5, 1, 1)))
     assert (heard.brightness[:, 0] > heard.brightness[:, 1]).all()
     assert (heard.loudness_db[:, :2] < 0).all() and (heard.loudness_db[:, 2:] == 0).all()
@@ -69,7 +69,7 @@ def test_what_may_sound_unnamed_is_not_asked_for(trial):
     pieces = list(trial.pieces)
     pieces[5] = replace(pieces[5], unknown=frozenset({Part.BASS}))
     mix = PseudoMix(Part.DRUMS, 0, {Part.BASS: 3, Part.DRUMS: 5})
-    heard = probes.hear(replace(trial, pieces=pieces), [mix], 1.0)
+    heard = probes.hear_stems(replace(trial, pieces=pieces), [mix], 1.0)
     assert heard.source.tolist() == [[5, -1, -1, -1, -1]] * 2
 
 

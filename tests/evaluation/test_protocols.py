@@ -6,6 +6,7 @@ import pytest
 from partwise import PARTS, Part, PartwiseError
 from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure import protocols
+from partwise_lab.measure.heard import Trial
 from partwise_lab.measure.stem_reader import StemReader
 from partwise_lab.report.tables import report_text
 from stem_folder import RATE_HZ, write_stem_folder
@@ -21,7 +22,7 @@ def embed(samples):
 
 def trial(folder, **more):
     pieces = find_pieces(folder)
-    return protocols.Trial(pieces, StemReader(pieces, RATE_HZ), embed, **more)
+    return Trial(pieces, StemReader(pieces, RATE_HZ), embed, **more)
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,9 @@ import pytest
 
 from partwise import Part, PartwiseError
 from partwise_lab.data.stems import find_pieces
-from partwise_lab.measure.pseudo_knn import (
-    Segments,
-    draw_pseudo_mixes,
-    embed_pseudo_mixes,
-    knn_correct,
-    knn_score,
-    vote_correct,
-)
+from partwise_lab.measure.heard import Trial
+from partwise_lab.measure.knn import Segments, knn_score, squared_distances, vote_correct
+from partwise_lab.measure.pseudo_knn import draw_pseudo_mixes, embed_pseudo_mixes
 from partwise_lab.measure.stem_reader import StemReader
 from stem_folder import RATE_HZ, write_stem_folder
 
@@ -41,7 +36,9 @@ def test_knn_is_scikit_learns():
         others = mix != mix[i]
         model = neighbors.KNeighborsClassifier(5).fit(x[others], label[others])
         expected.append(model.predict(x[i : i + 1])[0] == label[i])
-    np.testing.assert_array_equal(knn_correct(x, label, mix[:, None] == mix[None, :]), expected)
+    np.testing.assert_array_equal(
+        vote_correct(squared_distances(x), label, mix[:, None] == mix[None, :]), expected
+    )
     assert 0.3 < np.mean(expected) < 1.0  # neither trivial nor hopeless
 
 
@@ -66,7 +63,7 @@ def test_segments_of_one_mix_do_not_vote_for_each_other():
     rng = np.random.default_rng(0)
     mix = np.repeat(np.arange(40), 4)
     vectors = rng.standard_normal((40, 16))[mix] + 0.01 * rng.standard_normal((160, 16))
-    correct = knn_correct(vectors, mix // 4, mix[:, None] == mix[None, :])
+    correct = vote_correct(squared_distances(vectors), mix // 4, mix[:, None] == mix[None, :])
     assert correct.mean() < 0.3
 
 
@@ -95,7 +92,6 @@ def test_accompaniment_may_not_hold_the_part_unnamed(tmp_path):
 def test_the_whole_protocol_on_tones(tmp_path):
     """An 'encoder' that reads the loudest frequency of the part's register finds the piece."""
     pieces = find_pieces(write_stem_folder(tmp_path / "stems", pieces=6, seconds=4.0))
-    reader = StemReader(pieces, RATE_HZ)
     drawn = draw_pseudo_mixes(pieces, Part.BASS, 5, 4, np.random.default_rng(0))
 
     def embed(samples):
@@ -104,7 +100,8 @@ def test_the_whole_protocol_on_tones(tmp_path):
         vectors[:, Part.BASS.index, 0] = spectrum.argmax(axis=1)
         return vectors, np.ones((len(samples), 5))
 
-    segments = embed_pseudo_mixes(drawn, reader, embed, segment_s=1.0)
+    trial = Trial(pieces, StemReader(pieces, RATE_HZ), embed)
+    segments = embed_pseudo_mixes(trial, drawn, segment_s=1.0)
     assert len(segments.label) == 5 * 4 * 4
     assert knn_score(segments, Part.BASS, 5).accuracy > 0.95
     assert knn_score(segments, Part.BASS, 5, read=Part.DRUMS).accuracy < 0.5

@@ -5,7 +5,7 @@ import pytest
 
 from partwise import PARTS, Part
 from partwise_lab.data.stems import find_pieces
-from partwise_lab.measure.protocols import Trial
+from partwise_lab.measure.heard import Trial
 from partwise_lab.measure.same_part import (
     BoardSegments,
     draw_boards,

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from partwise_lab.measure.threads import in_order
+from partwise_lab.measure.heard import in_order
 
 
 def test_results_keep_their_order():

@@ -3,9 +3,10 @@ import pytest
 
 from partwise import Part
 from partwise_lab.data.stems import find_pieces
-from partwise_lab.measure.pseudo_knn import Segments
+from partwise_lab.measure.heard import Trial
+from partwise_lab.measure.knn import Segments
 from partwise_lab.measure.stem_reader import StemReader
-from partwise_lab.measure.unmixed import findable, unmixed_score, unmixed_segments
+from partwise_lab.measure.whole import findable, unmixed_score, unmixed_segments
 from stem_trees import write_tone
 
 
@@ -67,7 +68,7 @@ def test_segments_are_of_the_whole_mix_where_the_part_sounds(tmp_path):
         heard.append(samples)
         return np.zeros((len(samples), 5, 3), np.float32), np.ones((len(samples), 5))
 
-    found = unmixed_segments(pieces, reader, embed, segment_s=1.0)
+    found = unmixed_segments(Trial(pieces, reader, embed), segment_s=1.0)
     assert set(found) == {Part.BASS, Part.DRUMS}
     assert found[Part.BASS].moment.tolist() == [0, 1, 2]
     assert found[Part.DRUMS].moment.tolist() == [0, 1]

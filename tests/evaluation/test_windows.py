@@ -1,6 +1,6 @@
 import numpy as np
 
-from partwise_lab.measure.windows import evenly, sounding, window_starts
+from partwise_lab.measure.stem_reader import evenly, sounding, window_starts
 
 
 def test_windows_lie_side_by_side_or_overlap_by_half_at_most():

@@ -16,11 +16,10 @@ from listeners import (  # noqa: E402
 )
 from partwise import PartwiseError  # noqa: E402
 from partwise_lab.measure.abx.answers import Kind, read_answers, triplets  # noqa: E402
-from partwise_lab.measure.abx.clips import find_clips  # noqa: E402
-from partwise_lab.measure.abx.hearing import hear  # noqa: E402
+from partwise_lab.measure.abx.clips import find_clips, hear_clips  # noqa: E402
 from partwise_lab.measure.abx.scoring import abx  # noqa: E402
 from partwise_lab.measure.abx.songs import SongSplit, read_split  # noqa: E402
-from partwise_lab.measure.embed import checkpoint_embedder  # noqa: E402
+from partwise_lab.measure.heard import checkpoint_embedder  # noqa: E402
 from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
 from partwise_lab.training.preference import Opinions, PreferenceRecipe, preference_loss, prepare  # noqa: E402
 from partwise_lab.training.registry import RunOptions, run_preference  # noqa: E402
@@ -119,7 +118,7 @@ def rehear(objective, data, place):
     clips = find_clips(data, place, wanted, objective.mel.sample_rate_hz)
     used = [t for name in ("train", "valid") for t in questions if split.place(t) == name]
     embed = checkpoint_embedder(objective.model, objective.mel)
-    return torch.from_numpy(hear(clips, used, embed).embeddings)
+    return torch.from_numpy(hear_clips(clips, used, embed).embeddings)
 
 
 def test_loss_by_hand():

@@ -16,7 +16,6 @@ from partwise.commands.console import Ticker, command_line, tell_left_out
 if TYPE_CHECKING:
     from partwise_lab.commands.measured_model import MeasuredModel
     from partwise_lab.data.stems import StemPiece
-    from partwise_lab.measure.protocols import Trial
 
 _LABELS = 10
 
@@ -93,6 +92,7 @@ def evaluate(
     from partwise_lab.commands.measured_model import load_measured
     from partwise_lab.data.stems import data_digest
     from partwise_lab.measure import protocols
+    from partwise_lab.measure.heard import Trial
     from partwise_lab.measure.stem_reader import StemReader
     from partwise_lab.report.report_out import destinations, write_report
     from partwise_lab.report.tables import report_text
@@ -135,7 +135,7 @@ def evaluate(
             report["protocol"] = protocol = "few-pieces" if few else "pseudo-knn"
         reader = StemReader(pieces, measured.mel.sample_rate_hz)
         asked = {
-            "segment_s": segment or (5.0 if protocol in ("few-pieces", "halves") else 10.0),
+            "segment_s": segment,
             "labels": labels,
             "pool": pool,
             "mixes": mixes,
@@ -143,8 +143,8 @@ def evaluate(
             "oracle": oracle,
         }
         with Ticker("embedding", "mixes") as ticker:
-            trial = protocols.Trial(pieces, reader, measured.embed, seed, threads, ticker)
-            options, numbers = _numbers(protocol, trial, asked, details)
+            trial = Trial(pieces, reader, measured.embed, seed, threads, ticker)
+            options, numbers = protocols.OF_STEMS[protocol].run(trial, asked, details=details)
         report |= {
             "data_digest": data_digest(pieces),
             "pieces": len(pieces),
@@ -170,41 +170,6 @@ def evaluate(
         return html_page([raw], reader)
 
     write_report(report, where, html)
-
-
-def _numbers(
-    protocol: str, trial: Trial, asked: dict[str, Any], details: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a protocol used of what was asked for, and what it found."""
-    from partwise_lab.measure import protocols
-    from partwise_lab.measure.probes import probes
-    from partwise_lab.measure.same_part import same_part
-
-    def options(*names: str, **defaults: int) -> dict[str, Any]:
-        used = {name: asked[name] for name in ("segment_s", *names)}
-        return used | {name: asked[name] or value for name, value in defaults.items()}
-
-    if protocol == "presence":
-        used = options()
-        return used, protocols.presence(trial, **used)
-    if protocol == "few-pieces":
-        used = options("labels", "draws", "oracle", mixes=24)
-        return used, protocols.few_pieces(trial, **used)
-    if protocol == "halves":
-        used = options("labels", "draws")
-        return used, protocols.halves(trial, **used)
-    if protocol == "unmixed":
-        used = options("labels", "draws")
-        return used, protocols.unmixed(trial, **used, details=details)
-    if protocol == "same-part":
-        used = options()
-        return used, same_part(trial, **used)
-    if protocol == "probes":
-        used = options("pool", mixes=1)
-        return used, probes(trial, **used)
-    used = options("pool", "draws", "oracle", labels=_LABELS, mixes=4)
-    used["leakage"] = protocol == "leakage"
-    return used, protocols.pseudo_knn(trial, **used, details=details)
 
 
 def _listeners(

@@ -56,8 +56,9 @@ def export_model(
     from partwise.errors import PartwiseError
     from partwise.parts import PARTS
     from partwise_lab.data.stems import find_pieces
-    from partwise_lab.measure.embed import segment_embedder
+    from partwise_lab.measure.heard import Trial, segment_embedder
     from partwise_lab.measure.presence import best_threshold, presence_samples
+    from partwise_lab.measure.stem_reader import StemReader
 
     if int8 and calibrate is None:
         raise PartwiseError("--int8 needs --calibrate: a folder of stems not trained on")
@@ -76,7 +77,8 @@ def export_model(
     _describe(out, changes)
     if calibrate:
         embed = segment_embedder(encoder := load_encoder(out))
-        samples = presence_samples(pieces, encoder.settings.sample_rate_hz, embed)
+        reader = StemReader(pieces, encoder.settings.sample_rate_hz)
+        samples = presence_samples(Trial(pieces, reader, embed))
         thresholds = [best_threshold(*samples.of(part)) for part in PARTS]
         _describe(out, {"presence_threshold": thresholds})
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {told}")

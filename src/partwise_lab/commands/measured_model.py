@@ -14,7 +14,7 @@ from partwise.errors import PartwiseError
 if TYPE_CHECKING:
     from partwise.embedding.logmel import MelSettings
     from partwise_lab.measure.abx.songs import SongSplit
-    from partwise_lab.measure.embed import EmbedSegments
+    from partwise_lab.measure.heard import EmbedSegments
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def load_measured(model: Path | None, device: str, threads: int) -> MeasuredMode
 def _exported(model: Path | None) -> MeasuredModel:
     from partwise.embedding.encoder import SHIPPED_MODEL, load_encoder
     from partwise_lab.measure.abx.songs import split_in
-    from partwise_lab.measure.embed import segment_embedder
+    from partwise_lab.measure.heard import segment_embedder
 
     encoder = load_encoder(model)
     config = encoder.config
@@ -79,7 +79,7 @@ def _checkpoint(path: Path, device: str, threads: int) -> MeasuredModel:
         ) from None
     from partwise.parts import PARTS
     from partwise_lab.measure.abx.songs import split_in
-    from partwise_lab.measure.embed import checkpoint_embedder
+    from partwise_lab.measure.heard import checkpoint_embedder
     from partwise_lab.model.checkpoint import load_checkpoint
 
     if device.startswith("cuda") and not torch.cuda.is_available():

@@ -33,16 +33,17 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece
 from partwise_lab.measure.contenders import MIX, ORACLE, Contender
+from partwise_lab.measure.heard import hear
+from partwise_lab.measure.intervals import middle
+from partwise_lab.measure.knn import Tally, Whose, knn_tally
 from partwise_lab.measure.pseudo_knn import (
-    PseudoMix,
-    Tally,
-    Whose,
+    Sounding,
+    check_labels,
     draw_pseudo_mixes,
-    knn_tally,
     parts_to_test,
+    where_sounding,
 )
-from partwise_lab.measure.stem_reader import StemReader, is_silent_stem
-from partwise_lab.measure.threads import in_order
+from partwise_lab.measure.stem_reader import StemReader
 from partwise_lab.separation.separator import Separator
 
 _TRACK_S = 240.0
@@ -63,15 +64,6 @@ class _Costs:
     def of(self, who: Any) -> float:
         """Seconds of one core for a second of audio; 0 where nothing was done."""
         return self.spent_s[who] / self.audio_s[who] if self.audio_s.get(who) else 0.0
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """What every row heard of one mix: features of its segments, None where it has no stem."""
-
-    features: list[np.ndarray | None]
-    moments: list[int]
-    spent: list[tuple[Any, float, float]]
 
 
 def compare(
@@ -100,35 +92,42 @@ def compare(
     scores: list[list[dict]] = [[] for _ in contenders]
     costs = _Costs()
     one_thread()  # or a core's work would be counted as less than it is
+    where = where_sounding(reader, round(segment_s * reader.sample_rate_hz))
     total, begun = mixes * sum(there.values()), 0
     for part, count in there.items():
         rng = np.random.default_rng([seed, part.index])
         drawn = draw_pseudo_mixes(pieces, part, count, mixes, rng)
-        features, whose = _hear(
-            contenders,
-            separators,
-            reader,
-            drawn,
-            segment_s,
-            costs,
-            threads,
-            lambda done, begun=begun: progress(begun + done, total),
-        )
-        begun += len(drawn)
-        if (sounding := len(np.unique(whose.label))) < labels:
+        found: list[list[np.ndarray]] = [[] for _ in contenders]
+        truths = []
+        for (features, spent), truth in hear(
+            enumerate(drawn),
+            where,
+            lambda sound: _hear(sound, contenders, separators, reader.sample_rate_hz),
+            threads=threads,
+            progress=lambda done, begun=begun: progress(begun + done, total),
+        ):
+            truths.append(truth)
+            for row, some in features.items():
+                found[row].append(some)
+            for each in spent:
+                costs.add(*each)
+        if not truths:
             raise PartwiseError(
-                f"{labels} labels were asked for, but {part} sounds for {segment_s:g} s in only "
-                f"{sounding} of the pieces drawn: ask for --labels {max(2, sounding)} or fewer, or "
-                "for a shorter --segment"
+                f"{part} never sounds in a whole test segment of {segment_s:g} s: are the stems "
+                "long enough?"
             )
+        begun += len(drawn)
+        whose = Whose(*(np.concatenate(column) for column in zip(*truths, strict=True)))
+        check_labels(len(np.unique(whose.label)), labels, part, segment_s)
         for number, row in enumerate(contenders):
-            heard = features[number]
-            if heard is None:
-                continue
-            distance = row.hearer.distances(heard)
-            tallies = _tallies(distance, whose, labels, draws, seed)
-            sums[number][part] = tallies
-            scores[number] += _entries(tallies, part, len(whose.label), seed)
+            if found[number]:
+                distance = row.hearer.distances(np.concatenate(found[number]))
+                tallies = _tallies(distance, whose, labels, draws, seed)
+                sums[number][part] = tallies
+                scores[number] += [
+                    tally.score(part, len(whose.label), np.random.default_rng(seed)).entry(reading)
+                    for reading, tally in tallies.items()
+                ]
     rows = [
         _row(row, scores[number], sums[number], sums[0], costs, number, seed)
         for number, row in enumerate(contenders)
@@ -152,64 +151,27 @@ def one_thread() -> None:
 
 
 def _hear(
+    sound: Sounding,
     contenders: Sequence[Contender],
     separators: Mapping[str, Separator],
-    reader: StemReader,
-    drawn: Sequence[PseudoMix],
-    segment_s: float,
-    costs: _Costs,
-    threads: int,
-    progress: Callable[[int], None],
-) -> tuple[list[np.ndarray | None], Whose]:
-    """Features of one part's segments by row, [segments, width] each, and whose they are."""
-    length = round(segment_s * reader.sample_rate_hz)
-
-    def work(mix: PseudoMix) -> _Heard | None:
-        samples, stems = reader.mix(mix.sources)
-        target = stems[mix.part]
-        starts = range(0, len(samples) - length + 1, length)
-        heard = [s for s in starts if not is_silent_stem(target[s : s + length])]
-        if not heard:
-            return None
-        spent: list[tuple[Any, float, float]] = []
-        sounds: dict[str, np.ndarray | None] = {MIX: samples, ORACLE: target}
-        for name, separator in separators.items():
+    sample_rate_hz: int,
+) -> tuple[dict[int, np.ndarray], list[tuple[Any, float, float]]]:
+    """Features of one mix's segments by row, of those that have a stem to hear; and the costs."""
+    spent: list[tuple[Any, float, float]] = []
+    sounds: dict[str, np.ndarray | None] = {MIX: sound.mix, ORACLE: sound.target}
+    for name, separator in separators.items():
+        began = time.thread_time()
+        sounds[name] = separator.separate(sound.mix).get(sound.part)
+        spent.append((name, time.thread_time() - began, len(sound.mix) / sample_rate_hz))
+    features: dict[int, np.ndarray] = {}
+    for number, row in enumerate(contenders):
+        heard = sounds[row.hears]
+        if heard is not None:
+            segments = sound.segments(heard)
             began = time.thread_time()
-            sounds[name] = separator.separate(samples).get(mix.part)
-            seconds = len(samples) / reader.sample_rate_hz
-            spent.append((name, time.thread_time() - began, seconds))
-        features: list[np.ndarray | None] = []
-        for number, row in enumerate(contenders):
-            sound = sounds[row.hears]
-            if sound is None:
-                features.append(None)
-                continue
-            segments = np.stack([sound[s : s + length] for s in heard])
-            began = time.thread_time()
-            features.append(row.hearer.hear(segments, mix.part))
-            spent.append((number, time.thread_time() - began, len(heard) * segment_s))
-        return _Heard(features, [s // length for s in heard], spent)
-
-    found: list[list[np.ndarray]] = [[] for _ in contenders]
-    label, mix_of, moment = [], [], []
-    for number, result in enumerate(in_order(work, drawn, threads)):
-        if result:
-            for row, features in enumerate(result.features):
-                if features is not None:
-                    found[row].append(features)
-            label += [drawn[number].label] * len(result.moments)
-            mix_of += [number] * len(result.moments)
-            moment += result.moments
-            for who, spent_s, audio_s in result.spent:
-                costs.add(who, spent_s, audio_s)
-        progress(number + 1)
-    if not label:
-        raise PartwiseError(
-            f"{drawn[0].part} never sounds in a whole test segment of {segment_s:g} s: are the "
-            "stems long enough?"
-        )
-    whose = Whose(np.array(label), np.array(mix_of), np.array(moment))
-    return [np.concatenate(some) if some else None for some in found], whose
+            features[number] = row.hearer.hear(segments, sound.part)
+            spent.append((number, time.thread_time() - began, segments.size / sample_rate_hz))
+    return features, spent
 
 
 def _tallies(
@@ -228,25 +190,6 @@ def _tallies(
     }
 
 
-def _entries(tallies: Mapping[str, Tally], part: Part, segments: int, seed: int) -> list[dict]:
-    entries = []
-    for reading, tally in tallies.items():
-        low, high = _interval(tally.resampled(np.random.default_rng(seed)))
-        entries.append(
-            {
-                "part": str(part),
-                "reading": reading,
-                "labels": tally.labels,
-                "accuracy": tally.accuracy,
-                "low": low,
-                "high": high,
-                "chance": 1.0 / tally.labels,
-                "segments": segments,
-            }
-        )
-    return entries
-
-
 def _row(
     row: Contender,
     scores: list[dict],
@@ -257,16 +200,16 @@ def _row(
     seed: int,
 ) -> dict[str, Any]:
     drawn = {part: _resampled(tallies[part]["paper"], part, seed) for part in tallies}
-    low, high = _interval(np.mean(list(drawn.values()), axis=0))
+    low, high = middle(np.mean(list(drawn.values()), axis=0))
     differences = {}
     both = {part: _resampled(first[part]["paper"], part, seed) for part in tallies if part in first}
     for part, theirs in both.items():
         known = tallies[part]["paper"].accuracy - first[part]["paper"].accuracy
-        differences[str(part)] = [known, *_interval(drawn[part] - theirs)]
+        differences[str(part)] = [known, *middle(drawn[part] - theirs)]
     if both:
         mean = float(np.mean([value[0] for value in differences.values()]))
         apart = np.mean([drawn[part] - theirs for part, theirs in both.items()], axis=0)
-        differences["mean"] = [mean, *_interval(apart)]
+        differences["mean"] = [mean, *middle(apart)]
     hearing = costs.of(number) * (len(PARTS) if row.hearer.part_at_a_time else 1)
     separating = costs.of(row.hears)
     about = dict(row.hearer.about)
@@ -309,5 +252,10 @@ def _resampled(tally: Tally, part: Part, seed: int) -> np.ndarray:
     return tally.resampled(np.random.default_rng([seed, part.index]))
 
 
-def _interval(values: np.ndarray) -> list[float]:
-    return [float(edge) for edge in np.percentile(values, [2.5, 97.5])]
+def row_names(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Names of the rows of a comparison, with what they hear where a name occurs twice."""
+    names = [row["name"] for row in rows]
+    return [
+        name if names.count(name) == 1 else f"{name} ({row['hears']})"
+        for name, row in zip(names, rows, strict=True)
+    ]

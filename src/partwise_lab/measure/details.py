@@ -21,7 +21,7 @@ import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.parts import Part
-from partwise_lab.measure.pseudo_knn import Segments, squared_distances, voted
+from partwise_lab.measure.knn import Segments, squared_distances, voted
 
 _EXAMPLES = 3
 # As many as there are colours and shapes; of more, these are drawn.

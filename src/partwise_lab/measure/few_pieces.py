@@ -14,21 +14,25 @@ window only cannot be right there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
-from partwise_lab.data.stems import StemPiece
-from partwise_lab.measure.embed import EmbedSegments
-from partwise_lab.measure.presence import PresenceSamples, audible, truth_known
-from partwise_lab.measure.pseudo_knn import Segments
-from partwise_lab.measure.stem_reader import StemReader
-from partwise_lab.measure.threads import in_order
-from partwise_lab.measure.windows import sounding, window_starts
+from partwise_lab.measure.heard import Cut, Trial
+from partwise_lab.measure.knn import Segments, knn_score, readings, with_means
+from partwise_lab.measure.presence import (
+    PresenceSamples,
+    audible,
+    presence_entries,
+    told_and_true,
+    truth_known,
+)
+from partwise_lab.measure.stem_reader import sounding, window_starts
 
 _AT_ONCE = 8  # segments embedded in one call
 
@@ -37,22 +41,21 @@ _AT_ONCE = 8  # segments embedded in one call
 class FewPieces:
     """A small set and its windows of `segment_s` seconds."""
 
-    pieces: Sequence[StemPiece]
-    reader: StemReader
+    trial: Trial
     segment_s: float
 
     @property
     def length(self) -> int:
         """Samples of a window."""
-        return round(self.segment_s * self.reader.sample_rate_hz)
+        return self.trial.samples(self.segment_s)
 
     @cached_property
     def windows(self) -> dict[Part, dict[int, list[int]]]:
         """part -> piece -> first samples of the windows in which the stem sounds, if any."""
         found: dict[Part, dict[int, list[int]]] = {part: {} for part in PARTS}
-        for index, piece in enumerate(self.pieces):
+        for index, piece in enumerate(self.trial.pieces):
             for part in piece.stems:
-                stem = self.reader.stem(index, part)
+                stem = self.trial.reader.stem(index, part)
                 starts = sounding(stem, window_starts(len(stem), self.length), self.length)
                 if starts:
                     found[part][index] = starts
@@ -60,7 +63,11 @@ class FewPieces:
 
     def cut(self, part: Part, index: int, start: int) -> np.ndarray:
         """One window of one stem: float32 [samples]."""
-        return self.reader.stem(index, part)[start : start + self.length]
+        return self.trial.reader.stem(index, part)[start : start + self.length]
+
+    def mix(self, sources: Mapping[Part, tuple[int, int]]) -> np.ndarray:
+        """The sum of windows, part -> (piece, first sample): float32 [samples]."""
+        return np.sum([self.cut(part, *at) for part, at in sources.items()], axis=0)
 
     def draw(
         self, parts: Sequence[Part], target: Part | None, rng: np.random.Generator
@@ -71,7 +78,7 @@ class FewPieces:
         """
         drawn = {}
         for part in parts:
-            free = [i for i in self.windows[part] if target not in self.pieces[i].unknown]
+            free = [i for i in self.windows[part] if target not in self.trial.pieces[i].unknown]
             if free:
                 index = int(rng.choice(free))
                 drawn[part] = index, int(rng.choice(self.windows[part][index]))
@@ -81,21 +88,19 @@ class FewPieces:
 def few_piece_segments(
     small: FewPieces,
     part: Part,
-    embed: EmbedSegments,
     *,
     mixes: int = 24,
     oracle: bool = False,
-    seed: int = 0,
-    threads: int = 1,
-    progress: Callable[[int], None] | None = None,
+    begun: int = 0,
+    total: int = 0,
 ) -> Segments:
     """Embedded test segments of one part, `mixes` for each piece that has it.
 
     `label` is the place among those pieces, `mix` the segment's number, `moment` the window's.
     oracle : embed the part's clean stem instead of the mix.
-    progress : called with the segments done.
+    begun, total : segments done before and in all, for the trial's progress.
     """
-    rng = np.random.default_rng([seed, part.index])
+    rng = np.random.default_rng([small.trial.seed, part.index])
     others = [other for other in PARTS if other is not part]
     plan = []  # (label, moment, sources)
     for label, (index, starts) in enumerate(small.windows[part].items()):
@@ -108,40 +113,22 @@ def few_piece_segments(
             f"fewer than two pieces have a stem of {part} that sounds for {small.segment_s:g} s"
         )
 
-    def work(some: list) -> tuple[np.ndarray, np.ndarray]:
-        return embed(
-            np.stack(
-                [
-                    np.sum([small.cut(p, *at) for p, at in sources.items()], axis=0)
-                    for _, _, sources in some
-                ]
-            )
-        )
+    def cut(some: list) -> Iterator[Cut[np.ndarray]]:
+        label, moment, sources = zip(*some, strict=True)
+        yield Cut(np.stack([small.mix(each) for each in sources]), (label, moment))
 
     batches = [plan[first : first + _AT_ONCE] for first in range(0, len(plan), _AT_ONCE)]
-    embeddings, presence = [], []
-    for found, surely in in_order(work, batches, threads):
-        embeddings.append(found)
-        presence.append(surely)
-        if progress:
-            progress(sum(map(len, embeddings)))
-    return Segments(
-        np.concatenate(embeddings),
-        np.concatenate(presence),
-        np.array([label for label, _, _ in plan]),
-        np.arange(len(plan)),
-        np.array([moment for _, moment, _ in plan]),
-    )
+    heard = small.trial.hear(batches, cut, begun=begun, total=total, each=_AT_ONCE)
+    assert heard is not None
+    label, moment = heard.truths
+    return Segments(heard.embeddings, heard.presence, label, np.arange(len(plan)), moment)
 
 
-def few_piece_presence(
-    small: FewPieces, embed: EmbedSegments, *, mixes: int = 300, seed: int = 0, threads: int = 1
-) -> PresenceSamples:
+def few_piece_presence(small: FewPieces, *, mixes: int = 300) -> PresenceSamples:
     """Presence told and true for mixes of random windows of random parts."""
-    rng = np.random.default_rng([seed, len(PARTS)])
-    truth, known = [], []
+    rng = np.random.default_rng([small.trial.seed, len(PARTS)])
 
-    def segments() -> Iterator[np.ndarray]:
+    def segments() -> Iterator[Cut[np.ndarray]]:
         for _ in range(mixes):
             chance = rng.uniform(0.3, 1.0)
             wanted = [part for part in PARTS if rng.random() < chance]
@@ -150,9 +137,63 @@ def few_piece_presence(
                 continue
             stems = {part: small.cut(part, *at) for part, at in drawn.items()}
             mix = np.sum(list(stems.values()), axis=0)
-            truth.append(audible(mix, stems))
-            known.append(truth_known(small.pieces, (index for index, _ in drawn.values())))
-            yield mix[None]
+            known = truth_known(small.trial.pieces, (index for index, _ in drawn.values()))
+            yield Cut(mix[None], (audible(mix, stems)[None], known[None]))
 
-    told = list(in_order(lambda segment: embed(segment)[1][0], segments(), threads))
-    return PresenceSamples(np.array(told), np.array(truth), np.array(known))
+    return told_and_true(small.trial, segments(), small.segment_s)
+
+
+def few_pieces(
+    trial: Trial,
+    *,
+    labels: int | None = None,
+    mixes: int = 24,
+    draws: int = 20,
+    segment_s: float = 5.0,
+    oracle: bool = False,
+) -> dict[str, Any]:
+    """Pseudo-mix kNN, leakage and presence where a part has a handful of pieces.
+
+    labels : all pieces that have the part by default; fewer to compare with a smaller set.
+    """
+    small = FewPieces(trial, segment_s)
+    measured = [part for part in PARTS if len(small.windows[part]) >= max(2, labels or 0)]
+    if not measured:
+        raise PartwiseError(
+            f"no part has {labels or 2} pieces in which it sounds for {segment_s:g} s: "
+            "nothing to tell apart"
+        )
+    entries: list[dict] = []
+    table: list[list[float | None]] = [[None] * len(PARTS) for _ in PARTS]
+    total = mixes * sum(len(small.windows[part]) for part in measured)
+    begun = 0
+    for part in measured:
+        segments = few_piece_segments(
+            small, part, mixes=mixes, oracle=oracle, begun=begun, total=total
+        )
+        begun += len(segments.label)
+        count = labels or len(small.windows[part])
+        entries += readings(segments, part, count, draws, trial.seed)
+        for read in PARTS:
+            score = knn_score(segments, part, count, read=read, draws=draws, seed=trial.seed)
+            table[part.index][read.index] = score.accuracy
+    samples = few_piece_presence(small)
+    return (
+        with_means(entries)
+        | {"leakage": table}
+        | presence_entries(samples, trial.seed)
+        | {
+            "not_measured": {
+                str(part): f"pieces that have it: {len(small.windows[part])}"
+                for part in PARTS
+                if part not in measured
+            },
+            "windows": {
+                str(part): {
+                    trial.pieces[index].name: len(starts)
+                    for index, starts in small.windows[part].items()
+                }
+                for part in measured
+            },
+        }
+    )

@@ -9,13 +9,14 @@ Chance is what the same probe finds when the truths are dealt out anew among the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from partwise.errors import PartwiseError
+from partwise_lab.measure.intervals import drawn, middle
 
 _FOLDS = 5
 _RESAMPLED = 1000
@@ -59,7 +60,7 @@ def chance_of_classes(
     """The middle 95 % of `probe_classes` on truths dealt out anew among the pieces."""
     rng = np.random.default_rng(seed)
     dealt = [dealt_anew(truth, piece, rng) for _ in range(shuffles)]
-    return _middle([_once(balanced_accuracy, t, _told_classes(features, t, piece)) for t in dealt])
+    return middle([_once(balanced_accuracy, t, _told_classes(features, t, piece)) for t in dealt])
 
 
 def chance_of_values(
@@ -69,7 +70,7 @@ def chance_of_values(
     rng = np.random.default_rng(seed)
     dealt = np.stack([dealt_anew(truth, piece, rng) for _ in range(shuffles)], axis=1)
     told = _told_values(features, dealt, piece)
-    return _middle([_once(r_squared, dealt[:, i], told[:, i]) for i in range(shuffles)])
+    return middle([_once(r_squared, dealt[:, i], told[:, i]) for i in range(shuffles)])
 
 
 def balanced_accuracy(truth: np.ndarray, told: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -162,18 +163,13 @@ def _folds(piece: np.ndarray) -> int:
 
 def _scored(told: np.ndarray, truth: np.ndarray, piece: np.ndarray, measure: Measure) -> ProbeScore:
     names, numbers = np.unique(piece, return_inverse=True)
-    drawn = np.random.default_rng(0).integers(len(names), size=(_RESAMPLED, len(names)))
-    times = np.stack([np.bincount(row, minlength=len(names)) for row in drawn])[:, numbers]
-    return ProbeScore(_once(measure, truth, told), *_middle(measure(truth, told, times)))
+    rows = drawn(len(names), _RESAMPLED)
+    times = np.stack([np.bincount(row, minlength=len(names)) for row in rows])[:, numbers]
+    return ProbeScore(_once(measure, truth, told), *middle(measure(truth, told, times)))
 
 
 def _once(measure: Measure, truth: np.ndarray, told: np.ndarray) -> float:
     return float(measure(truth, told, np.ones((1, len(truth)), dtype=np.int64))[0])
-
-
-def _middle(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _sklearn() -> tuple[Any, Any]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece
-from partwise_lab.measure.embed import EmbedSegments
-from partwise_lab.measure.stem_reader import StemReader
-from partwise_lab.measure.threads import in_order
+from partwise_lab.measure.heard import Cut, Trial
+from partwise_lab.measure.intervals import drawn, middle
 
 AUDIBLE_DB = -25.0
 
@@ -39,24 +38,12 @@ def audible(mix: np.ndarray, stems: Mapping[Part, np.ndarray]) -> np.ndarray:
     return powers > np.mean(mix**2) * 10.0 ** (AUDIBLE_DB / 10.0)
 
 
-def presence_samples(
-    pieces: Sequence[StemPiece],
-    sample_rate_hz: int,
-    embed: EmbedSegments,
-    *,
-    mixes: int = 300,
-    segment_s: float = 10.0,
-    seed: int = 0,
-    reader: StemReader | None = None,
-    threads: int = 1,
-) -> PresenceSamples:
+def presence_samples(trial: Trial, *, mixes: int = 300, segment_s: float = 10.0) -> PresenceSamples:
     """Presence told and true for segments of pseudo-mixes of random subsets of stems."""
-    reader = reader or StemReader(pieces, sample_rate_hz)
-    truth, known = [], []
+    pieces, length = trial.pieces, trial.samples(segment_s)
+    rng = np.random.default_rng(trial.seed)
 
-    def segments() -> Iterator[np.ndarray]:
-        rng = np.random.default_rng(seed)
-        length = round(segment_s * sample_rate_hz)
+    def segments() -> Iterator[Cut[np.ndarray]]:
         having = {p: [i for i, piece in enumerate(pieces) if p in piece.stems] for p in PARTS}
         for _ in range(mixes):
             chance = rng.uniform(0.3, 1.0)
@@ -67,21 +54,31 @@ def presence_samples(
             }
             if not sources:
                 continue
-            samples, stems = reader.mix(sources)
+            samples, stems = trial.reader.mix(sources)
             if len(samples) < length:
                 continue
             start = int(rng.integers(len(samples) - length + 1))
             window = slice(start, start + length)
             if np.mean(samples[window] ** 2) < 1e-7:
                 continue
-            truth.append(audible(samples[window], {p: stem[window] for p, stem in stems.items()}))
-            known.append(truth_known(pieces, sources.values()))
-            yield samples[None, window]
+            truth = audible(samples[window], {p: stem[window] for p, stem in stems.items()})
+            known = truth_known(pieces, sources.values())
+            yield Cut(samples[None, window], (truth[None], known[None]))
 
-    told = list(in_order(lambda segment: embed(segment)[1][0], segments(), threads))
-    if not told:
+    return told_and_true(trial, segments(), segment_s)
+
+
+def told_and_true(
+    trial: Trial, segments: Iterable[Cut[np.ndarray]], segment_s: float
+) -> PresenceSamples:
+    """What the encoder tells of single segments; their truths are the rest.
+
+    Raises PartwiseError where there are none.
+    """
+    heard = trial.hear(segments, lambda cut: (cut,))
+    if heard is None:
         raise PartwiseError(f"no piece is as long as a segment of {segment_s:g} s")
-    return PresenceSamples(np.array(told), np.array(truth), np.array(known))
+    return PresenceSamples(heard.presence, *heard.truths)
 
 
 def truth_known(pieces: Sequence[StemPiece], sources: Iterable[int]) -> np.ndarray:
@@ -121,3 +118,30 @@ def best_threshold(told: np.ndarray, truth: np.ndarray) -> float:
     # The middle of the plateau is the steadiest choice.
     best = np.flatnonzero(f1 >= f1.max() - 1e-9)
     return round(float(candidates[best[len(best) // 2]]), 2)
+
+
+def presence_entries(samples: PresenceSamples, seed: int) -> dict[str, Any]:
+    """Average precision by part with 95 % over segments; null where a part is never there."""
+    rng = np.random.default_rng(seed)
+    values, intervals, shares = {}, {}, {}
+    for part in PARTS:
+        told, truth = samples.of(part)
+        name = str(part)
+        shares[name] = float(truth.mean()) if len(truth) else None
+        if not truth.any() or truth.all():
+            values[name] = intervals[name] = None
+            continue
+        values[name] = average_precision(told, truth)
+        rows = drawn(len(told), 500, rng)
+        again = [average_precision(told[row], truth[row]) for row in rows if truth[row].any()]
+        intervals[name] = list(middle(again))
+    return {
+        "average_precision": values,
+        "average_precision_interval": intervals,
+        "share_present": shares,
+    }
+
+
+def presence(trial: Trial, *, segment_s: float = 10.0) -> dict[str, Any]:
+    """Average precision of presence on random subsets of stems."""
+    return presence_entries(presence_samples(trial, segment_s=segment_s), trial.seed)

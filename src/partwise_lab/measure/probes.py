@@ -23,7 +23,7 @@ The report of `probes`:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ import numpy as np
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure import musical_facts
+from partwise_lab.measure.heard import Cut, Trial, in_order
 from partwise_lab.measure.linear_probe import (
     ProbeScore,
     chance_of_classes,
@@ -40,11 +41,8 @@ from partwise_lab.measure.linear_probe import (
     probe_values,
 )
 from partwise_lab.measure.presence import truth_known
-from partwise_lab.measure.probe_words import in_words
-from partwise_lab.measure.protocols import Trial
 from partwise_lab.measure.pseudo_knn import PseudoMix, draw_pseudo_mixes
-from partwise_lab.measure.stem_reader import is_silent_stem
-from partwise_lab.measure.threads import in_order
+from partwise_lab.measure.stem_reader import is_silent_stem, side_by_side
 
 CLASSES, VALUES = "balanced accuracy", "R2"
 FACTS: dict[str, tuple[str, str]] = {
@@ -58,10 +56,13 @@ FACTS: dict[str, tuple[str, str]] = {
 # Fewer pieces than these tell nothing of others.
 _PIECES_OF_CLASS = 4
 _PIECES_OF_VALUES = 10
+# Shares of the way from chance to perfect; of R2 it is R2 itself.
+_CLEARLY = 0.4
+_SOMEWHAT = 0.1
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardStems:
     """Embedded segments of pseudo-mixes, and what is in them.
 
     embeddings : float32 [segments, parts, dim]
@@ -84,7 +85,7 @@ class PieceFacts(NamedTuple):
     tempo_bpm: Sequence[float | None]
 
 
-class Question(NamedTuple):
+class FactOfPart(NamedTuple):
     """One fact of one part: the segments that have a truth, and it.
 
     rows : int [n], of the segments; piece : int [n], of the part's stem
@@ -112,59 +113,46 @@ def probes(
         rng = np.random.default_rng([trial.seed, part.index])
         labels = min(pool, trial.having(part))
         drawn += draw_pseudo_mixes(trial.pieces, part, labels, mixes, rng)
-    heard = hear(trial, drawn, segment_s)
+    heard = hear_stems(trial, drawn, segment_s)
     told = piece_facts(trial, np.unique(heard.source[heard.source >= 0]))
     return probe_report(heard, told, shuffles=shuffles, seed=trial.seed)
 
 
-def hear(trial: Trial, drawn: Sequence[PseudoMix], segment_s: float) -> Heard:
+def hear_stems(trial: Trial, drawn: Sequence[PseudoMix], segment_s: float) -> HeardStems:
     """Mix, cut into segments without overlap, embed, and measure each stem in its segment."""
-    reader = trial.reader
-    length = round(segment_s * reader.sample_rate_hz)
+    rate_hz, length = trial.reader.sample_rate_hz, trial.samples(segment_s)
 
-    def work(mix: PseudoMix) -> tuple[np.ndarray, ...] | None:
-        samples, stems = reader.mix(mix.sources)
+    def cut(mix: PseudoMix) -> Iterator[Cut[np.ndarray]]:
+        samples, stems = trial.reader.mix(mix.sources)
         known = truth_known(trial.pieces, mix.sources.values())
-        cuts = [slice(s, s + length) for s in range(0, len(samples) - length + 1, length)]
+        cuts = [slice(s, s + length) for s in side_by_side(len(samples), length)]
         source = np.full((len(cuts), len(PARTS)), -1)
         loudness_db, brightness = np.zeros((2, len(cuts), len(PARTS)))
         for part, stem in stems.items():
-            for row, cut in enumerate(cuts):
-                if known[part.index] and not is_silent_stem(stem[cut]):
-                    at = row, part.index
-                    source[at] = mix.sources[part]
-                    loudness_db[at] = musical_facts.loudness_db(stem[cut], samples[cut])
-                    brightness[at] = musical_facts.brightness(stem[cut], reader.sample_rate_hz)
+            for row, at in enumerate(cuts):
+                if known[part.index] and not is_silent_stem(stem[at]):
+                    place = row, part.index
+                    source[place] = mix.sources[part]
+                    loudness_db[place] = musical_facts.loudness_db(stem[at], samples[at])
+                    brightness[place] = musical_facts.brightness(stem[at], rate_hz)
         some = np.flatnonzero((source >= 0).any(axis=1))
-        if not len(some):
-            return None
-        found, _ = trial.embed(np.stack([samples[cuts[row]] for row in some]))
-        return found, source[some], loudness_db[some], brightness[some]
+        if len(some):
+            sound = np.stack([samples[cuts[row]] for row in some])
+            yield Cut(sound, (source[some], loudness_db[some], brightness[some]))
 
-    results = []
-    for number, result in enumerate(in_order(work, drawn, trial.threads)):
-        if result:
-            results.append(result)
-        trial.progress(number + 1, len(drawn))
-    if not results:
+    heard = trial.hear(drawn, cut, total=len(drawn))
+    if heard is None:
         raise PartwiseError(f"no stem sounds for a segment of {segment_s:g} s: are they too short?")
-    return Heard(*(np.concatenate(column) for column in zip(*results, strict=True)))
+    return HeardStems(heard.embeddings, *heard.truths)
 
 
 def piece_facts(trial: Trial, indices: np.ndarray) -> PieceFacts:
     """What is told of the pieces with these numbers; nothing of the others."""
     wanted = set(indices.tolist())
-    scales = dict(
-        zip(
-            sorted(wanted),
-            in_order(
-                lambda index: musical_facts.piece_scale(trial.reader, index),
-                sorted(wanted),
-                trial.threads,
-            ),
-            strict=True,
-        )
+    found = in_order(
+        lambda index: musical_facts.piece_scale(trial.reader, index), sorted(wanted), trial.threads
     )
+    scales = dict(zip(sorted(wanted), found, strict=True))
     return PieceFacts(
         [
             musical_facts.instruments(piece) if index in wanted else {}
@@ -176,7 +164,7 @@ def piece_facts(trial: Trial, indices: np.ndarray) -> PieceFacts:
 
 
 def probe_report(
-    heard: Heard, told: PieceFacts, *, shuffles: int = 40, seed: int = 0
+    heard: HeardStems, told: PieceFacts, *, shuffles: int = 40, seed: int = 0
 ) -> dict[str, Any]:
     """The report of the module's text, of segments that are embedded already."""
     entries: list[dict] = []
@@ -203,7 +191,7 @@ def probe_report(
     return report | {"words": in_words(report)}
 
 
-def ask(heard: Heard, told: PieceFacts, part: Part, fact: str) -> Question | str:
+def ask(heard: HeardStems, told: PieceFacts, part: Part, fact: str) -> FactOfPart | str:
     """The segments with a truth about one fact of one part; or why there are too few."""
     rows = np.flatnonzero(heard.source[:, part.index] >= 0)
     piece = heard.source[rows, part.index]
@@ -226,12 +214,12 @@ def ask(heard: Heard, told: PieceFacts, part: Part, fact: str) -> Question | str
     measured = (heard.loudness_db if fact == "loudness" else heard.brightness)[rows, part.index]
     if len(np.unique(piece)) < _PIECES_OF_VALUES:
         return _too_few(len(np.unique(piece)))
-    return Question(rows, piece, measured[:, None], None)
+    return FactOfPart(rows, piece, measured[:, None], None)
 
 
 def _classes(
     rows: np.ndarray, piece: np.ndarray, name_of: Callable[[int], str | None], what: str
-) -> Question | str:
+) -> FactOfPart | str:
     names = {i: name for i in np.unique(piece).tolist() if (name := name_of(i))}
     kept = {n: c for n, c in sorted(Counter(names.values()).items()) if c >= _PIECES_OF_CLASS}
     if len(kept) < 2:
@@ -242,17 +230,17 @@ def _classes(
     number = {name: index for index, name in enumerate(kept)}
     truth = np.array([number.get(names.get(i, ""), -1) for i in piece.tolist()])
     there = truth >= 0
-    return Question(rows[there], piece[there], truth[there], kept)
+    return FactOfPart(rows[there], piece[there], truth[there], kept)
 
 
 def _values(
     rows: np.ndarray, piece: np.ndarray, value_of: Callable[[int], np.ndarray | None]
-) -> Question | str:
+) -> FactOfPart | str:
     values = {i: value for i in np.unique(piece).tolist() if (value := value_of(i)) is not None}
     if len(values) < _PIECES_OF_VALUES:
         return _too_few(len(values))
     there = np.isin(piece, list(values))
-    return Question(
+    return FactOfPart(
         rows[there], piece[there], np.stack([values[i] for i in piece[there].tolist()]), None
     )
 
@@ -262,7 +250,7 @@ def _too_few(pieces: int) -> str:
 
 
 def _entries(
-    heard: Heard, question: Question, part: Part, measure: str, shuffles: int, seed: int
+    heard: HeardStems, question: FactOfPart, part: Part, measure: str, shuffles: int, seed: int
 ) -> list[dict[str, Any]]:
     """One fact of one part, read in each subspace."""
     probe, chance_of = (
@@ -289,3 +277,76 @@ def _entries(
         {"subspace": str(subspace), "measure": measure, **asdict(score), **about}
         for subspace, score in scores.items()
     ]
+
+
+def in_words(report: dict[str, Any]) -> list[str]:
+    """What "similar drums" and the others respond to, and which subspace knows another's part.
+
+    By thresholds that the last sentence states.
+    """
+    entries = report["probes"]
+    lines = [line for part in PARTS if (line := _answers(part, entries))]
+    lines += [line for part in PARTS if (line := _elsewhere(part, entries))]
+    if lines:
+        lines.append(
+            f"'Clearly' is {_CLEARLY:.0%} or more of the way from chance to perfect, 'somewhat' "
+            f"{_SOMEWHAT:.0%} or more, both with the 95 % interval above that of chance; 'perhaps' "
+            "is as far with intervals that overlap; 'hardly' is the rest. Keys are estimates."
+        )
+    return lines
+
+
+def degree(entry: dict[str, Any]) -> str:
+    """How surely and how well a fact is read: "clearly", "somewhat", "perhaps" or "hardly"."""
+    share = (entry["score"] - entry["chance"]) / (1.0 - entry["chance"])
+    if share < _SOMEWHAT or entry["score"] <= entry["chance_high"]:
+        return "hardly"
+    if entry["low"] <= entry["chance_high"]:
+        return "perhaps"
+    return "clearly" if share >= _CLEARLY else "somewhat"
+
+
+def _answers(part: Part, entries: list[dict[str, Any]]) -> str | None:
+    """The facts of a part in its own subspace, by how well they are read."""
+    own = [e for e in entries if e["part"] == part == e["subspace"]]
+    if not own:
+        return None
+    groups: dict[str, list[str]] = {d: [] for d in ("clearly", "somewhat", "perhaps", "hardly")}
+    for entry in own:
+        groups[degree(entry)].append(f"{_name(part, entry['fact'])} ({_number(entry)})")
+    said = ", ".join(f"{how} to {_and(names)}" for how, names in groups.items() if names)
+    return f"'Similar {part}' answers {said}."
+
+
+def _elsewhere(part: Part, entries: list[dict[str, Any]]) -> str | None:
+    """In which other subspaces the part's instrument can be read."""
+    asked = [e for e in entries if e["part"] == part and e["fact"] == "instrument"]
+    if not asked:
+        return None
+    name = f"{_name(part, 'instrument')} of the {part} part" if part != "drums" else "the kit"
+    own = next(e for e in asked if e["subspace"] == part)
+    others = [e for e in asked if e["subspace"] != part and degree(e) in ("clearly", "somewhat")]
+    others.sort(key=lambda entry: -entry["score"])
+    found = [f"'{entry['subspace']}' ({entry['score']:.0%})" for entry in others]
+    start = f"{name[0].upper()}{name[1:]} is"
+    surely = "" if degree(own) in ("clearly", "somewhat") else "not surely "
+    where = f"at least somewhat in {_and(found)} too" if found else "in no other subspace"
+    return f"{start} {surely}read in '{part}' ({_number(own)}), and {where}."
+
+
+def _name(part: Part, fact: str) -> str:
+    if fact == "instrument" and part is Part.DRUMS:
+        return "the kit"
+    if fact == "fifths":
+        return "the key's place on the circle of fifths"
+    return f"the {fact}" if fact in ("instrument", "scale", "tempo") else fact
+
+
+def _number(entry: dict[str, Any]) -> str:
+    if entry["measure"] == "R2":
+        return f"R2 {entry['score']:.2f}"
+    return f"{entry['score']:.0%}, chance {entry['chance']:.0%}"
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

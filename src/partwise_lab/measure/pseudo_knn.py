@@ -12,17 +12,19 @@ must be told by who plays it and not by the notes of the passage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece
-from partwise_lab.measure.embed import EmbedSegments
-from partwise_lab.measure.stem_reader import StemReader, is_silent_stem
-from partwise_lab.measure.threads import in_order
+from partwise_lab.measure.details import part_details
+from partwise_lab.measure.heard import Cut, Trial
+from partwise_lab.measure.knn import Segments, knn_score, readings, with_means
+from partwise_lab.measure.stem_reader import StemReader, is_silent_stem, side_by_side
 
 
 @dataclass(frozen=True)
@@ -32,87 +34,6 @@ class PseudoMix:
     part: Part
     label: int
     sources: dict[Part, int]
-
-
-@dataclass(frozen=True)
-class Whose:
-    """Where the test segments of one part come from.
-
-    label, mix, moment : int [segments]; `moment` is the segment's number within its mix
-    """
-
-    label: np.ndarray
-    mix: np.ndarray
-    moment: np.ndarray
-
-    def own(self, rows: np.ndarray, strict: bool) -> np.ndarray:
-        """Which segments may not vote for which: bool [rows, rows], over the chosen rows."""
-        mix, label, moment = self.mix[rows], self.label[rows], self.moment[rows]
-        own = mix[:, None] == mix[None, :]
-        if strict:
-            own |= (label[:, None] == label[None, :]) & (moment[:, None] == moment[None, :])
-        return own
-
-
-@dataclass(frozen=True)
-class Segments:
-    """Embedded test segments of one part.
-
-    embeddings : float32 [segments, parts, dim]; presence : [segments, parts]
-    label, mix, moment : int [segments], see `Whose`
-    """
-
-    embeddings: np.ndarray
-    presence: np.ndarray
-    label: np.ndarray
-    mix: np.ndarray
-    moment: np.ndarray
-
-    @property
-    def whose(self) -> Whose:
-        """The segments without their embeddings."""
-        return Whose(self.label, self.mix, self.moment)
-
-    def own(self, rows: np.ndarray, strict: bool) -> np.ndarray:
-        """See `Whose.own`."""
-        return self.whose.own(rows, strict)
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What kNN got right, by draw and by label.
-
-    labels : how many there were to tell apart
-    accuracies : [draws], 0..1; right, tested : [labels], summed over the draws
-    """
-
-    labels: int
-    accuracies: list[float]
-    right: np.ndarray
-    tested: np.ndarray
-
-    @property
-    def accuracy(self) -> float:
-        return float(np.mean(self.accuracies))
-
-    def resampled(self, rng: np.random.Generator, times: int = 2000) -> np.ndarray:
-        """Accuracies over labels drawn with replacement: [times]. Equal tallies, equal draws."""
-        tested = np.flatnonzero(self.tested)
-        rows = rng.choice(tested, (times, len(tested)))
-        return self.right[rows].sum(axis=1) / self.tested[rows].sum(axis=1)
-
-
-@dataclass(frozen=True)
-class KnnScore:
-    """Accuracy of one part, 0..1, with a 95 % interval over pieces, and the chance level."""
-
-    part: Part
-    labels: int
-    accuracy: float
-    low: float
-    high: float
-    chance: float
-    segments: int
 
 
 def parts_to_test(pieces: Sequence[StemPiece], labels: int, pool: int) -> dict[Part, int]:
@@ -161,159 +82,147 @@ def draw_pseudo_mixes(
     return drawn
 
 
+@dataclass(frozen=True)
+class Sounding:
+    """A pseudo-mix where its part sounds.
+
+    mix, target : float32 [samples], the mix and the part's clean stem
+    starts, length : the segments without overlap in which the part is not silent [samples]
+    """
+
+    part: Part
+    mix: np.ndarray
+    target: np.ndarray
+    starts: list[int]
+    length: int
+
+    def segments(self, sound: np.ndarray) -> np.ndarray:
+        """The segments of a sound of the same length: [segments, samples]."""
+        return np.stack([sound[start : start + self.length] for start in self.starts])
+
+
+def where_sounding(
+    reader: StemReader, length: int
+) -> Callable[[tuple[int, PseudoMix]], Iterator[Cut[Sounding]]]:
+    """How a numbered pseudo-mix is cut; its truths are label, mix and moment (see `Whose`)."""
+
+    def cut(item: tuple[int, PseudoMix]) -> Iterator[Cut[Sounding]]:
+        number, drawn = item
+        mix, stems = reader.mix(drawn.sources)
+        target = stems[drawn.part]
+        starts = [
+            start
+            for start in side_by_side(len(mix), length)
+            if not is_silent_stem(target[start : start + length])
+        ]
+        if starts:
+            same = np.ones(len(starts), int)
+            truths = drawn.label * same, number * same, np.array(starts) // length
+            yield Cut(Sounding(drawn.part, mix, target, starts, length), truths)
+
+    return cut
+
+
 def embed_pseudo_mixes(
+    trial: Trial,
     mixes: Sequence[PseudoMix],
-    reader: StemReader,
-    embed: EmbedSegments,
     *,
     segment_s: float = 10.0,
     oracle: bool = False,
-    threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    begun: int = 0,
+    total: int = 0,
 ) -> Segments:
     """Mix, cut into segments without overlap, embed. Segments in which the part is silent go.
 
     oracle : embed the part's clean stem instead of the mix (the upper bound).
-    threads : mixes worked on at a time; the numbers do not depend on it.
+    begun, total : mixes done before and in all, for the trial's progress.
     """
-    length = round(segment_s * reader.sample_rate_hz)
+    where = where_sounding(trial.reader, trial.samples(segment_s))
 
-    def work(mix: PseudoMix) -> tuple[np.ndarray, np.ndarray, list[int]] | None:
-        samples, stems = reader.mix(mix.sources)
-        target = stems[mix.part]
-        starts = range(0, len(samples) - length + 1, length)
-        heard = [s for s in starts if not is_silent_stem(target[s : s + length])]
-        if not heard:
-            return None
-        source = target if oracle else samples
-        found, surely = embed(np.stack([source[s : s + length] for s in heard]))
-        return found, surely, [s // length for s in heard]
+    def cut(item: tuple[int, PseudoMix]) -> Iterator[Cut[np.ndarray]]:
+        for found in where(item):
+            sound = found.sound
+            yield Cut(sound.segments(sound.target if oracle else sound.mix), found.truths)
 
-    embeddings, presence, label, mix_of, moment = [], [], [], [], []
-    for number, result in enumerate(in_order(work, mixes, threads)):
-        if result:
-            embeddings.append(result[0])
-            presence.append(result[1])
-            label += [mixes[number].label] * len(result[2])
-            mix_of += [number] * len(result[2])
-            moment += result[2]
-        if progress:
-            progress(number + 1, len(mixes))
-    if not embeddings:
+    heard = trial.hear(enumerate(mixes), cut, begun=begun, total=total)
+    if heard is None:
         raise PartwiseError("no test segment in which the part sounds: are the stems long enough?")
-    return Segments(
-        np.concatenate(embeddings),
-        np.concatenate(presence),
-        np.array(label),
-        np.array(mix_of),
-        np.array(moment),
-    )
+    return Segments(heard.embeddings, heard.presence, *heard.truths)
 
 
-def knn_correct(
-    vectors: np.ndarray, label: np.ndarray, own: np.ndarray, neighbours: int = 5
-) -> np.ndarray:
-    """Which segments their neighbours in Euclidean distance classify correctly: bool [segments].
-
-    vectors : [segments, dim]; own : bool [segments, segments], True where the column may not vote
-    for the row; see `voted` for the rest.
-    """
-    return vote_correct(squared_distances(vectors), label, own, neighbours)
-
-
-def squared_distances(vectors: np.ndarray) -> np.ndarray:
-    """Squares of the Euclidean distances, [segments, dim] -> [segments, segments]."""
-    squares = np.sum(vectors * vectors, axis=1)
-    return squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
-
-
-def vote_correct(
-    distance: np.ndarray, label: np.ndarray, own: np.ndarray, neighbours: int = 5
-) -> np.ndarray:
-    """Which segments their neighbours classify correctly: bool [segments]; see `voted`."""
-    return voted(np.where(own, np.inf, distance), label, neighbours) == label
-
-
-def voted(distance: np.ndarray, label: np.ndarray, neighbours: int = 5) -> np.ndarray:
-    """The label that each segment's neighbours vote for, int [segments]; -1 where none may vote.
-
-    distance : [segments, segments], of any kind, infinite where the column may not vote for the
-    row; the `neighbours` nearest vote with equal weight, a tie goes to the smallest label (as
-    scikit-learn does it).
-    """
-    nearest = np.argpartition(distance, min(neighbours, len(label) - 1) - 1, axis=1)
-    nearest = nearest[:, :neighbours]  # [segments, neighbours]
-    # With fewer voters than neighbours, those that may not vote are among the nearest.
-    counts = np.isfinite(np.take_along_axis(distance, nearest, axis=1)).astype(np.int64)
-    votes = np.zeros((len(label), int(label.max()) + 1), dtype=np.int64)
-    np.add.at(votes, (np.arange(len(label))[:, None], label[nearest]), counts)
-    return np.where(counts.any(axis=1), votes.argmax(axis=1), -1)
-
-
-def knn_tally(
-    distance: np.ndarray,
-    whose: Whose,
-    labels: int,
-    rng: np.random.Generator,
-    *,
-    strict: bool = False,
-    draws: int = 20,
-    neighbours: int = 5,
-) -> Tally:
-    """kNN at `labels` labels, for `draws` label sets drawn from all that are there (one, if all).
-
-    distance : [segments, segments]; strict : see the module's text.
-    """
-    available = np.unique(whose.label)
-    draws = 1 if labels == len(available) else draws
-    right = np.zeros(int(available.max()) + 1)
-    tested = np.zeros_like(right)
-    accuracies = []
-    for _ in range(draws):
-        chosen = rng.choice(available, labels, replace=False)
-        rows = np.flatnonzero(np.isin(whose.label, chosen))
-        label = whose.label[rows]
-        correct = vote_correct(
-            distance[np.ix_(rows, rows)], label, whose.own(rows, strict), neighbours
+def check_labels(found: int, labels: int, part: Part, segment_s: float) -> None:
+    """Raises PartwiseError where the part sounds in too few of the pieces drawn."""
+    if found < labels:
+        raise PartwiseError(
+            f"{labels} labels were asked for, but {part} sounds for {segment_s:g} s in only "
+            f"{found} of the pieces drawn: ask for --labels {max(2, found)} or fewer, or for "
+            "a shorter --segment"
         )
-        accuracies.append(float(correct.mean()))
-        np.add.at(right, label, correct)
-        np.add.at(tested, label, 1)
-    return Tally(labels, accuracies, right, tested)
 
 
-def knn_score(
-    segments: Segments,
-    part: Part,
-    labels: int,
+def pseudo_knn(
+    trial: Trial,
     *,
-    read: Part | None = None,
-    strict: bool = False,
+    labels: int = 10,
+    pool: int = 100,
+    mixes: int = 4,
     draws: int = 20,
-    neighbours: int = 5,
-    seed: int = 0,
-) -> KnnScore:
-    """Accuracy at `labels` labels, averaged over `draws` label sets drawn from all that are there.
+    segment_s: float = 10.0,
+    oracle: bool = False,
+    leakage: bool = False,
+    details: bool = False,
+) -> dict[str, Any]:
+    """Pseudo-mix kNN, in the paper's reading, strictly, and at all labels of the pool.
 
-    read : the subspace to look in; the part's own by default, another one for the leakage table.
-    strict : see the module's text.
-    The interval is a bootstrap over pieces (labels).
+    Parts of which the data holds no stem, or that never sound in the segments, are not measured.
+    Raises PartwiseError where a part has some, but fewer pieces than labels.
+    details : the maps and examples for a report, too.
     """
-    available = np.unique(segments.label)
-    if len(available) < labels:
-        raise PartwiseError(f"{labels} labels were asked for, {len(available)} are there ({part})")
-    rng = np.random.default_rng(seed)
-    vectors = segments.embeddings[:, (read or part).index]
-    tally = knn_tally(
-        squared_distances(vectors),
-        segments.whose,
-        labels,
-        rng,
-        strict=strict,
-        draws=draws,
-        neighbours=neighbours,
-    )
-    low, high = np.percentile(tally.resampled(rng), [2.5, 97.5])
-    return KnnScore(
-        part, labels, tally.accuracy, float(low), float(high), 1.0 / labels, len(vectors)
-    )
+    there = parts_to_test(trial.pieces, labels, pool)
+    entries: list[dict] = []
+    behind: dict[str, Any] = {}
+    missing: dict[str, str] = {}
+    table: list[list[float | None]] = [[None] * len(PARTS) for _ in PARTS]
+    total = mixes * sum(there.values())
+    begun = 0
+    for part, count in there.items():
+        rng = np.random.default_rng([trial.seed, part.index])
+        drawn = draw_pseudo_mixes(trial.pieces, part, count, mixes, rng)
+        try:
+            segments = embed_pseudo_mixes(
+                trial, drawn, segment_s=segment_s, oracle=oracle, begun=begun, total=total
+            )
+        except PartwiseError as error:
+            # One part that never sounds must not cost the others their numbers.
+            missing[str(part)] = str(error)
+            continue
+        finally:
+            begun += len(drawn)
+        found = len(np.unique(segments.label))
+        check_labels(found, labels, part, segment_s)
+        entries += readings(segments, part, labels, draws, trial.seed)
+        entries.append(knn_score(segments, part, found, seed=trial.seed).entry("all"))
+        for read in PARTS if leakage else ():
+            score = knn_score(segments, part, labels, read=read, draws=draws, seed=trial.seed)
+            table[part.index][read.index] = score.accuracy
+        if details:
+            heard = [{part: mix.sources[part]} if oracle else mix.sources for mix in drawn]
+            behind[str(part)] = part_details(
+                segments,
+                part,
+                labels,
+                {mix.label: trial.pieces[mix.sources[part]].name for mix in drawn},
+                [trial.named(sources) for sources in heard],
+                segment_s=segment_s,
+                seed=trial.seed,
+            )
+    if not entries:
+        raise PartwiseError("; ".join(f"{part}: {why}" for part, why in missing.items()))
+    report = with_means(entries)
+    if missing:
+        report["not_measured"] = missing
+    if leakage:
+        report["leakage"] = table
+    if behind:
+        report["details"] = {"segment_s": segment_s, "whole": False, "parts": behind}
+    return report

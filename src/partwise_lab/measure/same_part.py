@@ -28,7 +28,7 @@ The report of `same_part`:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +36,11 @@ import numpy as np
 
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece
-from partwise_lab.measure.protocols import Trial
-from partwise_lab.measure.stem_reader import is_silent_stem
-from partwise_lab.measure.threads import in_order
-from partwise_lab.measure.windows import evenly
+from partwise_lab.measure.heard import Cut, Trial
+from partwise_lab.measure.intervals import mean_over_pieces
+from partwise_lab.measure.stem_reader import evenly, is_silent_stem, side_by_side
 
 KINDS = ("same_part", "same_rest", "unrelated")
-_RESAMPLED = 2000
 
 
 @dataclass(frozen=True)
@@ -188,8 +186,7 @@ def board_segments(
 
     begun, total : mixes done before and in all, for the trial's progress.
     """
-    reader = trial.reader
-    length = round(segment_s * reader.sample_rate_hz)
+    length = trial.samples(segment_s)
     plan = [
         (number, board, stem, which)
         for number, board in enumerate(boards)
@@ -197,33 +194,26 @@ def board_segments(
         for which in range(len(board.accompaniments))
     ]
 
-    def work(item: tuple[int, Board, int, int]) -> tuple[np.ndarray, list[int]] | None:
-        _, board, stem, which = item
-        samples, stems = reader.mix({board.part: stem} | board.accompaniments[which])
+    def cut(item: tuple[int, Board, int, int]) -> Iterator[Cut[np.ndarray]]:
+        number, board, stem, which = item
+        samples, stems = trial.reader.mix({board.part: stem} | board.accompaniments[which])
         target = stems[board.part]
         rest = samples - target
         starts = [
             s
-            for s in range(0, len(samples) - length + 1, length)
+            for s in side_by_side(len(samples), length)
             if not is_silent_stem(target[s : s + length])
             and not is_silent_stem(rest[s : s + length])
         ]
-        starts = evenly(starts, moments)
-        if not starts:
-            return None
-        return trial.embed(np.stack([samples[s : s + length] for s in starts]))[0], starts
+        if starts := evenly(starts, moments):
+            sound = np.stack([samples[s : s + length] for s in starts])
+            same = np.ones(len(starts), int)
+            yield Cut(sound, (stem * same, which * same, starts, number * same))
 
-    embeddings, rows = [], []
-    for done, (item, result) in enumerate(
-        zip(plan, in_order(work, plan, trial.threads), strict=True), start=1
-    ):
-        if result:
-            embeddings.append(result[0])
-            rows += [(item[2], item[3], start, item[0]) for start in result[1]]
-        trial.progress(begun + done, total or len(plan))
-    if not rows:
+    heard = trial.hear(plan, cut, begun=begun, total=total or len(plan))
+    if heard is None:
         return None
-    segments = BoardSegments(np.concatenate(embeddings), *np.array(rows).T)
+    segments = BoardSegments(heard.embeddings, *heard.truths)
     return segments if all(kind.any() for kind in segments.kinds().values()) else None
 
 
@@ -255,14 +245,14 @@ def same_part_report(found: dict[Part, BoardSegments], seed: int = 0) -> dict[st
         for subspace in PARTS:
             cosines = similarities(segments, subspace)
             auc = nearer_by_part(cosines, kinds["same_part"], kinds["same_rest"])
-            mean, low, high = _over_pieces(auc, segments.piece, seed)
+            mean, low, high = mean_over_pieces(auc, segments.piece, seed)
             table[part.index][subspace.index] = mean
             similarity = {}
             for name, pairs in kinds.items():
                 count = pairs.sum(axis=1)
                 sums = np.where(pairs, cosines, 0.0).sum(axis=1)
                 each = np.where(count > 0, sums / np.maximum(count, 1), np.nan)
-                edges = _over_pieces(each, segments.piece, seed)
+                edges = mean_over_pieces(each, segments.piece, seed)
                 similarity[name] = dict(zip(("mean", "low", "high"), edges, strict=True))
             entries.append(
                 {
@@ -308,13 +298,3 @@ def main_axes(vectors: np.ndarray) -> np.ndarray:
 def _unit(vectors: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1.0)
-
-
-def _over_pieces(values: np.ndarray, piece: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Mean over the pieces' means with a 95 % bootstrap over pieces; nan values are left out."""
-    there = ~np.isnan(values)
-    names = np.unique(piece[there])
-    means = np.array([values[there & (piece == name)].mean() for name in names])
-    drawn = np.random.default_rng(seed).integers(len(means), size=(_RESAMPLED, len(means)))
-    low, high = np.percentile(means[drawn].mean(axis=1), [2.5, 97.5])
-    return float(means.mean()), float(low), float(high)

@@ -1,4 +1,4 @@
-"""Stems as the protocols take them: at their piece's natural level, from a bounded memory."""
+"""Stems as the protocols take them: at their piece's natural level, and where they sound."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from partwise_lab.data.stems import StemPiece
 
 _REFERENCE_RMS = 0.1
 _FULL_SCALE = np.float32(1 << 15)
+# Recorded stems are never quite silent: what lies this far below the loudest window is hiss, or
+# the neighbours heard through the microphone.
+_QUIETEST_DB = -30.0
 
 
 class StemReader:
@@ -119,3 +122,36 @@ def is_silent_stem(samples: np.ndarray) -> bool:
     """The paper's rule: silent if any quarter of the segment has a range below 1e-4."""
     quarters = np.array_split(samples, 4)
     return any(float(q.max() - q.min()) < 1e-4 for q in quarters)
+
+
+def side_by_side(samples: int, length: int) -> list[int]:
+    """Where segments of `length` begin that do not overlap; what is left over goes."""
+    return list(range(0, samples - length + 1, length))
+
+
+def window_starts(samples: int, length: int) -> list[int]:
+    """Where windows of `length` begin: side by side, or two that overlap by at most half."""
+    starts = side_by_side(samples, length)
+    if len(starts) == 1 and samples >= 1.5 * length:
+        starts.append(samples - length)
+    return starts
+
+
+def sounding(stem: np.ndarray, starts: list[int], length: int) -> list[int]:
+    """Those of the windows in which the stem, float32 [samples], sounds."""
+    if not starts:
+        return []
+    powers = np.array([np.mean(stem[s : s + length] ** 2) for s in starts])
+    floor = powers.max() * 10.0 ** (_QUIETEST_DB / 10.0)
+    return [
+        s
+        for s, power in zip(starts, powers, strict=True)
+        if power > floor and not is_silent_stem(stem[s : s + length])
+    ]
+
+
+def evenly(items: list[int], most: int) -> list[int]:
+    """At most `most` of the items, spread over all of them."""
+    if len(items) <= most:
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]

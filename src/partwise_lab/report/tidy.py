@@ -35,8 +35,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from partwise.parts import PARTS
-from partwise_lab.measure.abx.agreement import MEASURES
-from partwise_lab.measure.entries import MEANS, row_names
+from partwise_lab.measure.abx.scoring import MEASURES
+from partwise_lab.measure.compare import row_names
+from partwise_lab.measure.knn import MEANS
 
 COLUMNS: tuple[str, ...] = tuple(
     "protocol subject quantity reading part subspace labels value low high chance segments".split()

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise_lab.measure.abx.agreement import ceilings
 from partwise_lab.measure.abx.answers import Triplet
-from partwise_lab.measure.abx.intervals import chance_p_value, exact_interval
+from partwise_lab.measure.abx.scoring import ceilings
+from partwise_lab.measure.intervals import chance_p_value, exact_interval
 from partwise_lab.survey.export import StoredAnswer, stored_answers, triplets_of
 from partwise_lab.survey.testfile import TestFile
 

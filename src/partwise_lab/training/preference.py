@@ -36,10 +36,9 @@ from torch.nn import functional as F
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.measure.abx.answers import Kind, Triplet, digest_of, read_answers, triplets
-from partwise_lab.measure.abx.clips import Clips, find_clips
-from partwise_lab.measure.abx.hearing import complete, hear
+from partwise_lab.measure.abx.clips import Clips, complete, find_clips, hear_clips
 from partwise_lab.measure.abx.songs import SongSplit
-from partwise_lab.measure.embed import checkpoint_embedder
+from partwise_lab.measure.heard import checkpoint_embedder
 from partwise_lab.model.checkpoint import load_checkpoint
 
 NAME = "preference"
@@ -164,7 +163,7 @@ class PreferenceObjective:
         self.counts = split.count(answers)
         _check_counts(self.counts, split)
         used = [*placed["train"], *placed["valid"]]
-        heard = hear(
+        heard = hear_clips(
             clips, used, checkpoint_embedder(self.model, self.mel, device), progress=progress
         )
         self.vectors = torch.from_numpy(heard.embeddings).to(device)  # [clips, parts, dim]

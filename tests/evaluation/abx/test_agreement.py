@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from partwise.parts import Part
-from partwise_lab.measure.abx.agreement import agreement, ceilings
 from partwise_lab.measure.abx.answers import Clip, Kind, Triplet, Vote
-from partwise_lab.measure.abx.intervals import chance_p_value, exact_interval, over_songs
+from partwise_lab.measure.abx.scoring import agreement, ceilings
+from partwise_lab.measure.intervals import chance_p_value, exact_interval, share_over_pieces
 
 stats = pytest.importorskip("scipy.stats")
 
@@ -67,10 +67,10 @@ def test_songs_are_what_is_drawn():
     rng = np.random.default_rng(0)
     song = np.repeat(np.arange(20), 100)
     right = np.repeat(rng.random(20) < 0.5, 100).astype(float)
-    low, high = over_songs(right, np.ones(2000), song)
+    low, high = share_over_pieces(right, np.ones(2000), song)
     assert high - low > 0.3
     shuffled = rng.permutation(right)
-    narrow = over_songs(shuffled, np.ones(2000), song)
+    narrow = share_over_pieces(shuffled, np.ones(2000), song)
     assert narrow[1] - narrow[0] < 0.1
     many = [question("AAA", song) for song in range(12)]
     found = agreement(many, np.ones(12), "overall")

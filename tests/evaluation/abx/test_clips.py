@@ -10,8 +10,7 @@ from listeners import CLIP_S, RATE_HZ
 from partwise import PartwiseError
 from partwise.parts import Part
 from partwise_lab.measure.abx.answers import Clip
-from partwise_lab.measure.abx.clips import Cut, find_clips, read_cuts
-from partwise_lab.measure.abx.hearing import complete, hear
+from partwise_lab.measure.abx.clips import Stretch, complete, find_clips, hear_clips, read_cuts
 
 LENGTH = int(CLIP_S * RATE_HZ)
 
@@ -97,7 +96,7 @@ def test_where_clips_lie_is_read_from_the_configs(tree, tmp_path):
     cuts = read_cuts(tree.place)
     clip = tree.triplets[0].first
     start_s = clip.segment * CLIP_S
-    assert cuts[clip.path] == Cut(clip.song, start_s, start_s + CLIP_S)
+    assert cuts[clip.path] == Stretch(clip.song, start_s, start_s + CLIP_S)
     assert read_cuts(next((tree.place / "csvs").glob("*.csv"))) == cuts
     configs = tmp_path / "sample_configs"
     configs.mkdir()
@@ -131,10 +130,12 @@ def test_what_sounds_the_same_is_heard_once(tree):
         return np.zeros((len(samples), 5, 2), np.float32), np.ones((len(samples), 5), np.float32)
 
     seen = []
-    heard = hear(tree.clips(), tree.triplets, embed, progress=lambda d, n: seen.append((d, n)))
+    heard = hear_clips(
+        tree.clips(), tree.triplets, embed, progress=lambda d, n: seen.append((d, n))
+    )
     # Three moments of each of 14 songs at most; the mix is the same for piano and guitar.
     assert sum(heard_lengths) == len(heard.embeddings) <= 3 * 14
     assert set(heard.row) == {clip.path for t in tree.triplets for clip in t.clips}
     assert seen[-1] == (14, 14)
-    stems = hear(tree.clips("stem"), tree.triplets, embed)
+    stems = hear_clips(tree.clips("stem"), tree.triplets, embed)
     assert len(stems.embeddings) > len(heard.embeddings)

@@ -9,7 +9,7 @@ from listeners import RATE_HZ
 from partwise import PartwiseError
 from partwise.parts import Part
 from partwise_lab.measure.abx.answers import Kind, Vote, triplets
-from partwise_lab.measure.abx.hearing import Heard, says_first
+from partwise_lab.measure.abx.clips import HeardClips, says_first
 from partwise_lab.measure.abx.scoring import abx
 from partwise_lab.measure.abx.songs import SongSplit
 from partwise_lab.report.abx_text import abx_text
@@ -139,7 +139,7 @@ def test_only_the_parts_own_subspace_decides(tree):
     embeddings = vectors([1.0, 0.0], [0.0, 1.0], [1.0, 0.1])  # the second is nearer everywhere
     embeddings[1, Part.BASS.index], embeddings[2, Part.BASS.index] = [5.0, 0.1], [0.0, 1.0]
     row = {clip.path: i for i, clip in enumerate(triplet.clips)}
-    heard = Heard(row, embeddings, np.zeros((3, 5)))
+    heard = HeardClips(row, embeddings, np.zeros((3, 5)))
     assert says_first(heard, [triplet], Part.BASS) == [1.0]
     assert says_first(heard, [triplet], Part.DRUMS) == [0.0]
 
@@ -150,13 +150,13 @@ def test_a_mix_is_judged_by_the_parts_present(tree):
     embeddings[1, 0], embeddings[2, 0] = [1.0, 0.0], [0.0, 1.0]
     row = {clip.path: i for i, clip in enumerate(triplet.clips)}
     everything = np.ones((3, 5))
-    assert says_first(Heard(row, embeddings, everything), [triplet], None) == [0.0]
+    assert says_first(HeardClips(row, embeddings, everything), [triplet], None) == [0.0]
     drums_only = everything.copy()
     drums_only[0, 1:] = 0.1  # the reference has drums alone, in which the first is nearer
-    assert says_first(Heard(row, embeddings, drums_only), [triplet], None) == [1.0]
+    assert says_first(HeardClips(row, embeddings, drums_only), [triplet], None) == [1.0]
     lacking = drums_only.copy()
     lacking[1, 0] = 0.1  # and the first has no drums: nothing speaks for it
     embeddings[2, 0] = [1.0, 1.0]
-    assert says_first(Heard(row, embeddings, lacking), [triplet], None) == [0.0]
+    assert says_first(HeardClips(row, embeddings, lacking), [triplet], None) == [0.0]
     nothing = np.zeros((3, 5))
-    assert says_first(Heard(row, embeddings, nothing), [triplet], None) == [0.0]
+    assert says_first(HeardClips(row, embeddings, nothing), [triplet], None) == [0.0]

@@ -1,4 +1,4 @@
-"""Where the clips that listeners compared are heard: cut out of Slakh2100, or already cut.
+"""The clips that listeners compared: where they lie, and which of two a model finds nearer.
 
 Inst-Sim-ABX comes without audio. Its sample_configs/*.json tell where each clip lies in a track of
 Slakh2100: test set -> sample -> test -> part -> role -> ID (the track's number), seg, filename, sr
@@ -12,7 +12,7 @@ stem), or the stem of the part, which is what the listeners heard.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -21,17 +21,20 @@ import numpy as np
 
 from partwise.audio.decode import decode
 from partwise.errors import PartwiseError
-from partwise.parts import Part
+from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import Recording, find_pieces
-from partwise_lab.measure.abx.answers import Clip
+from partwise_lab.measure.abx.answers import Clip, Triplet
+from partwise_lab.measure.heard import Cut, EmbedSegments, hear, together
 from partwise_lab.measure.stem_reader import StemReader
 
 Hears = Literal["mix", "stem"]
 _SHORTEST = 0.5  # of a clip: a track that ends before its middle does not hold it
+_BATCH = 16  # clips embedded at a time
+_EQUAL = 1e-7  # similarities that differ by less say nothing
 
 
 @dataclass(frozen=True)
-class Cut:
+class Stretch:
     """A stretch of a Slakh track. song : the track's number, as text."""
 
     song: str
@@ -63,7 +66,7 @@ class Clips(Protocol):
         ...
 
 
-def read_cuts(place: Path) -> dict[str, Cut]:
+def read_cuts(place: Path) -> dict[str, Stretch]:
     """Path of a clip, as the answers name it -> where it lies; from place/sample_configs/*.json.
 
     place : the folder of the answers, or a CSV file in it or in its csvs folder.
@@ -76,7 +79,7 @@ def read_cuts(place: Path) -> dict[str, Cut]:
         raise PartwiseError(
             f"{place} has no sample_configs/*.json, which tell where the clips lie in Slakh2100"
         )
-    cuts: dict[str, Cut] = {}
+    cuts: dict[str, Stretch] = {}
     for path in files:
         try:
             found = dict(_cuts(json.loads(path.read_text(encoding="utf-8"))))
@@ -90,7 +93,7 @@ def read_cuts(place: Path) -> dict[str, Cut]:
     return cuts
 
 
-def _cuts(sets: Mapping[str, Any]) -> Iterable[tuple[str, Cut]]:
+def _cuts(sets: Mapping[str, Any]) -> Iterable[tuple[str, Stretch]]:
     for set_number, samples in sets.items():
         for sample, tests in samples.items():
             for parts in tests.values():
@@ -101,7 +104,7 @@ def _cuts(sets: Mapping[str, Any]) -> Iterable[tuple[str, Cut]]:
                         start_s, end_s = clip["index_s"] / rate_hz, clip["index_e"] / rate_hz
                         if not 0.0 <= start_s < end_s:
                             raise ValueError(f"{name} ends before it starts")
-                        yield name, Cut(str(clip["ID"]), start_s, end_s)
+                        yield name, Stretch(str(clip["ID"]), start_s, end_s)
 
 
 def find_clips(
@@ -145,7 +148,7 @@ class SlakhClips:
     """Clips cut out of the tracks of Slakh2100."""
 
     def __init__(
-        self, folder: Path, cuts: Mapping[str, Cut], sample_rate_hz: int, hears: Hears
+        self, folder: Path, cuts: Mapping[str, Stretch], sample_rate_hz: int, hears: Hears
     ) -> None:
         told: list[tuple[str, str]] = []
         pieces = find_pieces(folder, on_skip=lambda what, why: told.append((what, why)))
@@ -204,3 +207,114 @@ def _number(name: str) -> str:
     last = name.rsplit("/", 1)[-1]
     digits = last.removeprefix("Track")
     return str(int(digits)) if digits.isdecimal() else last
+
+
+@dataclass(frozen=True)
+class HeardClips:
+    """What a model made of clips.
+
+    row : path -> row; clips that sound the same share one
+    embeddings : float32 [rows, parts, dim] (or whatever the embedder gives, rows first)
+    presence : float32 [rows, parts]
+    """
+
+    row: dict[str, int]
+    embeddings: np.ndarray
+    presence: np.ndarray
+
+    def rows(self, triplets: Sequence[Triplet]) -> np.ndarray:
+        """int [triplets, 3]: reference, first, second."""
+        return np.array([[self.row[clip.path] for clip in t.clips] for t in triplets])
+
+
+def hear_clips(
+    clips: Clips,
+    triplets: Sequence[Triplet],
+    embed: EmbedSegments,
+    *,
+    threads: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> HeardClips:
+    """Embed the clips of triplets none of whose clips is missing, song by song."""
+    songs: dict[str, dict[tuple, list[Clip]]] = {}
+    for clip in dict.fromkeys(clip for triplet in triplets for clip in triplet.clips):
+        songs.setdefault(clip.song, {}).setdefault(clips.same(clip), []).append(clip)
+    groups = [list(alike.values()) for alike in songs.values()]
+
+    def cut(group: list[list[Clip]]) -> Iterator[Cut[np.ndarray]]:
+        for batch in _batches(clips.read([alike[0] for alike in group])):
+            yield Cut(np.stack(batch), ())
+
+    found = hear(
+        groups,
+        cut,
+        embed,
+        threads=threads,
+        progress=lambda done: progress(done, len(groups)),
+    )
+    heard = together(found)
+    assert heard is not None
+    every = [alike for group in groups for alike in group]
+    row = {clip.path: number for number, alike in enumerate(every) for clip in alike}
+    return HeardClips(row, heard.embeddings, heard.presence)
+
+
+def _batches(samples: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+    """Neighbours of equal length, at most `_BATCH` at a time, in order."""
+    begin = 0
+    for end in range(1, len(samples) + 1):
+        full = end - begin == _BATCH or end == len(samples)
+        if full or len(samples[end]) != len(samples[begin]):
+            yield samples[begin:end]
+            begin = end
+
+
+def complete(clips: Clips, triplets: Sequence[Triplet]) -> tuple[list[Triplet], dict[str, int]]:
+    """The triplets whose clips are all there; and why clips are not, reason -> how many.
+
+    Raises PartwiseError where no triplet is complete.
+    """
+    wanted = dict.fromkeys(clip for triplet in triplets for clip in triplet.clips)
+    missing = {clip.path: why for clip in wanted if (why := clips.missing(clip))}
+    there = [t for t in triplets if not any(clip.path in missing for clip in t.clips)]
+    reasons: dict[str, int] = {}
+    for why in missing.values():
+        reasons[why] = reasons.get(why, 0) + 1
+    if not there:
+        why = max(reasons, key=lambda reason: reasons[reason], default="there are no triplets")
+        raise PartwiseError(f"none of the {len(triplets)} triplets can be heard: {why}")
+    return there, reasons
+
+
+def says_first(
+    heard: HeardClips,
+    triplets: Sequence[Triplet],
+    part: Part | None,
+    presence_threshold: float | np.ndarray = 0.5,
+) -> np.ndarray:
+    """float [triplets]: 1 where the first is nearer to the reference, 0 the second, 0.5 neither.
+
+    Nearer is the larger cosine in the part's subspace, whether or not the part is told present. For
+    the mix (no part) it is the score of equal weights for the parts present in the reference, in
+    which a part that the other clip lacks counts as 0; of a reference without any, all count.
+    """
+    x, first, second = heard.rows(triplets).T
+    unit = _unit(heard.embeddings)
+    if part:
+        own = unit[:, part.index]
+        difference = np.sum(own[x] * (own[first] - own[second]), axis=1)
+    else:
+        present = heard.presence >= presence_threshold  # [rows, parts]
+        asked = present[x] | ~present[x].any(axis=1, keepdims=True)  # [triplets, parts]
+        gated = np.where((present | ~present.any(axis=1, keepdims=True))[..., None], unit, 0.0)
+        each = np.sum(unit[x] * (gated[first] - gated[second]), axis=2)
+        difference = np.sum(each * asked, axis=1) / asked.sum(axis=1)
+    return np.where(np.abs(difference) < _EQUAL, 0.5, difference > 0.0)
+
+
+def _unit(embeddings: np.ndarray) -> np.ndarray:
+    """[rows, parts, dim] of unit norm; zeros stay zeros."""
+    if embeddings.ndim != 3 or embeddings.shape[1] != len(PARTS):
+        raise ValueError(f"embeddings of the shape {embeddings.shape}")
+    norm = np.linalg.norm(embeddings, axis=2, keepdims=True)
+    return np.divide(embeddings, norm, out=np.zeros_like(embeddings), where=norm > 0)

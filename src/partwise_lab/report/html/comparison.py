@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from partwise.parts import PARTS
-from partwise_lab.measure.entries import row_names
+from partwise_lab.measure.compare import row_names
 from partwise_lab.report.html.charts import Bar, dot_chart
 from partwise_lab.report.html.fragment import Context, Fragment
 from partwise_lab.report.markdown import NONE, number

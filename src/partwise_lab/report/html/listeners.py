@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from partwise_lab.measure.abx.agreement import MEASURES
 from partwise_lab.measure.abx.answers import ASPECTS
-from partwise_lab.measure.abx.intervals import FEW_SONGS
+from partwise_lab.measure.abx.scoring import MEASURES
+from partwise_lab.measure.intervals import FEW_PIECES
 from partwise_lab.report.html.charts import Bar, bar_chart
 from partwise_lab.report.html.fragment import Context, Fragment
 from partwise_lab.report.html.tables import Number, Table, plain_percent, with_interval
@@ -59,7 +59,7 @@ def listeners(report: dict[str, Any], context: Context) -> Fragment | None:
             for why, count in sorted(of.items(), key=lambda item: -item[1])
         ],
         intervals=" or ".join(sorted(intervals)),
-        few_songs=FEW_SONGS,
+        few_songs=FEW_PIECES,
         kinds=[_asked(kind, report, context) for kind in _KINDS if kind in kinds],
     )
     return Fragment("listeners", "How far it agrees with listeners", body)

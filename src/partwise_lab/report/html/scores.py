@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from partwise_lab.measure.entries import MEANS
+from partwise_lab.measure.knn import MEANS
 from partwise_lab.report.html.charts import Bar, bar_chart
 from partwise_lab.report.html.fragment import Context, Fragment
 

@@ -1,4 +1,4 @@
-"""How sure a share is: bootstrap over songs, exact binomial where there are few of them."""
+"""How sure a number is: bootstrap over pieces, exact binomial where there are few of them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,49 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-_DRAWS = 2000
 _TAIL = 0.025  # on either side of a 95 % interval
-FEW_SONGS = 10  # below this many a bootstrap over songs says too little
+FEW_PIECES = 10  # below this many a bootstrap over pieces says too little
 
 
-def over_songs(
-    right: np.ndarray, asked: np.ndarray, song: np.ndarray, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval of sum(right) / sum(asked), songs drawn with replacement.
+def drawn(n: int, times: int = 2000, seed: int | np.random.Generator = 0) -> np.ndarray:
+    """Numbers of n pieces, drawn with replacement as often as there are: int [times, n]."""
+    return np.random.default_rng(seed).integers(n, size=(times, n))
 
-    right, asked : float [triplets], what was right and what was asked in each
-    song : int [triplets], the reference's song
-    """
-    _, number = np.unique(song, return_inverse=True)
-    rights, all_asked = np.bincount(number, right), np.bincount(number, asked)
-    drawn = np.random.default_rng(seed).integers(len(rights), size=(_DRAWS, len(rights)))
-    total = all_asked[drawn].sum(axis=1)
-    shares = rights[drawn].sum(axis=1)[total > 0] / total[total > 0]
-    low, high = np.percentile(shares, [2.5, 97.5])
+
+def middle(values: ArrayLike) -> tuple[float, float]:
+    """The middle 95 % of values [times]: low, high."""
+    low, high = np.percentile(values, [100.0 * _TAIL, 100.0 * (1.0 - _TAIL)])
     return float(low), float(high)
+
+
+def share_over_pieces(
+    right: np.ndarray, asked: np.ndarray, piece: np.ndarray, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of sum(right) / sum(asked), pieces drawn with replacement.
+
+    right, asked : float [n], what was right and what was asked; piece : int [n], of which piece
+    """
+    _, number = np.unique(piece, return_inverse=True)
+    rights, all_asked = np.bincount(number, right), np.bincount(number, asked)
+    rows = drawn(len(rights), seed=seed)
+    total = all_asked[rows].sum(axis=1)
+    return middle(rights[rows].sum(axis=1)[total > 0] / total[total > 0])
+
+
+def mean_over_pieces(
+    values: np.ndarray, piece: np.ndarray, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean of the pieces' means and its 95 % interval, pieces drawn with replacement.
+
+    values : float [n], nan is left out; piece : int [n], of which piece
+    """
+    there = ~np.isnan(values)
+    names = np.unique(piece[there])
+    means = np.array([values[there & (piece == name)].mean() for name in names])
+    rows = drawn(len(means), seed=seed)
+    return float(means.mean()), *middle(means[rows].mean(axis=1))
 
 
 def exact_interval(right: int, n: int) -> tuple[float, float]:
