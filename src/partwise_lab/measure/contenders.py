@@ -3,8 +3,7 @@
 A row is written `[NAME=]EMBEDDER[@HEARS]`.
 
 EMBEDDER : `shipped`; an .onnx model; a .safetensors checkpoint of any recipe, individual networks
-    among them; or the name of a rival (`rivals.frozen.RIVALS`), `mert:FOLDER` for those whose
-    weights the user has.
+    among them; or the name of a rival (`rivals.frozen.RIVALS`).
 HEARS : `mix`, `oracle` (the part's clean stem), or a separator as `separation.separator` names
     them: `hpss`, `demucs`, or a separator's checkpoint. Left out, networks of stems hear `oracle`
     and everything else the mix.
@@ -157,10 +156,8 @@ def contender(spec: str, sample_rate_hz: int) -> Contender:
 
 def _hearer(what: str, hears: str, sample_rate_hz: int) -> tuple[Hearer, bool, str]:
     """What hears, whether it knows stems only, and what it is called."""
-    kind, _, folder = what.partition(":")
-    if kind in RIVALS:
-        frozen = rival(kind, weights=Path(folder) if folder else None)
-        return Frozen(frozen, sample_rate_hz, hears or MIX), False, kind
+    if what in RIVALS:
+        return Frozen(rival(what), sample_rate_hz, hears or MIX), False, what
     if what == "shipped" or what.endswith(".onnx"):
         return _onnx(None if what == "shipped" else Path(what), sample_rate_hz), False, what
     if what.endswith(".safetensors"):

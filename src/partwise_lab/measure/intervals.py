@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 _TAIL = 0.025  # on either side of a 95 % interval
 FEW_PIECES = 10  # below this many a bootstrap over pieces says too little
@@ -17,7 +16,7 @@ def drawn(n: int, times: int = 2000, seed: int | np.random.Generator = 0) -> np.
     return np.random.default_rng(seed).integers(n, size=(times, n))
 
 
-def middle(values: ArrayLike) -> tuple[float, float]:
+def middle(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """The middle 95 % of values [times]: low, high."""
     low, high = np.percentile(values, [100.0 * _TAIL, 100.0 * (1.0 - _TAIL)])
     return float(low), float(high)

@@ -7,17 +7,13 @@ packages are imported only when asked for.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise_lab.rivals.bliss import Bliss
-from partwise_lab.rivals.mfcc import Mfcc
+from partwise_lab.rivals.classic import Bliss, Mfcc, Musly
 from partwise_lab.rivals.musicnn import AudioMuse, MusicnnMean
-from partwise_lab.rivals.musly import Musly
-from partwise_lab.rivals.user_models import Clap, Mert, Muq
 
 
 class FrozenEmbedder(Protocol):
@@ -51,23 +47,15 @@ class FrozenEmbedder(Protocol):
     def bytes_per_segment(self) -> int: ...
 
 
-_OURS = {kind.name: kind for kind in (Mfcc, MusicnnMean, AudioMuse, Musly, Bliss)}
-_USERS = {kind.name: kind for kind in (Mert, Muq, Clap)}
-RIVALS: dict[str, str] = {name: kind.about for name, kind in (_OURS | _USERS).items()}
+_KINDS = {kind.name: kind for kind in (Mfcc, MusicnnMean, AudioMuse, Musly, Bliss)}
+RIVALS: dict[str, str] = {name: kind.about for name, kind in _KINDS.items()}
 
 
-def rival(name: str, *, weights: Path | None = None) -> FrozenEmbedder:
+def rival(name: str) -> FrozenEmbedder:
     """The rival of that name, ready to embed.
 
-    weights : the local folder of the model, for mert, muq and clap.
-    Raises PartwiseError for an unknown name, a missing package or a folder that does not fit.
+    Raises PartwiseError for an unknown name or a missing package.
     """
-    if name in _USERS:
-        return _USERS[name](weights)
-    if name not in _OURS:
+    if name not in _KINDS:
         raise PartwiseError(f"no rival is called {name!r}: there are {', '.join(RIVALS)}")
-    if weights is not None:
-        raise PartwiseError(
-            f"the rival {name} takes no weights ({weights}): only {', '.join(_USERS)} do"
-        )
-    return _OURS[name]()
+    return _KINDS[name]()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from partwise_lab.rivals.distance import angular, cosine, euclidean
+from partwise_lab.rivals.common import angular, cosine, euclidean
 
 FEATURES = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
 

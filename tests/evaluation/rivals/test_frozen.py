@@ -132,11 +132,6 @@ def test_an_unknown_name_lists_all_rivals():
         assert name in str(refused.value)
 
 
-def test_weights_for_a_rival_that_takes_none_are_refused(tmp_path):
-    with pytest.raises(PartwiseError, match=r"mfcc takes no weights .*mert, muq, clap"):
-        rival("mfcc", weights=tmp_path)
-
-
 @pytest.mark.parametrize(
     ("name", "package", "remedy"),
     [
@@ -146,19 +141,15 @@ def test_weights_for_a_rival_that_takes_none_are_refused(tmp_path):
         ("audiomuse", "musicnn", r"pip install --no-deps musicnn==0\.1\.0"),
         ("musly", "pymusly", r"pip install 'partwise-lab\[bench\]' -c constraints.txt"),
         ("bliss", "bliss_audio", r"pip install 'partwise-lab\[bench\]' -c constraints.txt"),
-        ("mert", "transformers", "pip install transformers"),
-        ("muq", "muq", "pip install muq"),
-        ("clap", "transformers", "pip install transformers"),
     ],
 )
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path, name, package, remedy):
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch, name, package, remedy):
     found = importlib.util.find_spec("json")
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda asked: None if asked == package else found
     )
-    weights = {"weights": tmp_path} if name in ("mert", "muq", "clap") else {}
     with pytest.raises(PartwiseError, match=rf"{name}.*package {package}.*{remedy}"):
-        rival(name, **weights)
+        rival(name)
 
 
 def test_the_list_of_rivals_imports_none_of_their_packages():

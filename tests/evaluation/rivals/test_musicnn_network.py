@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from partwise_lab.rivals.musicnn_network import MusiCNN, find_weights, log_mel, patches
+from partwise_lab.rivals.musicnn import MusiCNN, find_weights, log_mel, patches
 from partwise_lab.rivals.tf_checkpoint import read_checkpoint
 from sounds import tone
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from partwise_lab.rivals import musly
+from partwise_lab.rivals import classic as musly
 from partwise_lab.rivals.frozen import rival
 
 pytest.importorskip("pymusly", reason="pymusly is not installed")
