@@ -3,7 +3,7 @@ import json
 import pytest
 
 from partwise import Part
-from partwise_lab.data.moisesdb import part_of
+from partwise_lab.data.recorded import part_of
 from partwise_lab.data.stems import find_pieces
 from stem_trees import RATE_HZ, loudest_hz, write_tone
 

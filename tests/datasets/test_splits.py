@@ -3,7 +3,7 @@ import json
 import pytest
 
 from partwise import PartwiseError
-from partwise_lab.data.splits import SPLITS, check_disjoint, contents_of, split_of, write_split
+from partwise_lab.data.stems import SPLITS, contents_of, split_of, write_split
 from stem_folder import write_stem_folder
 
 
@@ -45,30 +45,11 @@ def test_a_split_is_written_with_a_digest(tmp_path):
     assert json.loads((other / "split.json").read_text())["split"] == "all"
 
 
-def test_disjoint_folders_pass(tmp_path):
-    train = write_pieces(tmp_path / "train", {"a": ("x", ["fm"]), "b": ("y", ["gm"])})
-    test = write_pieces(tmp_path / "test", {"c": ("z", ["csound"])})
-    check_disjoint(train, test)
-
-
-def test_what_two_folders_share_is_named(tmp_path):
-    train = write_pieces(tmp_path / "train", {"a": ("x", ["fm"]), "b": ("y", ["gm"])})
-    test = write_pieces(tmp_path / "test", {"c": ("x", ["fm", "gm", "csound"])})
-    with pytest.raises(PartwiseError, match=r"1 title \(x\) and 2 font families \(fm, gm\)"):
-        check_disjoint(train, test)
-
-
 def test_folders_of_other_layouts_have_titles_only(tmp_path):
     real = write_stem_folder(tmp_path / "real", pieces=2, seconds=1.0)
     contents = contents_of(real)
     assert len(contents.titles) == 2
     assert not contents.families
-    rendered = write_pieces(tmp_path / "train", {"a": ("x", ["fm"])})
-    check_disjoint(rendered, real)
-    title = next(iter(contents.titles.values()))
-    rendered = write_pieces(tmp_path / "other", {"a": (title, ["fm"])})
-    with pytest.raises(PartwiseError, match=rf"share 1 title \({title}\)$"):
-        check_disjoint(rendered, real)
 
 
 def test_bad_folders_get_a_sentence(tmp_path):

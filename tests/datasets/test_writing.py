@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from partwise import PartwiseError
-from partwise_lab.data.writing import resumable
+from partwise_lab.data.stems import resumable
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

@@ -134,6 +134,12 @@ class StemPiece:
         return summed([recording.read(sample_rate_hz) for recording in self.rest])
 
 
+def cause_of(error: Exception) -> str:
+    """What a reader of records failed of, in one line."""
+    text = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 def summed(signals: Sequence[np.ndarray]) -> np.ndarray:
     """The sum of float32 [samples] of any lengths, as long as the longest."""
     if len(signals) == 1:

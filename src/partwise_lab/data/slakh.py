@@ -30,7 +30,7 @@ from typing import Any
 
 from partwise.errors import PartwiseError
 from partwise.parts import Part
-from partwise_lab.data.piece import OnSkip, Recording, StemPiece, assemble
+from partwise_lab.data.piece import OnSkip, Recording, StemPiece, assemble, cause_of
 
 _PARTS = {"drums": Part.DRUMS, "bass": Part.BASS, "piano": Part.PIANO, "guitar": Part.GUITAR}
 _OMITTED = "omitted"
@@ -69,8 +69,7 @@ def slakh_pieces(folder: Path, on_skip: OnSkip) -> list[StemPiece]:
                 if stem.get("audio_rendered", True):
                     recordings.setdefault(part_of(stem), []).append(_recording(place, key))
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-            cause = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            on_skip(name, f"{record} cannot be used: {cause.splitlines()[0]}")
+            on_skip(name, f"{record} cannot be used: {cause_of(error)}")
             continue
         if title in seen:
             on_skip(name, f"it plays the same MIDI file as {seen[title]}")

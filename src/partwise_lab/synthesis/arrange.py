@@ -28,7 +28,7 @@ import numpy as np
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.data.writing import resumable
+from partwise_lab.data.stems import resumable
 from partwise_lab.synthesis.midi import best_window, read_midi
 
 LICENCE = "CC0-1.0 (generated with mma)"

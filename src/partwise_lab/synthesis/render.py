@@ -38,8 +38,7 @@ import soundfile
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
-from partwise_lab.data.splits import SPLITS, split_of, write_split
-from partwise_lab.data.writing import resumable
+from partwise_lab.data.stems import SPLITS, resumable, split_of, write_split
 from partwise_lab.synthesis.hydrogen import DrumKit, read_drumkits
 from partwise_lab.synthesis.midi import best_window, read_midi
 from partwise_lab.synthesis.songs import Song, chosen_songs, find_songs, read_index

@@ -22,6 +22,7 @@ import numpy as np
 from partwise.audio.decode import decode
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
+from partwise_lab.data.piece import cause_of
 from partwise_lab.data.stems import Recording, find_pieces
 from partwise_lab.measure.abx.answers import Clip, Triplet
 from partwise_lab.measure.heard import Cut, EmbedSegments, hear, together
@@ -84,8 +85,7 @@ def read_cuts(place: Path) -> dict[str, Stretch]:
         try:
             found = dict(_cuts(json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as e:
-            cause = f"{e} is missing" if isinstance(e, KeyError) else str(e)
-            raise PartwiseError(f"{path} does not tell where clips lie: {cause}") from None
+            raise PartwiseError(f"{path} does not tell where clips lie: {cause_of(e)}") from None
         for name in found.keys() & cuts.keys():
             if found[name] != cuts[name]:
                 raise PartwiseError(f"{path} and another file disagree on where {name} lies")
