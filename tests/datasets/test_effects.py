@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_a_chain_keeps_loudness_and_is_its_metadata(part, music):
         wet = apply_chain(chain, music, RATE_HZ)
         assert wet.dtype == np.float32
         assert np.sqrt(np.mean(wet**2)) == pytest.approx(np.sqrt(np.mean(music**2)), rel=1e-3)
-        record = json.loads(json.dumps([effect.metadata() for effect in chain]))
+        record = json.loads(json.dumps([asdict(effect) for effect in chain]))
         again = [Effect(**effect) for effect in record]
         np.testing.assert_array_equal(apply_chain(again, music, RATE_HZ), wet)
 

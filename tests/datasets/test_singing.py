@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from partwise_lab.synthesis.singing import SAMPLE_RATE_HZ, Note, Singer, draw_melody, sing
+from partwise_lab.synthesis.singing import SAMPLE_RATE_HZ, Singer, Syllable, draw_melody, sing
 
 PLAIN = Singer(formants=1.0, vibrato_hz=5.0, vibrato_cents=0.0, glide_s=0.01, breath=0.03)
 
@@ -27,7 +27,7 @@ def lowest_hz(x):
 
 @pytest.mark.parametrize("pitch", [45.0, 57.0, 69.0])
 def test_a_note_has_its_pitch_and_its_length(pitch):
-    sung = sing([Note(0.2, 1.0, pitch, 0)], word, PLAIN, 2.0, np.random.default_rng(0))
+    sung = sing([Syllable(0.2, 1.0, pitch, 0)], word, PLAIN, 2.0, np.random.default_rng(0))
     assert sung.dtype == np.float32 and len(sung) == 2 * SAMPLE_RATE_HZ
     assert np.isfinite(sung).all() and np.abs(sung).max() == pytest.approx(0.5, abs=1e-3)
     middle = sung[int(0.6 * SAMPLE_RATE_HZ) : int(1.0 * SAMPLE_RATE_HZ)]
@@ -38,7 +38,7 @@ def test_a_note_has_its_pitch_and_its_length(pitch):
 def test_the_vowel_stays_when_the_pitch_changes():
     rng = np.random.default_rng(0)
     for pitch in (45.0, 57.0):
-        sung = sing([Note(0.0, 1.5, pitch, 0)], word, PLAIN, 1.5, rng)
+        sung = sing([Syllable(0.0, 1.5, pitch, 0)], word, PLAIN, 1.5, rng)
         power = np.abs(np.fft.rfft(sung * np.hanning(len(sung)))) ** 2
         hz = np.fft.rfftfreq(len(sung), 1 / SAMPLE_RATE_HZ)
         assert float((power * hz).sum() / power.sum()) == pytest.approx(700, abs=130)

@@ -18,10 +18,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.data.stems import resumable
 from partwise_lab.synthesis.midi import best_window, read_midi
+from partwise_lab.synthesis.songs import read_skipped
+
+Choice = TypeVar("Choice")
 
 LICENCE = "CC0-1.0 (generated with mma)"
 _WINDOW_S, _MIN_ACTIVITY, _MIN_PARTS = 40.0, 0.25, 4  # as `partwise-lab render` asks by default
@@ -124,21 +128,17 @@ def read_styles(library: Path) -> list[Style]:
 def compose(styles: list[Style], seed: int, number: int) -> Arrangement:
     """Draw song `number`: style, key, tempo, chart and the tracks laid over it."""
     rng = np.random.default_rng([seed, number])
-
-    def pick(choices):
-        return choices[int(rng.integers(len(choices)))]
-
-    style = pick(styles)
+    style = _pick(rng, styles)
     tempo = round(float(72 * (150 / 72) ** rng.random()))
     key, minor = int(rng.integers(12)), rng.random() < 0.4
-    phrases = [_phrase(pick(_MINOR if minor else _MAJOR), key) for _ in range(4)]
+    phrases = [_phrase(_pick(rng, _MINOR if minor else _MAJOR), key) for _ in range(4)]
     # Two sections of eight bars; the second goes somewhere else.
     sections = {"A": [*phrases[0], *phrases[1]], "B": [*phrases[2], *phrases[3]]}
-    grooves = {"A": pick(style.grooves), "B": pick(style.grooves)}
+    grooves = {"A": _pick(rng, style.grooves), "B": _pick(rng, style.grooves)}
     layers = _layers(rng)
     lines = [f"RndSeed {int(rng.integers(1 << 30))}", f"Tempo {tempo}"]
     bar = 1
-    form = pick(["AABA", "ABAB", "AABB", "ABBA"])
+    form = _pick(rng, ["AABA", "ABAB", "AABB", "ABBA"])
     repeats = -(-int(1.6 * _WINDOW_S * tempo / 240) // 32)  # half again as long as a window
     for section in form * max(1, repeats):
         lines += [f"Groove {grooves[section]}", *layers]
@@ -146,6 +146,10 @@ def compose(styles: list[Style], seed: int, number: int) -> Arrangement:
             lines.append(f"{bar} {chords}")
             bar += 1
     return Arrangement(f"{style.name} {_word(seed, number)}", "\n".join(lines) + "\n")
+
+
+def _pick(rng: np.random.Generator, choices: Sequence[Choice]) -> Choice:
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _phrase(text: str, key: int) -> list[str]:
@@ -162,36 +166,32 @@ def _phrase(text: str, key: int) -> list[str]:
 
 def _layers(rng: np.random.Generator) -> list[str]:
     """The tracks that follow every groove: the bass's voice, piano, guitar and another."""
-
-    def pick(choices):
-        return choices[int(rng.integers(len(choices)))]
-
-    bass = pick(_BASSES)
+    bass = _pick(rng, _BASSES)
     other = int(rng.integers(3))
     return [
         # Some grooves give the bass to a guitar or a tuba.
         f"Bass Voice {bass}",
         f"Walk Voice {bass}",
-        *_track("Chord-LayPiano", pick(_PIANOS), _riff(rng, 2, 6), rng),
+        *_track("Chord-LayPiano", _pick(rng, _PIANOS), _riff(rng, 2, 6), rng),
         *(
-            _track("Arpeggio-LayGuitar", pick(_GUITARS), _broken(rng), rng)
+            _track("Arpeggio-LayGuitar", _pick(rng, _GUITARS), _broken(rng), rng)
             if rng.random() < 0.6
-            else _track("Chord-LayGuitar", pick(_GUITARS), _riff(rng, 3, 8), rng, "Strum 8")
+            else _track("Chord-LayGuitar", _pick(rng, _GUITARS), _riff(rng, 3, 8), rng, "Strum 8")
         ),
         *(
-            _track("Chord-LayOther", pick(_PADS), "1 1 90", rng),
-            _track("Chord-LayOther", pick(_HORNS), _riff(rng, 1, 4), rng),
-            _track("Arpeggio-LayOther", pick(_PLUCKED), _broken(rng), rng),
+            _track("Chord-LayOther", _pick(rng, _PADS), "1 1 90", rng),
+            _track("Chord-LayOther", _pick(rng, _HORNS), _riff(rng, 1, 4), rng),
+            _track("Arpeggio-LayOther", _pick(rng, _PLUCKED), _broken(rng), rng),
         )[other],
     ]
 
 
 def _track(name: str, voice: int, pattern: str, rng: np.random.Generator, *more: str) -> list[str]:
-    direction = ["Up", "Down", "Both", "Random"][int(rng.integers(4))]
+    direction = _pick(rng, ("Up", "Down", "Both", "Random"))
     lines = [
         f"Voice {voice}",
         f"Octave {int(rng.integers(4, 6))}",
-        f"Volume {('mp', 'mf', 'f')[int(rng.integers(3))]}",
+        f"Volume {_pick(rng, ('mp', 'mf', 'f'))}",
         f"Articulate {int(rng.integers(55, 100))}",
         "Rvolume 8",
         "Rtime 4",
@@ -217,7 +217,7 @@ def _riff(rng: np.random.Generator, fewest: int, most: int) -> str:
 
 def _broken(rng: np.random.Generator) -> str:
     """Single notes in eighths, triplets or sixteenths, some left out."""
-    steps, ticks = [(8, 96), (8, 96), (12, 64), (16, 48)][int(rng.integers(4))]
+    steps, ticks = _pick(rng, ((8, 96), (8, 96), (12, 64), (16, 48)))
     played = rng.random(steps) < rng.uniform(0.5, 1.0)
     played[0] = True
     return "; ".join(
@@ -291,7 +291,7 @@ def arrange_folder(
 
     with resumable(out):
         out.mkdir(parents=True, exist_ok=True)
-        skipped.update(_read_skipped(out))
+        skipped.update(read_skipped(out))
         first = 0
         with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:  # mma is a process of its own
             while (missing := count - (len(index) - 1)) > 0:
@@ -310,14 +310,6 @@ def arrange_folder(
                 _write_csv(out / "skipped.csv", [[*row] for row in skipped.items()])
         _write_csv(out / "index.csv", index)
     return len(index) - 1, len(skipped)
-
-
-def _read_skipped(out: Path) -> dict[str, str]:
-    path = out / "skipped.csv"
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        return {row[0]: row[1] for row in csv.reader(file) if len(row) == 2}
 
 
 def _write_csv(path: Path, rows: list[list[str]]) -> None:

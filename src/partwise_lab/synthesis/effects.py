@@ -8,8 +8,7 @@ written to metadata.json and applied again. A chain keeps the stem's loudness (i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import soxr
@@ -25,9 +24,6 @@ class Effect:
 
     name: str
     settings: dict[str, float]
-
-    def metadata(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def apply_chain(chain: Sequence[Effect], samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:

@@ -41,7 +41,7 @@ from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import SPLITS, resumable, split_of, write_split
 from partwise_lab.synthesis.hydrogen import DrumKit, read_drumkits
 from partwise_lab.synthesis.midi import best_window, read_midi
-from partwise_lab.synthesis.songs import Song, chosen_songs, find_songs, read_index
+from partwise_lab.synthesis.songs import Song, chosen_songs, find_songs, read_index, read_skipped
 from partwise_lab.synthesis.soundfont import read_soundfont
 from partwise_lab.synthesis.synthesis import check_fluidsynth, check_font, play_part
 from partwise_lab.synthesis.voices import Instrument, draw_manner, draw_voice, playing
@@ -123,7 +123,7 @@ def render_folder(
     with resumable(out):
         _claim(out, settings, library, split, sources, licensed)
         _sweep(out)
-        skipped = _read_skipped(out)
+        skipped = read_skipped(out)
         with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
             done = 0
             for take in range(1, takes + 1):
@@ -246,14 +246,6 @@ def _sweep(out: Path) -> None:
     for work in out.glob(".render-*"):
         if time.time() - work.stat().st_mtime > 3600:
             shutil.rmtree(work, ignore_errors=True)
-
-
-def _read_skipped(out: Path) -> dict[str, str]:
-    path = out / "skipped.csv"
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        return {row[0]: row[1] for row in csv.reader(file) if len(row) == 2}
 
 
 def _render_safely(

@@ -20,7 +20,7 @@ _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 4, 7, 9), (0, 
 
 
 @dataclass(frozen=True)
-class Note:
+class Syllable:
     """One sung syllable: `start_s`, `length_s`, `pitch` in MIDI numbers, index of its `word`."""
 
     start_s: float
@@ -56,7 +56,7 @@ class Singer:
         )
 
 
-def draw_melody(rng: np.random.Generator, seconds: float, words: int, low: float) -> list[Note]:
+def draw_melody(rng: np.random.Generator, seconds: float, words: int, low: float) -> list[Syllable]:
     """A melody over `words` words in phrases with breaths between, within a ninth above `low`."""
     scale = _SCALES[rng.integers(len(_SCALES))]
     steps = [low + octave + step for octave in (0, 12) for step in scale if octave + step <= 14]
@@ -69,14 +69,14 @@ def draw_melody(rng: np.random.Generator, seconds: float, words: int, low: float
             if now_s + length_s > seconds:
                 break
             at = int(np.clip(at + rng.choice([-3, -2, -1, -1, 0, 1, 1, 2, 4]), 0, len(steps) - 1))
-            notes.append(Note(now_s, length_s, steps[at], (first + number) % words))
+            notes.append(Syllable(now_s, length_s, steps[at], (first + number) % words))
             now_s += length_s
         now_s += beat_s * float(rng.choice([0.5, 1.0, 2.0]))
     return notes
 
 
 def sing(
-    notes: list[Note],
+    notes: list[Syllable],
     speak: Callable[[int], np.ndarray],
     singer: Singer,
     seconds: float,

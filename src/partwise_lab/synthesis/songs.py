@@ -64,6 +64,15 @@ def read_index(path: Path) -> dict[str, MidiEntry]:
         ) from None
 
 
+def read_skipped(out: Path) -> dict[str, str]:
+    """What OUT/skipped.csv tells of files of no use: name -> why."""
+    path = out / "skipped.csv"
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {row[0]: row[1] for row in csv.reader(file) if len(row) == 2}
+
+
 @dataclass(frozen=True)
 class Song:
     """A MIDI file to render: the name its pieces get, and its title. take : 1, 2, ..."""

@@ -26,7 +26,7 @@ import soundfile
 from partwise.atomic import write_whole
 from partwise.audio.resample import resample
 from partwise.errors import PartwiseError
-from partwise_lab.synthesis.singing import SAMPLE_RATE_HZ, Note, Singer, draw_melody, sing
+from partwise_lab.synthesis.singing import SAMPLE_RATE_HZ, Singer, Syllable, draw_melody, sing
 
 CLIP_S = 15.0
 _KINDS, _CHANCES = ("lead", "doubled", "choir", "spoken"), (0.5, 0.15, 0.15, 0.2)
@@ -128,7 +128,7 @@ def _sung(kind: str, speakers: list[str], rng: np.random.Generator) -> np.ndarra
         if kind == "choir":
             singer = Singer.draw(rng)
         late_s, off = abs(rng.normal(0.0, 0.025)), interval + rng.normal(0.0, 0.07)
-        notes = [Note(n.start_s + late_s, n.length_s, n.pitch + off, n.word) for n in melody]
+        notes = [Syllable(n.start_s + late_s, n.length_s, n.pitch + off, n.word) for n in melody]
         spoken = {i: _speak(words[i], speaker, 50, 150) for i in {n.word for n in notes}}
         total += sing(notes, spoken.__getitem__, singer, CLIP_S, rng)
     return total

@@ -7,7 +7,7 @@ whole window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -60,20 +60,14 @@ class Voice:
 
     def metadata(self) -> dict[str, Any]:
         """What is kept with the stem; the font by its name, not by where it lies."""
-        return {
+        font = {
             "soundfont": self.font.path.name,
             "family": self.font.family,
             "drums_only": self.font.drums_only,
-            "program_of": self.program_of,
-            "reverb": self.reverb,
-            "reverb_room": self.reverb_room,
-            "reverb_level": self.reverb_level,
-            "chorus": self.chorus,
-            "variant": self.variant,
-            "tuning_cents": self.tuning_cents,
-            "touch": asdict(self.touch),
-            "effects": [effect.metadata() for effect in self.effects],
         }
+        rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "font"}
+        drawn = {"touch": asdict(self.touch), "effects": [asdict(each) for each in self.effects]}
+        return font | rest | drawn
 
 
 def playing(fonts: Sequence[Instrument], part: Part) -> list[Instrument]:
