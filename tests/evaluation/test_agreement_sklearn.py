@@ -26,7 +26,6 @@ def segments(spread, seed=0):
     noise = spread * rng.standard_normal((len(label), len(PARTS), 6))
     return Segments(
         (centres[label] + noise).astype(np.float32),
-        np.ones((len(label), len(PARTS))),
         label,
         mix,
         moment,

@@ -18,7 +18,7 @@ def segments():
     vectors = np.eye(6)[mix // 2] + 0.6 * rng.normal(size=(24, 6))
     embeddings = np.repeat(vectors[:, None], 5, axis=1).astype(np.float32)
     moment = np.tile(np.arange(2), 12)
-    return Segments(embeddings, np.ones((24, 5)), mix // 2, mix, moment)
+    return Segments(embeddings, mix // 2, mix, moment)
 
 
 def details_of(segments, labels=4, seed=0):
@@ -46,7 +46,7 @@ def test_the_label_set_is_the_first_that_the_score_was_drawn_from(segments):
 def test_ten_of_many_labels_are_shown():
     label = np.repeat(np.arange(20), 2)
     embeddings = np.random.default_rng(0).normal(size=(40, 5, 3)).astype(np.float32)
-    many = Segments(embeddings, np.ones((40, 5)), label, np.arange(40), label)
+    many = Segments(embeddings, label, np.arange(40), label)
     names = {number: str(number) for number in range(20)}
     mixes = [{"bass": str(n // 2)} for n in range(40)]
     for labels, shown in ((12, 12), (13, 10), (20, 10)):

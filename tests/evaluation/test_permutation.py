@@ -168,8 +168,7 @@ def perfect_segments(labels, seed, mixes=40):
     label, mix = (axis.ravel() for axis in np.mgrid[:labels, :mixes])
     vectors = rng.standard_normal((labels, len(PARTS), DIM))[label]
     noise = 0.01 * rng.standard_normal(vectors.shape)
-    presence = np.ones((len(label), len(PARTS)))
-    return Segments(vectors + noise, presence, label, np.arange(len(label)), mix % 8)
+    return Segments(vectors + noise, label, np.arange(len(label)), mix % 8)
 
 
 @pytest.mark.parametrize("neighbours", [1, 5])
@@ -195,7 +194,7 @@ def test_what_may_not_vote_lowers_chance():
     rng = np.random.default_rng(0)
     label, mix, moment = (axis.ravel() for axis in np.mgrid[:10, :4, :3])
     vectors = rng.standard_normal((len(label), len(PARTS), DIM))
-    data = Segments(vectors, np.ones((len(label), 5)), label, 4 * label + mix, moment)
+    data = Segments(vectors, label, 4 * label + mix, moment)
     for strict, voters in ((False, 9 / 117), (True, 6 / 114)):
         found = [
             knn_score(

@@ -22,9 +22,7 @@ def clusters(labels, per_label, mixes, spread, seed=0):
         [np.arange(per_label) * mixes // per_label + n * mixes for n in range(labels)]
     )
     moment = np.tile(np.arange(per_label) % (per_label // mixes), labels)
-    return Segments(
-        (centres[label] + noise).astype(np.float32), np.ones((len(label), 5)), label, mix, moment
-    )
+    return Segments((centres[label] + noise).astype(np.float32), label, mix, moment)
 
 
 def test_knn_is_scikit_learns():
@@ -48,7 +46,6 @@ def test_perfect_embeddings_score_100_and_shuffled_labels_chance():
     rng = np.random.default_rng(0)
     shuffled = Segments(
         segments.embeddings,
-        segments.presence,
         rng.permutation(segments.label),
         segments.mix,
         segments.moment,
@@ -117,7 +114,6 @@ def test_strict_forbids_the_same_passage():
     noise = 0.01 * np.random.default_rng(6).standard_normal((len(passage), 5, 16))
     known = Segments(
         (centres[passage] + noise).astype(np.float32),
-        segments.presence,
         segments.label,
         segments.mix,
         segments.moment,

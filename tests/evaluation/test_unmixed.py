@@ -16,7 +16,7 @@ def segments_of(label, vectors) -> Segments:
     embeddings = np.repeat(np.asarray(vectors, np.float32)[:, None], 5, axis=1)
     # All of one mix: what may vote must not depend on it here.
     same = np.zeros(len(label), int)
-    return Segments(embeddings, np.ones((len(label), 5)), label, same, np.arange(len(label)))
+    return Segments(embeddings, label, same, np.arange(len(label)))
 
 
 def test_a_perfect_embedder_is_always_right_in_every_subspace():

@@ -35,7 +35,7 @@ from partwise_lab.data.stems import StemPiece
 from partwise_lab.measure.contenders import MIX, ORACLE, Contender
 from partwise_lab.measure.heard import hear
 from partwise_lab.measure.intervals import middle
-from partwise_lab.measure.knn import Tally, Whose, knn_tally
+from partwise_lab.measure.knn import Segments, Tally, knn_tally
 from partwise_lab.measure.pseudo_knn import (
     Sounding,
     check_labels,
@@ -117,7 +117,8 @@ def compare(
                 "long enough?"
             )
         begun += len(drawn)
-        whose = Whose(*(np.concatenate(column) for column in zip(*truths, strict=True)))
+        columns = [np.concatenate(column) for column in zip(*truths, strict=True)]
+        whose = Segments(np.zeros((len(columns[0]), 0)), *columns)  # each row has its own features
         check_labels(len(np.unique(whose.label)), labels, part, segment_s)
         for number, row in enumerate(contenders):
             if found[number]:
@@ -175,7 +176,7 @@ def _hear(
 
 
 def _tallies(
-    distance: np.ndarray, whose: Whose, labels: int, draws: int, seed: int
+    distance: np.ndarray, whose: Segments, labels: int, draws: int, seed: int
 ) -> dict[str, Tally]:
     """The three readings of pseudo-knn, with its draws."""
     found = len(np.unique(whose.label))

@@ -63,8 +63,16 @@ class Contender:
     hearer: Hearer
 
 
+class _Euclidean:
+    """What networks of ours are compared by."""
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """[segments, width] -> [segments, segments]: squares of distances, which rank alike."""
+        return squared_distances(features)
+
+
 @dataclass(frozen=True)
-class OneNetwork:
+class OneNetwork(_Euclidean):
     """A network whose embeddings of a sound hold a subspace for every part."""
 
     embed: EmbedSegments
@@ -80,13 +88,9 @@ class OneNetwork:
         """The part's subspace, [segments, dim]."""
         return self.embed(samples)[0][:, part.index]
 
-    def distances(self, features: np.ndarray) -> np.ndarray:
-        """Squares of Euclidean distances, which rank alike."""
-        return squared_distances(features)
-
 
 @dataclass(frozen=True)
-class Individuals:
+class Individuals(_Euclidean):
     """Individual networks: each hears stems of its part alone.
 
     network : `model.individual.IndividualNetworks`
@@ -109,10 +113,6 @@ class Individuals:
         log_mel = torch.from_numpy(np.stack([transform(segment) for segment in samples]))
         with torch.inference_mode():
             return self.network.networks[part.index](log_mel).embeddings[:, 0].numpy()
-
-    def distances(self, features: np.ndarray) -> np.ndarray:
-        """Squares of Euclidean distances, which rank alike."""
-        return squared_distances(features)
 
 
 class Frozen:

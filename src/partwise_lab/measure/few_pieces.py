@@ -24,7 +24,7 @@ import numpy as np
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure.heard import Cut, Trial
-from partwise_lab.measure.knn import Segments, knn_score, readings, with_means
+from partwise_lab.measure.knn import Segments, leakage, readings, with_means
 from partwise_lab.measure.presence import (
     PresenceSamples,
     audible,
@@ -121,7 +121,7 @@ def few_piece_segments(
     heard = small.trial.hear(batches, cut, begun=begun, total=total, each=_AT_ONCE)
     assert heard is not None
     label, moment = heard.truths
-    return Segments(heard.embeddings, heard.presence, label, np.arange(len(plan)), moment)
+    return Segments(heard.embeddings, label, np.arange(len(plan)), moment)
 
 
 def few_piece_presence(small: FewPieces, *, mixes: int = 300) -> PresenceSamples:
@@ -174,9 +174,7 @@ def few_pieces(
         begun += len(segments.label)
         count = labels or len(small.windows[part])
         entries += readings(segments, part, count, draws, trial.seed)
-        for read in PARTS:
-            score = knn_score(segments, part, count, read=read, draws=draws, seed=trial.seed)
-            table[part.index][read.index] = score.accuracy
+        table[part.index] = leakage(segments, part, count, draws, trial.seed)
     samples = few_piece_presence(small)
     return (
         with_means(entries)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise.parts import Part
+from partwise.parts import PARTS, Part
 from partwise_lab.measure.intervals import drawn, middle
 
 # reading -> the key of its mean over the measured parts
@@ -26,12 +26,14 @@ MEANS = {
 
 
 @dataclass(frozen=True)
-class Whose:
-    """Where the test segments of one part come from.
+class Segments:
+    """Test segments of one part.
 
-    label, mix, moment : int [segments]; `moment` is the segment's number within its mix
+    embeddings : float32 [segments, parts, dim]
+    label, mix, moment : int [segments], where each is from; `moment` is its number within its mix
     """
 
+    embeddings: np.ndarray
     label: np.ndarray
     mix: np.ndarray
     moment: np.ndarray
@@ -44,33 +46,9 @@ class Whose:
             own |= (label[:, None] == label[None, :]) & (moment[:, None] == moment[None, :])
         return own
 
-
-@dataclass(frozen=True)
-class Segments:
-    """Embedded test segments of one part.
-
-    embeddings : float32 [segments, parts, dim]; presence : [segments, parts]
-    label, mix, moment : int [segments], see `Whose`
-    """
-
-    embeddings: np.ndarray
-    presence: np.ndarray
-    label: np.ndarray
-    mix: np.ndarray
-    moment: np.ndarray
-
-    @property
-    def whose(self) -> Whose:
-        """The segments without their embeddings."""
-        return Whose(self.label, self.mix, self.moment)
-
-    def own(self, rows: np.ndarray, strict: bool) -> np.ndarray:
-        """See `Whose.own`."""
-        return self.whose.own(rows, strict)
-
     def only(self, rows: np.ndarray) -> Segments:
         """Those of the rows, bool or int."""
-        columns = self.embeddings, self.presence, self.label, self.mix, self.moment
+        columns = self.embeddings, self.label, self.mix, self.moment
         return Segments(*(column[rows] for column in columns))
 
 
@@ -155,7 +133,7 @@ def voted(distance: np.ndarray, label: np.ndarray, neighbours: int = 5) -> np.nd
 
 def knn_tally(
     distance: np.ndarray,
-    whose: Whose,
+    segments: Segments,
     labels: int,
     rng: np.random.Generator,
     *,
@@ -165,19 +143,19 @@ def knn_tally(
 ) -> Tally:
     """kNN at `labels` labels, for `draws` label sets drawn from all that are there (one, if all).
 
-    distance : [segments, segments]; strict : see `knn_score`.
+    distance : [segments, segments], whatever their embeddings are; strict : see `knn_score`.
     """
-    available = np.unique(whose.label)
+    available = np.unique(segments.label)
     draws = 1 if labels == len(available) else draws
     right = np.zeros(int(available.max()) + 1)
     tested = np.zeros_like(right)
     accuracies = []
     for _ in range(draws):
         chosen = rng.choice(available, labels, replace=False)
-        rows = np.flatnonzero(np.isin(whose.label, chosen))
-        label = whose.label[rows]
+        rows = np.flatnonzero(np.isin(segments.label, chosen))
+        label = segments.label[rows]
         correct = vote_correct(
-            distance[np.ix_(rows, rows)], label, whose.own(rows, strict), neighbours
+            distance[np.ix_(rows, rows)], label, segments.own(rows, strict), neighbours
         )
         accuracies.append(float(correct.mean()))
         np.add.at(right, label, correct)
@@ -209,7 +187,7 @@ def knn_score(
     vectors = segments.embeddings[:, (read or part).index]
     tally = knn_tally(
         squared_distances(vectors),
-        segments.whose,
+        segments,
         labels,
         rng,
         strict=strict,
@@ -225,6 +203,16 @@ def readings(segments: Segments, part: Part, labels: int, draws: int, seed: int)
         knn_score(segments, part, labels, strict=strict, draws=draws, seed=seed).entry(reading)
         for reading, strict in (("paper", False), ("strict", True))
     ]
+
+
+def leakage(
+    segments: Segments, part: Part, labels: int, draws: int, seed: int
+) -> list[float | None]:
+    """The accuracies of one part, its labels read in each subspace."""
+    scores = [
+        knn_score(segments, part, labels, read=read, draws=draws, seed=seed) for read in PARTS
+    ]
+    return [score.accuracy for score in scores]
 
 
 def with_means(entries: list[dict]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import numpy as np
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece
+from partwise_lab.measure import knn
 from partwise_lab.measure.details import part_details
 from partwise_lab.measure.heard import Cut, Trial
 from partwise_lab.measure.knn import Segments, knn_score, readings, with_means
@@ -104,7 +105,7 @@ class Sounding:
 def where_sounding(
     reader: StemReader, length: int
 ) -> Callable[[tuple[int, PseudoMix]], Iterator[Cut[Sounding]]]:
-    """How a numbered pseudo-mix is cut; its truths are label, mix and moment (see `Whose`)."""
+    """How a numbered pseudo-mix is cut; its truths are label, mix and moment (see `Segments`)."""
 
     def cut(item: tuple[int, PseudoMix]) -> Iterator[Cut[Sounding]]:
         number, drawn = item
@@ -147,7 +148,7 @@ def embed_pseudo_mixes(
     heard = trial.hear(enumerate(mixes), cut, begun=begun, total=total)
     if heard is None:
         raise PartwiseError("no test segment in which the part sounds: are the stems long enough?")
-    return Segments(heard.embeddings, heard.presence, *heard.truths)
+    return Segments(heard.embeddings, *heard.truths)
 
 
 def check_labels(found: int, labels: int, part: Part, segment_s: float) -> None:
@@ -202,9 +203,8 @@ def pseudo_knn(
         check_labels(found, labels, part, segment_s)
         entries += readings(segments, part, labels, draws, trial.seed)
         entries.append(knn_score(segments, part, found, seed=trial.seed).entry("all"))
-        for read in PARTS if leakage else ():
-            score = knn_score(segments, part, labels, read=read, draws=draws, seed=trial.seed)
-            table[part.index][read.index] = score.accuracy
+        if leakage:
+            table[part.index] = knn.leakage(segments, part, labels, draws, trial.seed)
         if details:
             heard = [{part: mix.sources[part]} if oracle else mix.sources for mix in drawn]
             behind[str(part)] = part_details(

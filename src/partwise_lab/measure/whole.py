@@ -71,7 +71,7 @@ def halves_segments(trial: Trial, *, segment_s: float = 10.0) -> dict[Part, Segm
         return {}
     there, label, half = heard.truths
     moment = np.arange(len(label))
-    return _by_part(Segments(heard.embeddings, heard.presence, label, half, moment), there)
+    return _by_part(Segments(heard.embeddings, label, half, moment), there)
 
 
 def unmixed_segments(trial: Trial, *, segment_s: float = 10.0) -> dict[Part, Segments]:
@@ -97,7 +97,7 @@ def unmixed_segments(trial: Trial, *, segment_s: float = 10.0) -> dict[Part, Seg
     if heard is None:
         return {}
     there, label, moment = heard.truths
-    found = _by_part(Segments(heard.embeddings, heard.presence, label, label, moment), there)
+    found = _by_part(Segments(heard.embeddings, label, label, moment), there)
     return {part: replace(some, mix=np.arange(len(some.mix))) for part, some in found.items()}
 
 
