@@ -15,7 +15,7 @@ from partwise.parts import PARTS, Part
 from partwise_lab.measure.abx.answers import read_answers, triplets
 from partwise_lab.measure.abx.clips import find_clips
 from partwise_lab.measure.abx.scoring import abx
-from partwise_lab.measure.abx.songs import SongSplit
+from partwise_lab.measure.abx.split import PieceSplit
 from partwise_lab.measure.probes import HeardStems, PieceFacts, probe_report
 from partwise_lab.measure.same_part import BoardSegments, board_map, same_part_report
 
@@ -77,7 +77,7 @@ def abx_of(*, tuned: bool = False) -> dict[str, Any]:
         answers = read_answers(place)
         wanted = [clip for one in triplets(answers.answers) for clip in one.clips]
         clips = find_clips(data, place, wanted, RATE_HZ, "stem")
-        split = SongSplit.of(str(song.number) for song in songs) if tuned else None
+        split = PieceSplit.of(str(song.number) for song in songs) if tuned else None
         report = abx(answers, clips, embed, tuned_on=split)
     report["answers"]["malformed"] = {EVIL: 3}
     return {**_COMMON, "protocol": "abx", **report}

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import soundfile
 
-from partwise_lab.measure.abx.songs import SongSplit
+from partwise_lab.measure.abx.split import PieceSplit
 
 RATE_HZ = 22050
 SECONDS, CLIP_S = 3.0, 1.0
@@ -203,7 +203,7 @@ def answer(
 def write_tuning_test(folder: Path) -> tuple[Path, Path]:
     """Solo tracks whose listeners judge by brightness, with questions in every split of songs."""
     songs = make_songs(40, ("piano",))
-    split = SongSplit.of(str(song.number) for song in songs)
+    split = PieceSplit.of(str(song.number) for song in songs)
     chosen = []
     for names in (split.train, split.valid, split.test):
         group = [song for song in songs if str(song.number) in names]

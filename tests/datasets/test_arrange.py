@@ -9,7 +9,7 @@ from partwise_lab.cli import main
 from partwise_lab.synthesis import arrange
 from partwise_lab.synthesis.arrange import Style, arrange_folder, compose, mma_library, read_styles
 from partwise_lab.synthesis.midi import best_window, read_midi, title_of
-from partwise_lab.synthesis.songs import find_songs, read_index
+from partwise_lab.synthesis.midi_files import find_takes, read_index
 
 needs_mma = pytest.mark.skipif(
     shutil.which("mma") is None, reason="mma is needed: apt-get install mma"
@@ -88,7 +88,7 @@ def test_songs_have_the_parts_and_an_index(tmp_path, capsys):
     assert (out / "index.csv").read_text() == (again / "index.csv").read_text()
     index = read_index(out / "index.csv")
     assert all(entry.licensed and entry.source == "mma" for entry in index.values())
-    assert len({song.title for song in find_songs([out], index)}) == 4
+    assert len({song.title for song in find_takes([out], index)}) == 4
 
 
 @needs_mma

@@ -12,8 +12,8 @@ from midi_file import write_midi
 from partwise import PartwiseError
 from partwise_lab.data.stems import data_digest, find_pieces
 from partwise_lab.synthesis import render, synthesis
+from partwise_lab.synthesis.midi_files import Take
 from partwise_lab.synthesis.render import RenderSettings, render_folder
-from partwise_lab.synthesis.songs import Song
 from partwise_lab.synthesis.soundfont import read_soundfont
 
 FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
@@ -127,7 +127,7 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path):
 
 @needs_fluidsynth
 def test_a_full_disk_leaves_nothing_half_done(tmp_path, monkeypatch):
-    song = Song(write_midi(tmp_path / "midi" / "a.mid"), "a", "a")
+    song = Take(write_midi(tmp_path / "midi" / "a.mid"), "a", "a")
     out = tmp_path / "out"
     out.mkdir()
     written = []

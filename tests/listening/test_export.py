@@ -53,7 +53,7 @@ def test_it_reads_back(made, exported):
         trial = asked[number]
         assert question.part is trial.part
         for clip, place in zip(question.clips, (trial.x, trial.a, trial.b), strict=True):
-            assert (clip.song, clip.segment) == (place.track_id, place.segment)
+            assert (clip.piece, clip.segment) == (place.track_id, place.segment)
         votes = 3 if number < 3 else 2
         assert question.counts("overall") == (votes - 1, votes)
         assert question.counts("overall", sure=True) == (votes - 1, votes - 1)

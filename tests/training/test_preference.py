@@ -18,7 +18,7 @@ from partwise import PartwiseError  # noqa: E402
 from partwise_lab.measure.abx.answers import Kind, read_answers, triplets  # noqa: E402
 from partwise_lab.measure.abx.clips import find_clips, hear_clips  # noqa: E402
 from partwise_lab.measure.abx.scoring import abx  # noqa: E402
-from partwise_lab.measure.abx.songs import SongSplit, read_split  # noqa: E402
+from partwise_lab.measure.abx.split import PieceSplit, read_split  # noqa: E402
 from partwise_lab.measure.heard import checkpoint_embedder  # noqa: E402
 from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
 from partwise_lab.training.preference import Opinions, PreferenceRecipe, preference_loss, prepare  # noqa: E402
@@ -83,7 +83,7 @@ def test_splits_share_no_song_and_are_kept(tuned, tree):
     split = read_split(tuned.checkpoint)
     questions = triplets(read_answers(tree[1]).answers, pooled=True)
     questions = [t for t in questions if t.kind is Kind.XAB]
-    assert split.train | split.valid | split.test == set().union(*(t.songs for t in questions))
+    assert split.train | split.valid | split.test == set().union(*(t.pieces for t in questions))
     assert not split.train & split.test
     assert not (split.train | split.test) & split.valid
     assert tuned.triplets == split.count(questions)
@@ -114,7 +114,7 @@ def rehear(objective, data, place):
         t for t in triplets(read_answers(place).answers, pooled=True) if t.kind is Kind.XAB
     ]
     wanted = [clip for t in questions for clip in t.clips]
-    split = SongSplit.of(clip.song for clip in wanted)
+    split = PieceSplit.of(clip.piece for clip in wanted)
     clips = find_clips(data, place, wanted, objective.mel.sample_rate_hz)
     used = [t for name in ("train", "valid") for t in questions if split.place(t) == name]
     embed = checkpoint_embedder(objective.model, objective.mel)

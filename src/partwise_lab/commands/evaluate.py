@@ -188,7 +188,7 @@ def _listeners(
     from partwise_lab.measure.abx.answers import digest_of, read_answers, triplets
     from partwise_lab.measure.abx.clips import find_clips
     from partwise_lab.measure.abx.scoring import abx
-    from partwise_lab.measure.abx.songs import read_split
+    from partwise_lab.measure.abx.split import read_split
 
     answers = read_answers(place)
     asked = triplets(answers.answers)

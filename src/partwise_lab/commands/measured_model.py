@@ -13,7 +13,7 @@ from partwise.errors import PartwiseError
 
 if TYPE_CHECKING:
     from partwise.embedding.logmel import MelSettings
-    from partwise_lab.measure.abx.songs import SongSplit
+    from partwise_lab.measure.abx.split import PieceSplit
     from partwise_lab.measure.heard import EmbedSegments
 
 
@@ -30,7 +30,7 @@ class MeasuredModel:
     mel: MelSettings
     about: dict[str, Any]
     presence_threshold: tuple[float, ...]
-    tuned_on: SongSplit | None
+    tuned_on: PieceSplit | None
 
 
 def load_measured(model: Path | None, device: str, threads: int) -> MeasuredModel:
@@ -50,7 +50,7 @@ def load_measured(model: Path | None, device: str, threads: int) -> MeasuredMode
 
 def _exported(model: Path | None) -> MeasuredModel:
     from partwise.embedding.encoder import SHIPPED_MODEL, load_encoder
-    from partwise_lab.measure.abx.songs import split_in
+    from partwise_lab.measure.abx.split import split_in
     from partwise_lab.measure.heard import segment_embedder
 
     encoder = load_encoder(model)
@@ -78,7 +78,7 @@ def _checkpoint(path: Path, device: str, threads: int) -> MeasuredModel:
             f"the checkpoint {path} needs PyTorch: pip install partwise-lab -c constraints.txt"
         ) from None
     from partwise.parts import PARTS
-    from partwise_lab.measure.abx.songs import split_in
+    from partwise_lab.measure.abx.split import split_in
     from partwise_lab.measure.heard import checkpoint_embedder
     from partwise_lab.model.checkpoint import load_checkpoint
 

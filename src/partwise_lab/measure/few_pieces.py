@@ -1,4 +1,4 @@
-"""The protocols for a handful of recorded songs, some of them loops of a few seconds.
+"""The protocols for a handful of recorded pieces, some of them loops of a few seconds.
 
 The labels of a part are all pieces that have a stem of it. Each label gets the same number of
 test segments, each a mix of its own: one window of the label's stem, in turn through the windows

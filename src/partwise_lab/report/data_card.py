@@ -16,7 +16,7 @@ from typing import Any
 from partwise.errors import PartwiseError
 from partwise_lab.report.markdown import table
 from partwise_lab.report.report_file import read_json
-from partwise_lab.synthesis.songs import MidiEntry, read_index
+from partwise_lab.synthesis.midi_files import MidiEntry, read_index
 from partwise_lab.synthesis.soundfont import family_of
 
 # Licences of the fonts that the docs name, by the beginning of the file's name.

@@ -36,7 +36,7 @@ from partwise_lab.report.markdown import (
     table,
 )
 from partwise_lab.report.report_file import Report, read_json, read_reports
-from partwise_lab.synthesis.songs import MidiEntry
+from partwise_lab.synthesis.midi_files import MidiEntry
 
 NOT_MEASURED = "Not measured."
 

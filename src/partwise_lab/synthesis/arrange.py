@@ -31,7 +31,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.data.stems import resumable
 from partwise_lab.synthesis.midi import best_window, read_midi
-from partwise_lab.synthesis.songs import read_skipped
+from partwise_lab.synthesis.midi_files import read_skipped
 
 Choice = TypeVar("Choice")
 

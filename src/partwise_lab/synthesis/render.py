@@ -41,7 +41,13 @@ from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import SPLITS, resumable, split_of, write_split
 from partwise_lab.synthesis.hydrogen import DrumKit, read_drumkits
 from partwise_lab.synthesis.midi import best_window, read_midi
-from partwise_lab.synthesis.songs import Song, chosen_songs, find_songs, read_index, read_skipped
+from partwise_lab.synthesis.midi_files import (
+    Take,
+    chosen_takes,
+    find_takes,
+    read_index,
+    read_skipped,
+)
 from partwise_lab.synthesis.soundfont import read_soundfont
 from partwise_lab.synthesis.synthesis import check_fluidsynth, check_font, play_part
 from partwise_lab.synthesis.voices import Instrument, draw_manner, draw_voice, playing
@@ -115,20 +121,20 @@ def render_folder(
     library = _instruments(fonts, drumkits)
     indexes = [titles] if isinstance(titles, Path) else titles or []
     index = {name: entry for path in indexes for name, entry in read_index(path).items()}
-    songs = find_songs([midi] if isinstance(midi, Path) else midi, index)
-    songs = chosen_songs(songs, index, sources, licensed)
+    first = find_takes([midi] if isinstance(midi, Path) else midi, index)
+    first = chosen_takes(first, index, sources, licensed)
     if split:
-        songs = [song for song in songs if split_of(song.title) == split]
-    target = min(limit or len(songs), len(songs)) * takes
+        first = [take for take in first if split_of(take.title) == split]
+    target = min(limit or len(first), len(first)) * takes
     with resumable(out):
         _claim(out, settings, library, split, sources, licensed)
         _sweep(out)
         skipped = read_skipped(out)
         with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
             done = 0
-            for take in range(1, takes + 1):
-                for finished in _render_take(
-                    [replace(song, take=take) for song in songs],
+            for number in range(1, takes + 1):
+                for finished in _render_takes(
+                    [replace(each, number=number) for each in first],
                     target // takes,
                     out,
                     library,
@@ -144,8 +150,8 @@ def render_folder(
     return done, len(skipped)
 
 
-def _render_take(
-    songs: list[Song],
+def _render_takes(
+    takes: list[Take],
     target: int,
     out: Path,
     library: list[Instrument],
@@ -153,36 +159,36 @@ def _render_take(
     skipped: dict[str, str],
     pool: ProcessPoolExecutor,
 ) -> Iterator[int]:
-    """Render songs until `target` pieces are there; yields how many are, at first and each time.
+    """Render takes until `target` pieces are there; yields how many are, at first and each time.
 
     What is skipped is added to `skipped` and to OUT/skipped.csv.
     """
     done, pending, exhausted = 0, {}, False
-    queue = iter([song for song in songs if song.piece not in skipped])
+    queue = iter([take for take in takes if take.piece not in skipped])
     try:
         while True:
             # Never more in flight than could still be needed, so that the limit is exact.
             while not exhausted and done + len(pending) < target and len(pending) < _AT_ONCE:
-                song = next(queue, None)
-                if song is None:
+                take = next(queue, None)
+                if take is None:
                     exhausted = True
-                elif (out / song.piece / "metadata.json").exists():
+                elif (out / take.piece / "metadata.json").exists():
                     done += 1
                 else:
-                    pending[pool.submit(_render_safely, song, out, library, settings)] = song
+                    pending[pool.submit(_render_safely, take, out, library, settings)] = take
             yield done
             if not pending:
                 return
             finished, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in finished:
-                song = pending.pop(future)
+                take = pending.pop(future)
                 reason = future.result()
                 if reason is None:
                     done += 1
                 else:
-                    skipped[song.piece] = reason
+                    skipped[take.piece] = reason
                     with (out / "skipped.csv").open("a", newline="") as file:
-                        csv.writer(file).writerow([song.piece, reason])
+                        csv.writer(file).writerow([take.piece, reason])
     except BrokenProcessPool:
         raise PartwiseError(
             "a rendering process was killed (is there enough memory?): run again with fewer "
@@ -249,32 +255,32 @@ def _sweep(out: Path) -> None:
 
 
 def _render_safely(
-    song: Song, out: Path, library: list[Instrument], settings: RenderSettings
+    take: Take, out: Path, library: list[Instrument], settings: RenderSettings
 ) -> str | None:
     """None when the piece was written, else the reason why it was skipped."""
     try:
-        render_piece(song, out, library, settings)
+        render_piece(take, out, library, settings)
     except PartwiseError as error:
         return str(error)
     return None
 
 
 def render_piece(
-    song: Song, out: Path, library: list[Instrument], settings: RenderSettings
+    take: Take, out: Path, library: list[Instrument], settings: RenderSettings
 ) -> None:
-    """Render one song into `out / song.piece`.
+    """Render one take into `out / take.piece`.
 
     Raises PartwiseError when the file is broken or too few parts sound in it.
     """
-    piece = read_midi(song.path)
+    piece = read_midi(take.path)
     start_s, shares = best_window(piece, settings.seconds)
     active = [part for part in PARTS if shares[part] >= settings.min_activity]
     if len(active) < settings.min_parts:
         absent = ", ".join(part for part in PARTS if part not in active)
         raise PartwiseError(
-            f"{song.path} has only {len(active)} parts that sound long enough (not {absent})"
+            f"{take.path} has only {len(active)} parts that sound long enough (not {absent})"
         )
-    seed = _seed(song, settings.seed)
+    seed = _seed(take, settings.seed)
     # Drawn apart, so that manners can be switched off without changing the voices.
     rng, manners = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     with tempfile.TemporaryDirectory(prefix=".render-", dir=out) as folder:
@@ -301,11 +307,11 @@ def render_piece(
                 stems[part] = samples
                 voices[part] = voice.metadata() | {"activity": round(shares[part], 3)}
         if len(stems) < settings.min_parts:
-            raise PartwiseError(f"{song.path} renders to only {len(stems)} parts that can be heard")
+            raise PartwiseError(f"{take.path} renders to only {len(stems)} parts that can be heard")
         metadata = {
-            "title": song.title,
-            "midi": song.path.name,
-            "take": song.take,
+            "title": take.title,
+            "midi": take.path.name,
+            "take": take.number,
             "start_s": start_s,
             "seconds": settings.seconds,
             "tempo_bpm": piece.tempo_bpm(start_s, settings.seconds),
@@ -313,13 +319,13 @@ def render_piece(
             "stems": voices,
         }
         final = _write_piece(work / "piece", stems, metadata, settings.sample_rate_hz)
-        target = out / song.piece
+        target = out / take.piece
         shutil.rmtree(target, ignore_errors=True)
         os.rename(final, target)
 
 
-def _seed(song: Song, seed: int) -> int:
-    text = f"{seed}/{song.path.name}" + (f"/{song.take}" if song.take > 1 else "")
+def _seed(take: Take, seed: int) -> int:
+    text = f"{seed}/{take.path.name}" + (f"/{take.number}" if take.number > 1 else "")
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 

@@ -16,7 +16,7 @@ all parts. A pull towards M = 0 keeps what the answers do not speak of.
 As nothing below changes, every clip is heard once, in evaluation mode (batch norm statistics stay
 as they are), and its vectors are kept in memory; a step then costs milliseconds.
 
-Songs, not triplets, are split (`evaluation.abx.songs`); the names of all of them are kept in the
+Songs, not triplets, are split (`measure.abx.split`); the names of all of them are kept in the
 checkpoint's settings, so that scoring can keep to those of the test.
 """
 
@@ -37,7 +37,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.measure.abx.answers import Kind, Triplet, digest_of, read_answers, triplets
 from partwise_lab.measure.abx.clips import Clips, complete, find_clips, hear_clips
-from partwise_lab.measure.abx.songs import SongSplit
+from partwise_lab.measure.abx.split import PieceSplit
 from partwise_lab.measure.heard import checkpoint_embedder
 from partwise_lab.model.checkpoint import load_checkpoint
 
@@ -156,7 +156,7 @@ class PreferenceObjective:
         self.model.to(device).eval().requires_grad_(False)
         self.project: nn.Module = self.model.project  # pyright: ignore
         self.dim: int = self.model.settings.dim  # pyright: ignore
-        split = SongSplit.of(song for t in answers for song in t.songs)
+        split = PieceSplit.of(piece for t in answers for piece in t.pieces)
         placed = {
             name: [t for t in answers if split.place(t) == name] for name in ("train", "valid")
         }
@@ -281,7 +281,7 @@ def prepare(
     return PreferenceObjective(start, there, clips, recipe, device, progress=progress)
 
 
-def _check_counts(counts: dict[str, int], split: SongSplit) -> None:
+def _check_counts(counts: dict[str, int], split: PieceSplit) -> None:
     if counts["train"] and counts["test"]:
         return
     songs = f"{len(split.train)} train, {len(split.valid)} valid and {len(split.test)} test songs"

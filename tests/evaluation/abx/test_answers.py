@@ -22,7 +22,7 @@ def test_a_row_is_told_apart(tmp_path):
     assert [a.kind for a in read.answers] == [Kind.XAB, Kind.XYC, Kind.XAB, Kind.DUMMY]
     assert bass.votes == {"overall": Vote(False, False), "timbre": Vote(True, True)}
     assert rest.votes == {"overall": Vote(False, True)}
-    assert (bass.reference.song, bass.reference.segment) == ("2086", 27)
+    assert (bass.reference.piece, bass.reference.segment) == ("2086", 27)
     assert (read.rows, read.malformed, read.dummies()) == (4, {}, (1, 1))
     first, second, _ = triplets(read.answers)
     assert first.clips == (bass.reference, bass.a, bass.b)

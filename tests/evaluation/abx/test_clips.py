@@ -17,7 +17,7 @@ LENGTH = int(CLIP_S * RATE_HZ)
 
 def test_what_is_cut_is_the_stem_or_the_mix_at_that_time(tree):
     clip = tree.triplets[0].second
-    song = next(s for s in tree.songs if str(s.number) == clip.song)
+    song = next(s for s in tree.songs if str(s.number) == clip.piece)
     start = clip.segment * LENGTH
     stems = {part: song.stem(part)[start : start + LENGTH] for part in song.pitch}
     for hears, truth in (("stem", stems[clip.part]), ("mix", sum(stems.values()))):
@@ -31,7 +31,7 @@ def test_the_mix_is_read_from_its_own_file_where_there_is_one(tree, tmp_path):
     data = shutil.copytree(tree.data, tmp_path / "slakh")
     clip = tree.triplets[0].first
     wanted = np.linspace(-0.5, 0.5, 3 * RATE_HZ).astype(np.float32)
-    soundfile.write(data / "test" / f"Track0{clip.song}" / "mix.wav", wanted, RATE_HZ)
+    soundfile.write(data / "test" / f"Track0{clip.piece}" / "mix.wav", wanted, RATE_HZ)
     (samples,) = find_clips(data, tree.place, [clip], RATE_HZ).read([clip])
     start = clip.segment * LENGTH
     np.testing.assert_allclose(samples, wanted[start : start + LENGTH], atol=1e-3)
@@ -55,17 +55,17 @@ def test_missing_tracks_are_told_and_the_rest_is_scored(tree, tmp_path):
     asked = tree.triplets
     clips = find_clips(data, tree.place, [c for t in asked for c in t.clips], RATE_HZ)
     there, reasons = complete(clips, asked)
-    assert len(there) == sum("1880" not in t.songs for t in asked)
+    assert len(there) == sum("1880" not in t.pieces for t in asked)
     assert set(reasons) == {"Track01880 is not there"}
     assert reasons["Track01880 is not there"] == len(
-        {c for t in asked for c in t.clips if c.song == "1880"}
+        {c for t in asked for c in t.clips if c.piece == "1880"}
     )
 
 
 def test_a_clip_that_cannot_be_there_is_missing(tree, tmp_path):
     data = shutil.copytree(tree.data, tmp_path / "slakh")
     clip = next(t.second for t in tree.triplets if t.second.segment == 2)
-    track = data / "test" / f"Track0{clip.song}"
+    track = data / "test" / f"Track0{clip.piece}"
     for stem in (track / "stems").iterdir():
         samples, rate_hz = soundfile.read(stem)
         soundfile.write(stem, samples[: int(2.3 * rate_hz)], rate_hz)
@@ -77,7 +77,7 @@ def test_a_clip_that_cannot_be_there_is_missing(tree, tmp_path):
     (track / "stems" / "S01.wav").unlink()
     stems = find_clips(data, tree.place, [clip, other], RATE_HZ, "stem")
     guitar = next(
-        c for t in tree.triplets for c in t.clips if c.song == clip.song and c.part == "guitar"
+        c for t in tree.triplets for c in t.clips if c.piece == clip.piece and c.part == "guitar"
     )
     assert "has no guitar" in str(stems.missing(guitar))
 
@@ -96,7 +96,7 @@ def test_where_clips_lie_is_read_from_the_configs(tree, tmp_path):
     cuts = read_cuts(tree.place)
     clip = tree.triplets[0].first
     start_s = clip.segment * CLIP_S
-    assert cuts[clip.path] == Stretch(clip.song, start_s, start_s + CLIP_S)
+    assert cuts[clip.path] == Stretch(clip.piece, start_s, start_s + CLIP_S)
     assert read_cuts(next((tree.place / "csvs").glob("*.csv"))) == cuts
     configs = tmp_path / "sample_configs"
     configs.mkdir()

@@ -11,7 +11,7 @@ from partwise.parts import Part
 from partwise_lab.measure.abx.answers import Kind, Vote, triplets
 from partwise_lab.measure.abx.clips import HeardClips, says_first
 from partwise_lab.measure.abx.scoring import abx
-from partwise_lab.measure.abx.songs import SongSplit
+from partwise_lab.measure.abx.split import PieceSplit
 from partwise_lab.report.abx_text import abx_text
 
 pytest.importorskip("scipy")
@@ -95,9 +95,9 @@ def test_a_model_that_hears_nothing_is_neither_right_nor_wrong(tree):
 
 
 def test_training_songs_are_not_scored_unnoticed(tree):
-    split = SongSplit.of(str(song.number) for song in tree.songs)
+    split = PieceSplit.of(str(song.number) for song in tree.songs)
     report = abx(tree.answers, tree.clips("stem"), hears_pitch, tuned_on=split)
-    whole = [t for t in tree.triplets if t.songs <= split.train]
+    whole = [t for t in tree.triplets if t.pieces <= split.train]
     assert report["triplets"]["trained_on"] == sum(t.kind is Kind.XAB for t in whole) > 0
     assert report["triplets"]["trained_songs"] > len(whole)
     assert "NOT HELD OUT: the model was tuned on" in abx_text(report)
@@ -105,7 +105,7 @@ def test_training_songs_are_not_scored_unnoticed(tree):
     assert kept["triplets"]["heard"] == split.count(tree.triplets)["test"] > 0
     assert kept["triplets"]["trained_on"] == kept["triplets"]["trained_songs"] == 0
     assert "NOT HELD OUT" not in abx_text(kept)
-    nobody = SongSplit(split.train | split.test, split.valid, frozenset())
+    nobody = PieceSplit(split.train | split.test, split.valid, frozenset())
     with pytest.raises(PartwiseError, match="only test songs"):
         abx(tree.answers, tree.clips("stem"), hears_pitch, songs_of=nobody)
 

@@ -10,7 +10,7 @@ listening page exports. A CSV has a row for each answer:
     answer_timbre, answer_rhythm, answer_melody, answer_total     A+, A-, B+, B- or NA (N/A, empty)
                                       where the listener would not say, which `total` must not be
 
-Roles tell the kind of question. XAB: three songs. XYC: Y is another moment of X's own song.
+Roles tell the kind of question. XAB: three pieces. XYC: Y is another moment of X's own piece.
 Dummies (`dummyX1.wav`, or a sample that is the reference itself) only tell who pays attention.
 The same questions may be put in several experiments: a triplet is one question of one experiment,
 unless they are pooled.
@@ -48,7 +48,7 @@ _CLIP = re.compile(
 
 
 class Kind(StrEnum):
-    """What was asked: three songs, or whether another moment of the same song is nearer."""
+    """What was asked: three pieces, or whether another moment of the same piece is nearer."""
 
     XAB = "XAB"
     XYC = "XYC"
@@ -59,13 +59,13 @@ class Kind(StrEnum):
 class Clip:
     """What was heard: the file's path as the answers name it, and what that tells.
 
-    part : None for the mix of all parts; song : its number in Slakh2100, or a name.
+    part : None for the mix of all parts; piece : its number in Slakh2100, or a name.
     """
 
     path: str
     part: Part | None
     role: str
-    song: str
+    piece: str
     segment: int
 
 
@@ -99,7 +99,7 @@ class Answer:
 class Triplet:
     """One question and all that was said of it.
 
-    first, second : A and B, or Y (of X's song) and C, whichever was played first.
+    first, second : A and B, or Y (of X's piece) and C, whichever was played first.
     votes : aspect -> the listeners' choices.
     """
 
@@ -120,8 +120,8 @@ class Triplet:
         return self.reference, self.first, self.second
 
     @property
-    def songs(self) -> frozenset[str]:
-        return frozenset(clip.song for clip in self.clips)
+    def pieces(self) -> frozenset[str]:
+        return frozenset(clip.piece for clip in self.clips)
 
     def counts(self, aspect: str, *, sure: bool = False) -> tuple[int, int]:
         """Votes for the first, and all of them; `sure`: only those with a plus sign."""
@@ -260,7 +260,7 @@ def _kind(x: Clip, a: Clip, b: Clip) -> Kind:
         return Kind.XAB
     if roles == ("X", "C", "Y"):
         y, c = (a, b) if a.role == "Y" else (b, a)
-        if y.song != x.song or c.song == x.song:
+        if y.piece != x.piece or c.piece == x.piece:
             raise ValueError("Y is not of X's song, or C is")
         return Kind.XYC
     raise ValueError("the roles of its clips are neither X, A, B nor X, Y, C")

@@ -36,9 +36,9 @@ _EQUAL = 1e-7  # similarities that differ by less say nothing
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of a Slakh track. song : the track's number, as text."""
+    """A stretch of a Slakh track. piece : the track's number, as text."""
 
-    song: str
+    piece: str
     start_s: float
     end_s: float
 
@@ -63,7 +63,7 @@ class Clips(Protocol):
         ...
 
     def read(self, clips: Sequence[Clip]) -> list[np.ndarray]:
-        """Those clips of one song, none of them missing: float32 [samples] each."""
+        """Those clips of one piece, none of them missing: float32 [samples] each."""
         ...
 
 
@@ -157,16 +157,16 @@ class SlakhClips:
         self.told = told
         self.cuts = cuts
         self.reader = StemReader(pieces, sample_rate_hz)
-        # Track01877 is song 1877, in whichever split it lies.
+        # Track01877 is piece 1877, in whichever split it lies.
         self.index = {_number(piece.name): i for i, piece in enumerate(pieces)}
 
     def missing(self, clip: Clip) -> str | None:
         cut = self.cuts.get(clip.path)
         if cut is None:
             return f"sample_configs does not tell where {clip.path} lies"
-        index = self.index.get(cut.song)
+        index = self.index.get(cut.piece)
         if index is None:
-            return f"Track{cut.song.zfill(5)} is not there"
+            return f"Track{cut.piece.zfill(5)} is not there"
         piece = self.reader.pieces[index]
         if self.hears == "stem" and clip.part and clip.part not in piece.stems:
             return f"{piece.name} has no {clip.part}"
@@ -182,7 +182,7 @@ class SlakhClips:
         found = []
         for clip in clips:
             cut, part = self.same(clip)
-            index = self.index[cut.song]
+            index = self.index[cut.piece]
             if (index, part) not in heard:
                 whole = self.reader.stem(index, part) if part else self._mix(index)
                 heard[index, part] = whole
@@ -233,13 +233,13 @@ def hear_clips(
     embed: EmbedSegments,
     *,
     threads: int = 1,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> HeardClips:
-    """Embed the clips of triplets none of whose clips is missing, song by song."""
-    songs: dict[str, dict[tuple, list[Clip]]] = {}
+    """Embed the clips of triplets none of whose clips is missing, piece by piece."""
+    pieces: dict[str, dict[tuple, list[Clip]]] = {}
     for clip in dict.fromkeys(clip for triplet in triplets for clip in triplet.clips):
-        songs.setdefault(clip.song, {}).setdefault(clips.same(clip), []).append(clip)
-    groups = [list(alike.values()) for alike in songs.values()]
+        pieces.setdefault(clip.piece, {}).setdefault(clips.same(clip), []).append(clip)
+    groups = [list(alike.values()) for alike in pieces.values()]
 
     def cut(group: list[list[Clip]]) -> Iterator[Cut[np.ndarray]]:
         for batch in _batches(clips.read([alike[0] for alike in group])):
@@ -250,7 +250,7 @@ def hear_clips(
         cut,
         embed,
         threads=threads,
-        progress=lambda done: progress(done, len(groups)),
+        progress=progress and (lambda done: progress(done, len(groups))),
     )
     heard = together(found)
     assert heard is not None

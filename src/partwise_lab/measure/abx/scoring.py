@@ -7,7 +7,7 @@ Its report, in dictionaries that JSON can hold:
                    (holds a song that the model was tuned on), songs (of the references heard)
     hears          mix, stem or cut: what the model was given
     pooled         whether the votes of several experiments on the same clips are put together
-    only_test_songs    whether only triplets of songs were scored that a tuned model has not seen
+    only_test_songs    whether only triplets of pieces were scored that a tuned model has not seen
     missing        clips and triplets that could not be heard, and reasons (reason -> clips)
     undecided      triplets in which both clips are equally near
     agreement      one entry for each kind (XAB, XYC), part (or mix) and aspect (overall, timbre,
@@ -34,7 +34,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure.abx.answers import ASPECTS, Answers, Kind, Triplet, triplets
 from partwise_lab.measure.abx.clips import Clips, complete, hear_clips, says_first
-from partwise_lab.measure.abx.songs import SongSplit
+from partwise_lab.measure.abx.split import PieceSplit
 from partwise_lab.measure.heard import EmbedSegments
 from partwise_lab.measure.intervals import (
     FEW_PIECES,
@@ -54,19 +54,19 @@ def abx(
     clips: Clips,
     embed: EmbedSegments,
     *,
-    tuned_on: SongSplit | None = None,
-    songs_of: SongSplit | None = None,
+    tuned_on: PieceSplit | None = None,
+    songs_of: PieceSplit | None = None,
     pooled: bool = False,
     presence_threshold: float | np.ndarray = 0.5,
     seed: int = 0,
     threads: int = 1,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """The report (see the module's text) on one model.
 
-    tuned_on : the split of the model itself, if it was tuned on answers (`songs.split_in`)
-    songs_of : score only triplets of the test songs of this split, for instance to compare a tuned
-        model with the one it began as
+    tuned_on : the split of the model itself, if it was tuned on answers (`split.split_in`)
+    songs_of : score only triplets of the test pieces of this split, for instance to compare a
+        tuned model with the one it began as
     Raises PartwiseError where no triplet can be heard, or none is left by `songs_of`.
     """
     every = triplets(answers.answers, pooled=pooled)
@@ -101,7 +101,7 @@ def abx(
             "asked": {str(k): sum(t.kind is k for t in every) for k in (Kind.XAB, Kind.XYC)},
             "heard": len(there),
             **_trained(there, tuned_on),
-            "songs": len({t.reference.song for t in there}),
+            "songs": len({t.reference.piece for t in there}),
         },
         "hears": clips.hears,
         "pooled": pooled,
@@ -125,13 +125,13 @@ def _entries(
     return [named | {"aspect": aspect} | each for aspect, each in found.items() if each]
 
 
-def _trained(there: Sequence[Triplet], tuned_on: SongSplit | None) -> dict[str, int]:
-    """How many of the triplets the model was tuned on, whole or by one of their songs."""
+def _trained(there: Sequence[Triplet], tuned_on: PieceSplit | None) -> dict[str, int]:
+    """How many of the triplets the model was tuned on, whole or by one of their pieces."""
     if tuned_on is None:
         return {"trained_on": 0, "trained_songs": 0}
     return {
-        "trained_on": sum(t.kind is Kind.XAB and t.songs <= tuned_on.train for t in there),
-        "trained_songs": sum(bool(t.songs & tuned_on.train) for t in there),
+        "trained_on": sum(t.kind is Kind.XAB and t.pieces <= tuned_on.train for t in there),
+        "trained_songs": sum(bool(t.pieces & tuned_on.train) for t in there),
     }
 
 
@@ -165,7 +165,7 @@ def agreement(
     first, votes = _counts(triplets, aspect)
     if not votes.any():
         return None
-    song = np.unique([t.reference.song for t in triplets], return_inverse=True)[1]
+    piece = np.unique([t.reference.piece for t in triplets], return_inverse=True)[1]
     sure_first, sure = _counts(triplets, aspect, sure=True)
     most = np.maximum(first, votes - first)
     decided = (2 * first != votes).astype(float)
@@ -179,9 +179,9 @@ def agreement(
     }
     return {
         "triplets": int((votes > 0).sum()),
-        "songs": len(np.unique(song[votes > 0])),
+        "songs": len(np.unique(piece[votes > 0])),
         "chance": 0.5,
-        **{name: _share(of[name][0], of[name][1], song, seed) for name in MEASURES},
+        **{name: _share(of[name][0], of[name][1], piece, seed) for name in MEASURES},
         "human": ceilings(triplets, aspect),
     }
 
@@ -197,7 +197,7 @@ def ceilings(triplets: Sequence[Triplet], aspect: str) -> dict[str, float | None
     perfect_majority : whoever always says what most listeners said. Known only afterwards, and the
         more flattering the fewer votes a question has (a single vote agrees with itself)
     perfect_sure : the same among the votes with a plus sign alone
-    chose_same_song : of XYC, the share of votes for the clip of the reference's own song
+    chose_same_song : of XYC, the share of votes for the clip of the reference's own piece
     """
     first, votes = _counts(triplets, aspect)
     sure_first, sure = _counts(triplets, aspect, sure=True)
@@ -233,20 +233,20 @@ def _ratio(right: np.ndarray, asked: np.ndarray) -> float | None:
     return float(right.sum() / asked.sum()) if asked.sum() else None
 
 
-def _share(right: np.ndarray, asked: np.ndarray, song: np.ndarray, seed: int) -> dict | None:
+def _share(right: np.ndarray, asked: np.ndarray, piece: np.ndarray, seed: int) -> dict | None:
     """value, low and high (95 %), n, and for triplets how likely chance is at least as far off."""
     if not asked.any():
         return None
     n = int(asked.sum())
     counted = asked > 0
     by_triplet = bool(np.all(asked[counted] == 1.0))
-    if len(np.unique(song[counted])) < FEW_PIECES:
+    if len(np.unique(piece[counted])) < FEW_PIECES:
         # Votes on one triplet are no independent trials, so the triplets are what counts.
         trials = int(counted.sum())
         low, high = exact_interval(round(right.sum() / asked.sum() * trials), trials)
         interval = "exact binomial over triplets"
     else:
-        low, high = share_over_pieces(right, asked, song, seed)
+        low, high = share_over_pieces(right, asked, piece, seed)
         interval = "bootstrap over songs"
     share = {"value": right.sum() / asked.sum(), "low": low, "high": high, "n": n}
     share = {key: float(value) if key != "n" else value for key, value in share.items()}

@@ -1,11 +1,11 @@
-"""Which songs a model may be tuned on and which are kept to score it: a split by song.
+"""Which pieces a model may be tuned on and which are kept to score it: a split by piece.
 
-The answers are about 133 songs, each in many triplets, so triplets drawn at random would put the
-same songs on both sides. Here a song's split is its hash, and a triplet belongs to a split only if
-all of its songs do. The others straddle and are used by neither; with three songs to a triplet they
-are most of them, which is why the shares are not the usual 80, 10 and 10: those would leave two
-triplets for the test. Of Inst-Sim-ABX's 1440 XAB questions 120 are of training songs, 108 of test
-songs (and 276 XYC questions), and none happens to lie wholly among the 14 validation songs:
+The answers are about 133 pieces, each in many triplets, so triplets drawn at random would put the
+same pieces on both sides. Here a piece's split is its hash, and a triplet belongs to a split only
+if all of its pieces do. The others straddle and are used by neither; with three pieces to a triplet
+they are most of them, which is why the shares are not the usual 80, 10 and 10: those would leave
+two triplets for the test. Of Inst-Sim-ABX's 1440 XAB questions 120 are of training pieces, 108 of
+test pieces (and 276 XYC questions), and none happens to lie wholly among the 14 validation pieces:
 settings are better chosen with other listeners than these.
 """
 
@@ -27,27 +27,27 @@ STRADDLING = "straddling"
 
 
 @dataclass(frozen=True)
-class SongSplit:
-    """The songs of each split."""
+class PieceSplit:
+    """The pieces of each split."""
 
     train: frozenset[str]
     valid: frozenset[str]
     test: frozenset[str]
 
     @classmethod
-    def of(cls, songs: Iterable[str]) -> SongSplit:
-        """Each song by its hash, which depends on nothing but its name."""
+    def of(cls, pieces: Iterable[str]) -> PieceSplit:
+        """Each piece by its hash, which depends on nothing but its name."""
         split: dict[str, set[str]] = {name: set() for name in SHARES}
-        for song in songs:
-            digest = hashlib.blake2b(f"song {song}".encode(), digest_size=4).digest()
+        for piece in pieces:
+            digest = hashlib.blake2b(f"song {piece}".encode(), digest_size=4).digest()
             slot = int.from_bytes(digest, "big") % 100
-            split[next(name for name, slots in SHARES.items() if slot in slots)].add(song)
+            split[next(name for name, slots in SHARES.items() if slot in slots)].add(piece)
         return cls(**{name: frozenset(members) for name, members in split.items()})
 
     def place(self, triplet: Triplet) -> str:
-        """train, valid or test where all songs of the triplet are of it, else `straddling`."""
+        """train, valid or test where all pieces of the triplet are of it, else `straddling`."""
         for name in SHARES:
-            if triplet.songs <= getattr(self, name):
+            if triplet.pieces <= getattr(self, name):
                 return name
         return STRADDLING
 
@@ -60,13 +60,13 @@ class SongSplit:
         return {name: sorted(getattr(self, name)) for name in SHARES}
 
 
-def split_in(description: Mapping[str, Any]) -> SongSplit | None:
-    """The songs a model was tuned on, from the JSON beside it; None where it was on none."""
+def split_in(description: Mapping[str, Any]) -> PieceSplit | None:
+    """The pieces a model was tuned on, from the JSON beside it; None where it was on none."""
     songs = description.get("recipe_settings", {}).get("songs")
-    return SongSplit(**{name: frozenset(songs[name]) for name in SHARES}) if songs else None
+    return PieceSplit(**{name: frozenset(songs[name]) for name in SHARES}) if songs else None
 
 
-def read_split(model: Path) -> SongSplit:
+def read_split(model: Path) -> PieceSplit:
     """The same for a file: a checkpoint, or a model exported from it, with its JSON beside it.
 
     Raises PartwiseError where the file cannot be read or names no songs.

@@ -74,20 +74,20 @@ def read_skipped(out: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Song:
-    """A MIDI file to render: the name its pieces get, and its title. take : 1, 2, ..."""
+class Take:
+    """A MIDI file to render: the name its pieces get, and its title. number : 1, 2, ..."""
 
     path: Path
     name: str
     title: str
-    take: int = 1
+    number: int = 1
 
     @property
     def piece(self) -> str:
-        return self.name if self.take == 1 else f"{self.name}-{self.take}"
+        return self.name if self.number == 1 else f"{self.name}-{self.number}"
 
 
-def find_songs(folders: Sequence[Path], index: dict[str, MidiEntry]) -> list[Song]:
+def find_takes(folders: Sequence[Path], index: dict[str, MidiEntry]) -> list[Take]:
     """The MIDI files below folders in the order of their names' hash, each with a name of its own.
 
     Raises PartwiseError when a folder is missing or nothing is found.
@@ -102,32 +102,32 @@ def find_songs(folders: Sequence[Path], index: dict[str, MidiEntry]) -> list[Son
                 found.append((order, str(path.relative_to(folder)), path))
     if not found:
         raise PartwiseError(f"no MIDI file below {', '.join(map(str, folders))}")
-    songs: dict[str, Song] = {}
+    takes: dict[str, Take] = {}
     for _, place, path in sorted(found):
         name = path.stem
-        if name in songs:  # another folder's file of the same name
+        if name in takes:  # another folder's file of the same name
             mark = hashlib.blake2b(place.encode(errors="replace"), digest_size=4).hexdigest()
             name = f"{name}-{mark}"
         entry = index.get(path.name)
-        songs.setdefault(name, Song(path, name, entry.title if entry else title_of(path.name)))
-    return list(songs.values())
+        takes.setdefault(name, Take(path, name, entry.title if entry else title_of(path.name)))
+    return list(takes.values())
 
 
-def chosen_songs(
-    songs: list[Song], index: dict[str, MidiEntry], sources: Sequence[str], licensed: bool
-) -> list[Song]:
-    """The songs whose entry in the index names one of the sources, and has a free licence.
+def chosen_takes(
+    takes: list[Take], index: dict[str, MidiEntry], sources: Sequence[str], licensed: bool
+) -> list[Take]:
+    """The takes whose entry in the index names one of the sources, and has a free licence.
 
     Raises PartwiseError when there is no index, or nothing is left.
     """
     if not sources and not licensed:
-        return songs
+        return takes
     if not index:
         raise PartwiseError("sources and licences are read from an index: give one with --titles")
     kept = [
-        song
-        for song in songs
-        if (entry := index.get(song.path.name))
+        take
+        for take in takes
+        if (entry := index.get(take.path.name))
         and (entry.licensed or not licensed)
         and (entry.is_of(sources) or not sources)
     ]

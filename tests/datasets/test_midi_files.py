@@ -1,7 +1,7 @@
 import pytest
 
 from partwise import PartwiseError
-from partwise_lab.synthesis.songs import MidiEntry, chosen_songs, find_songs, read_index
+from partwise_lab.synthesis.midi_files import MidiEntry, chosen_takes, find_takes, read_index
 
 INDEX = """file,source,licence,original_path,source_key
 a.mid,Debian freedoom 0.12.1,BSD-3-Clause (original music),d_e1m1.mid,deb-freedoom
@@ -20,7 +20,7 @@ def index(tmp_path):
 def songs(tmp_path, index):
     for name in ("a.mid", "b.mid", "c.mid", "d.MID", "notes.txt"):
         (tmp_path / name).touch()
-    return find_songs([tmp_path], index)
+    return find_takes([tmp_path], index)
 
 
 def names(songs):
@@ -37,11 +37,11 @@ def test_titles_come_from_the_index_or_the_name(songs):
 
 
 def test_songs_are_chosen_by_licence_and_by_source(songs, index):
-    assert chosen_songs(songs, index, [], False) == songs
-    assert names(chosen_songs(songs, index, [], True)) == ["a", "c"]
-    assert names(chosen_songs(songs, index, ["Freedoom", "web"], False)) == ["a", "b"]
-    assert names(chosen_songs(songs, index, ["bsd-3"], True)) == ["a"]
-    assert names(chosen_songs(songs, index, ["deb-freedoom"], False)) == ["a"]
+    assert chosen_takes(songs, index, [], False) == songs
+    assert names(chosen_takes(songs, index, [], True)) == ["a", "c"]
+    assert names(chosen_takes(songs, index, ["Freedoom", "web"], False)) == ["a", "b"]
+    assert names(chosen_takes(songs, index, ["bsd-3"], True)) == ["a"]
+    assert names(chosen_takes(songs, index, ["deb-freedoom"], False)) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -68,22 +68,22 @@ def test_files_of_one_name_are_songs_of_their_own(tmp_path):
     for folder in ("x", "y/z"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "intro.mid").touch()
-    songs = find_songs([tmp_path], {})
+    songs = find_takes([tmp_path], {})
     assert len({song.name for song in songs}) == 2
-    assert songs == find_songs([tmp_path], {})
-    assert songs == find_songs([tmp_path / "x", tmp_path], {})[:1] + songs[1:]
+    assert songs == find_takes([tmp_path], {})
+    assert songs == find_takes([tmp_path / "x", tmp_path], {})[:1] + songs[1:]
 
 
 def test_what_cannot_be_chosen_gets_a_sentence(tmp_path, songs, index):
     with pytest.raises(PartwiseError, match="--titles"):
-        chosen_songs(songs, {}, [], True)
+        chosen_takes(songs, {}, [], True)
     with pytest.raises(PartwiseError, match="no MIDI file has slakh in the index"):
-        chosen_songs(songs, index, ["slakh"], False)
+        chosen_takes(songs, index, ["slakh"], False)
     with pytest.raises(PartwiseError, match="none does not exist"):
-        find_songs([tmp_path / "none"], {})
+        find_takes([tmp_path / "none"], {})
     (tmp_path / "empty").mkdir()
     with pytest.raises(PartwiseError, match="no MIDI file below"):
-        find_songs([tmp_path / "empty"], {})
+        find_takes([tmp_path / "empty"], {})
     (tmp_path / "other.csv").write_text("name,path\na,b\n")
     for name in ("other.csv", "absent.csv"):
         with pytest.raises(PartwiseError, match=f"{name} cannot be used for titles"):

@@ -5,7 +5,7 @@ import pytest
 
 from partwise import PartwiseError
 from partwise_lab.measure.abx.answers import Clip, Kind, Triplet
-from partwise_lab.measure.abx.songs import SHARES, SongSplit, read_split
+from partwise_lab.measure.abx.split import SHARES, PieceSplit, read_split
 
 
 def about(*songs):
@@ -15,14 +15,14 @@ def about(*songs):
 
 def test_splits_share_no_song_and_a_triplet_lies_in_one():
     songs = [str(1877 + number) for number in range(300)]
-    split = SongSplit.of(songs)
+    split = PieceSplit.of(songs)
     sets = [split.train, split.valid, split.test]
     assert set().union(*sets) == set(songs)
     assert not any(a & b for a, b in itertools.combinations(sets, 2))
     for name, slots in SHARES.items():
         assert len(getattr(split, name)) == pytest.approx(3 * len(slots), abs=30)
     # A song keeps its place whatever other songs there are.
-    assert SongSplit.of(songs[:10]).train == split.train & set(songs[:10])
+    assert PieceSplit.of(songs[:10]).train == split.train & set(songs[:10])
     train, test = sorted(split.train), sorted(split.test)
     assert split.place(about(*train[:3])) == "train"
     assert split.place(about(test[0], test[1], test[1])) == "test"
@@ -32,7 +32,7 @@ def test_splits_share_no_song_and_a_triplet_lies_in_one():
 
 
 def test_a_split_is_read_from_beside_the_model(tmp_path):
-    split = SongSplit.of(["1", "2", "3", "4", "5"])
+    split = PieceSplit.of(["1", "2", "3", "4", "5"])
     path = tmp_path / "last.json"
     path.write_text(json.dumps({"recipe_settings": {"songs": split.as_json()}}))
     assert read_split(tmp_path / "last.safetensors") == split
