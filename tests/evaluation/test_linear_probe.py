@@ -47,24 +47,24 @@ def test_what_is_only_known_of_the_piece_cannot_be_read():
     from other pieces, however well the training segments are told."""
     names = np.eye(20)[PIECE]
     truth = (RNG.permutation(20) % 2)[PIECE]
-    assert linear_probe.probe_classes(names, truth, PIECE).score < 0.6
+    assert linear_probe.CLASSES.score(names, truth, PIECE).score < 0.6
     values = RNG.standard_normal(20)[PIECE][:, None]
-    assert linear_probe.probe_values(names, values, PIECE).score < 0.1
+    assert linear_probe.VALUES.score(names, values, PIECE).score < 0.1
 
 
 def test_intervals_hold_the_score_and_shrink_with_more_pieces():
     features = RNG.standard_normal((400, 6))
     truth = features[:, :1] + RNG.standard_normal((400, 1))
     piece = np.repeat(np.arange(80), 5)
-    many = linear_probe.probe_values(features, truth, piece)
-    few = linear_probe.probe_values(features[:60], truth[:60], piece[:60])
+    many = linear_probe.VALUES.score(features, truth, piece)
+    few = linear_probe.VALUES.score(features[:60], truth[:60], piece[:60])
     for found in (many, few):
         assert found.low < found.score < found.high
     assert many.high - many.low < few.high - few.low
     assert many.score == pytest.approx(0.5, abs=0.12)
-    assert linear_probe.chance_of_values(features, truth, piece, shuffles=10)[1] < 0.1 < many.low
+    assert linear_probe.VALUES.chance(features, truth, piece, shuffles=10)[1] < 0.1 < many.low
 
 
 def test_too_few_pieces_is_one_sentence():
     with pytest.raises(PartwiseError, match="a probe needs 4 pieces"):
-        linear_probe.probe_values(RNG.random((6, 2)), RNG.random((6, 1)), np.arange(6) // 2)
+        linear_probe.VALUES.score(RNG.random((6, 2)), RNG.random((6, 1)), np.arange(6) // 2)

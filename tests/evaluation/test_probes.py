@@ -79,7 +79,7 @@ def test_pieces_shorter_than_a_segment(trial):
 
 
 def entry(part, fact, subspace, score, low, chance=0.0, chance_high=0.05):
-    measure = probes.FACTS[fact][0]
+    measure = probes.FACTS[fact][0].name
     return {
         "part": part,
         "fact": fact,

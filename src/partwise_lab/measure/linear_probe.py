@@ -38,39 +38,47 @@ class ProbeScore:
     high: float
 
 
-def probe_classes(features: np.ndarray, truth: np.ndarray, piece: np.ndarray) -> ProbeScore:
-    """Balanced accuracy of a logistic regression.
+@dataclass(frozen=True)
+class Probe:
+    """A linear model, and the measure of what it tells.
 
-    features : [segments, dim]; truth : int [segments], equal within a piece; piece : int [segments]
+    name : of the measure; tell : features [segments, dim], truths [segments, truths, ...] and piece
+        int [segments] -> what is told, of each of the truths on its own, in their shape
     """
-    return _scored(_told_classes(features, truth, piece), truth, piece, balanced_accuracy)
 
+    name: str
+    tell: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    measure: Measure
 
-def probe_values(features: np.ndarray, truth: np.ndarray, piece: np.ndarray) -> ProbeScore:
-    """R2 of a ridge regression; below 0 where the mean of the truths tells more.
+    def score(self, features: np.ndarray, truth: np.ndarray, piece: np.ndarray) -> ProbeScore:
+        """How well the truth is read. features : [segments, dim]; piece : int [segments]
 
-    features : [segments, dim]; truth : float [segments, values]; piece : int [segments]
-    """
-    return _scored(_told_values(features, truth[:, None], piece)[:, 0], truth, piece, r_squared)
+        truth : int [segments] of classes, equal within a piece; float [segments, values] of values
+        """
+        told = self.tell(features, truth[:, None], piece)[:, 0]
+        names, numbers = np.unique(piece, return_inverse=True)
+        rows = drawn(len(names), _RESAMPLED)
+        times = np.stack([np.bincount(row, minlength=len(names)) for row in rows])[:, numbers]
+        low, high = middle(self.measure(truth, told, times))
+        return ProbeScore(self._once(truth, told), low, high)
 
+    def chance(
+        self,
+        features: np.ndarray,
+        truth: np.ndarray,
+        piece: np.ndarray,
+        *,
+        shuffles: int = 40,
+        seed: int = 0,
+    ) -> tuple[float, float]:
+        """The middle 95 % of scores of truths that are dealt out anew among the pieces."""
+        rng = np.random.default_rng(seed)
+        dealt = np.stack([dealt_anew(truth, piece, rng) for _ in range(shuffles)], axis=1)
+        told = self.tell(features, dealt, piece)
+        return middle([self._once(dealt[:, i], told[:, i]) for i in range(shuffles)])
 
-def chance_of_classes(
-    features: np.ndarray, truth: np.ndarray, piece: np.ndarray, *, shuffles: int = 40, seed: int = 0
-) -> tuple[float, float]:
-    """The middle 95 % of `probe_classes` on truths dealt out anew among the pieces."""
-    rng = np.random.default_rng(seed)
-    dealt = [dealt_anew(truth, piece, rng) for _ in range(shuffles)]
-    return middle([_once(balanced_accuracy, t, _told_classes(features, t, piece)) for t in dealt])
-
-
-def chance_of_values(
-    features: np.ndarray, truth: np.ndarray, piece: np.ndarray, *, shuffles: int = 40, seed: int = 0
-) -> tuple[float, float]:
-    """The middle 95 % of `probe_values` on truths dealt out anew among the pieces."""
-    rng = np.random.default_rng(seed)
-    dealt = np.stack([dealt_anew(truth, piece, rng) for _ in range(shuffles)], axis=1)
-    told = _told_values(features, dealt, piece)
-    return middle([_once(r_squared, dealt[:, i], told[:, i]) for i in range(shuffles)])
+    def _once(self, truth: np.ndarray, told: np.ndarray) -> float:
+        return float(self.measure(truth, told, np.ones((1, len(truth)), dtype=np.int64))[0])
 
 
 def balanced_accuracy(truth: np.ndarray, told: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -103,15 +111,17 @@ def dealt_anew(truth: np.ndarray, piece: np.ndarray, rng: np.random.Generator) -
     return np.stack([truth[rng.choice(rows[number])] for number in numbers])
 
 
-def _told_classes(features: np.ndarray, truth: np.ndarray, piece: np.ndarray) -> np.ndarray:
+def _told_classes(features: np.ndarray, truths: np.ndarray, piece: np.ndarray) -> np.ndarray:
+    """truths : int [segments, truths]"""
     linear_model, selection = _sklearn()
     fold = selection.StratifiedGroupKFold(_folds(piece), shuffle=True, random_state=0)
-    told = np.empty_like(truth)
-    for train, test in fold.split(features, truth, piece):
-        inverse = 1.0 / (_LOGISTIC_PER_SEGMENT * len(train))
-        model = linear_model.LogisticRegression(C=inverse, class_weight="balanced")
-        seen, unseen = _standardised(features[train], features[test])
-        told[test] = model.fit(seen, truth[train]).predict(unseen)
+    told = np.empty_like(truths)
+    for column, truth in enumerate(truths.T):
+        for train, test in fold.split(features, truth, piece):
+            inverse = 1.0 / (_LOGISTIC_PER_SEGMENT * len(train))
+            model = linear_model.LogisticRegression(C=inverse, class_weight="balanced")
+            seen, unseen = _standardised(features[train], features[test])
+            told[test, column] = model.fit(seen, truth[train]).predict(unseen)
     return told
 
 
@@ -161,17 +171,6 @@ def _folds(piece: np.ndarray) -> int:
     return min(_FOLDS, pieces)
 
 
-def _scored(told: np.ndarray, truth: np.ndarray, piece: np.ndarray, measure: Measure) -> ProbeScore:
-    names, numbers = np.unique(piece, return_inverse=True)
-    rows = drawn(len(names), _RESAMPLED)
-    times = np.stack([np.bincount(row, minlength=len(names)) for row in rows])[:, numbers]
-    return ProbeScore(_once(measure, truth, told), *middle(measure(truth, told, times)))
-
-
-def _once(measure: Measure, truth: np.ndarray, told: np.ndarray) -> float:
-    return float(measure(truth, told, np.ones((1, len(truth)), dtype=np.int64))[0])
-
-
 def _sklearn() -> tuple[Any, Any]:
     try:
         from sklearn import linear_model, model_selection
@@ -180,3 +179,8 @@ def _sklearn() -> tuple[Any, Any]:
             "probes need scikit-learn: pip install 'partwise-lab[bench]' -c constraints.txt"
         ) from None
     return linear_model, model_selection
+
+
+CLASSES = Probe("balanced accuracy", _told_classes, balanced_accuracy)
+# R2 is below 0 where the mean of the truths tells more.
+VALUES = Probe("R2", _told_values, r_squared)

@@ -23,7 +23,7 @@ The report of `probes`:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -33,19 +33,12 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure import musical_facts
 from partwise_lab.measure.heard import Cut, Trial, in_order
-from partwise_lab.measure.linear_probe import (
-    ProbeScore,
-    chance_of_classes,
-    chance_of_values,
-    probe_classes,
-    probe_values,
-)
+from partwise_lab.measure.linear_probe import CLASSES, VALUES, Probe
 from partwise_lab.measure.presence import truth_known
 from partwise_lab.measure.pseudo_knn import PseudoMix, draw_pseudo_mixes
 from partwise_lab.measure.stem_reader import is_silent_stem, side_by_side
 
-CLASSES, VALUES = "balanced accuracy", "R2"
-FACTS: dict[str, tuple[str, str]] = {
+FACTS: dict[str, tuple[Probe, str]] = {
     "instrument": (CLASSES, "what plays the part: the group of its program; drums: font and kit"),
     "scale": (CLASSES, "major scale of the key of the stem's piece, estimated from chroma"),
     "fifths": (VALUES, "the same scale's place on the circle of fifths, estimated from chroma"),
@@ -83,6 +76,19 @@ class PieceFacts(NamedTuple):
     instruments: Sequence[dict[Part, str]]
     scale: Sequence[int | None]
     tempo_bpm: Sequence[float | None]
+
+    def of(self, fact: str, part: Part, index: int) -> str | np.ndarray | None:
+        """One fact of one piece: a class's name or values [n]."""
+        scale, tempo_bpm = self.scale[index], self.tempo_bpm[index]
+        if fact == "instrument":
+            return self.instruments[index].get(part)
+        if fact == "tempo":
+            return musical_facts.folded_tempo(tempo_bpm) if tempo_bpm else None
+        if scale is None:
+            return None
+        if fact == "scale":
+            return musical_facts.SCALES[scale]
+        return musical_facts.on_circle_of_fifths(scale)
 
 
 class FactOfPart(NamedTuple):
@@ -171,17 +177,17 @@ def probe_report(
     tables = {fact: [[None] * len(PARTS) for _ in PARTS] for fact in FACTS}
     missing: dict[str, str] = {}
     for part in PARTS:
-        for fact, (measure, _) in FACTS.items():
-            question = ask(heard, told, part, fact)
-            if isinstance(question, str):
-                missing[f"{part} {fact}"] = question
+        for fact, (probe, _) in FACTS.items():
+            asked = ask(heard, told, part, fact)
+            if isinstance(asked, str):
+                missing[f"{part} {fact}"] = asked
                 continue
-            for entry in _entries(heard, question, part, measure, shuffles, seed):
+            for entry in _entries(heard, asked, part, probe, shuffles, seed):
                 entries.append({"part": str(part), "fact": fact, **entry})
                 tables[fact][part.index][Part(entry["subspace"]).index] = entry["score"]
     report = {
         "facts": {
-            fact: {"measure": measure, "about": about} for fact, (measure, about) in FACTS.items()
+            fact: {"measure": probe.name, "about": about} for fact, (probe, about) in FACTS.items()
         },
         "probes": entries,
         "tables": tables,
@@ -197,30 +203,30 @@ def ask(heard: HeardStems, told: PieceFacts, part: Part, fact: str) -> FactOfPar
     piece = heard.source[rows, part.index]
     if fact in ("scale", "fifths") and part is Part.DRUMS:
         return "drums have no key"
-    if fact == "instrument":
-        return _classes(rows, piece, lambda i: told.instruments[i].get(part), "one instrument")
-    if fact == "scale":
-        names = [None if scale is None else musical_facts.SCALES[scale] for scale in told.scale]
-        return _classes(rows, piece, lambda i: names[i], "a scale")
-    if fact == "fifths":
-        places = [
-            None if scale is None else musical_facts.on_circle_of_fifths(scale)
-            for scale in told.scale
-        ]
-        return _values(rows, piece, lambda i: places[i])
-    if fact == "tempo":
-        tempi = [musical_facts.folded_tempo(bpm) if bpm else None for bpm in told.tempo_bpm]
-        return _values(rows, piece, lambda i: tempi[i])
-    measured = (heard.loudness_db if fact == "loudness" else heard.brightness)[rows, part.index]
-    if len(np.unique(piece)) < _PIECES_OF_VALUES:
-        return _too_few(len(np.unique(piece)))
-    return FactOfPart(rows, piece, measured[:, None], None)
+    if fact in ("loudness", "brightness"):
+        measured = heard.loudness_db if fact == "loudness" else heard.brightness
+        truth = measured[rows, part.index][:, None]
+    else:
+        known = {
+            i: value
+            for i in np.unique(piece).tolist()
+            if (value := told.of(fact, part, i)) is not None
+        }
+        if FACTS[fact][0] is CLASSES:
+            what = "one instrument" if fact == "instrument" else "a scale"
+            return _classes(rows, piece, known, what)
+        there = np.isin(piece, list(known))
+        rows, piece = rows[there], piece[there]
+        truth = np.array([known[i] for i in piece.tolist()])
+    if (found := len(np.unique(piece))) < _PIECES_OF_VALUES:
+        return f"it is told of {found} of its pieces: a probe needs {_PIECES_OF_VALUES}"
+    return FactOfPart(rows, piece, truth, None)
 
 
 def _classes(
-    rows: np.ndarray, piece: np.ndarray, name_of: Callable[[int], str | None], what: str
+    rows: np.ndarray, piece: np.ndarray, names: dict[int, Any], what: str
 ) -> FactOfPart | str:
-    names = {i: name for i in np.unique(piece).tolist() if (name := name_of(i))}
+    """The segments of the pieces whose class has enough of them. names : piece -> its class"""
     kept = {n: c for n, c in sorted(Counter(names.values()).items()) if c >= _PIECES_OF_CLASS}
     if len(kept) < 2:
         return (
@@ -233,49 +239,29 @@ def _classes(
     return FactOfPart(rows[there], piece[there], truth[there], kept)
 
 
-def _values(
-    rows: np.ndarray, piece: np.ndarray, value_of: Callable[[int], np.ndarray | None]
-) -> FactOfPart | str:
-    values = {i: value for i in np.unique(piece).tolist() if (value := value_of(i)) is not None}
-    if len(values) < _PIECES_OF_VALUES:
-        return _too_few(len(values))
-    there = np.isin(piece, list(values))
-    return FactOfPart(
-        rows[there], piece[there], np.stack([values[i] for i in piece[there].tolist()]), None
-    )
-
-
-def _too_few(pieces: int) -> str:
-    return f"it is told of {pieces} of its pieces: a probe needs {_PIECES_OF_VALUES}"
-
-
 def _entries(
-    heard: HeardStems, question: FactOfPart, part: Part, measure: str, shuffles: int, seed: int
+    heard: HeardStems, asked: FactOfPart, part: Part, probe: Probe, shuffles: int, seed: int
 ) -> list[dict[str, Any]]:
     """One fact of one part, read in each subspace."""
-    probe, chance_of = (
-        (probe_classes, chance_of_classes)
-        if measure == CLASSES
-        else (probe_values, chance_of_values)
-    )
 
     def read(subspace: Part) -> np.ndarray:
-        return heard.embeddings[question.rows, subspace.index]
+        return heard.embeddings[asked.rows, subspace.index]
 
-    truth, piece = question.truth, question.piece
-    low, high = chance_of(read(part), truth, piece, shuffles=shuffles, seed=seed)
+    truth, piece = asked.truth, asked.piece
+    low, high = probe.chance(read(part), truth, piece, shuffles=shuffles, seed=seed)
     about = {
-        "chance": 1.0 / len(question.classes) if question.classes else 0.0,
+        "chance": 1.0 / len(asked.classes) if asked.classes else 0.0,
         "chance_low": low,
         "chance_high": high,
         "pieces": len(np.unique(piece)),
         "segments": len(piece),
-        "classes": question.classes,
+        "classes": asked.classes,
     }
-    scores: dict[Part, ProbeScore] = {s: probe(read(s), truth, piece) for s in PARTS}
     return [
-        {"subspace": str(subspace), "measure": measure, **asdict(score), **about}
-        for subspace, score in scores.items()
+        {"subspace": str(subspace), "measure": probe.name}
+        | asdict(probe.score(read(subspace), truth, piece))
+        | about
+        for subspace in PARTS
     ]
 
 
