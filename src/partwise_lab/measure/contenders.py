@@ -22,7 +22,7 @@ from partwise.embedding.logmel import LogMel, MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure.heard import EmbedSegments, checkpoint_embedder, segment_embedder
-from partwise_lab.measure.knn import squared_distances
+from partwise_lab.rivals.common import squared_distances
 from partwise_lab.rivals.frozen import RIVALS, FrozenEmbedder, rival
 
 MIX, ORACLE = "mix", "oracle"
