@@ -91,7 +91,6 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise_lab.measure.same_part",
             "partwise_lab.measure.probes",
             "partwise_lab.measure.knn",
-            "partwise_lab.measure.knn",
             "partwise_lab.measure.few_pieces",
             "partwise_lab.measure.whole",
             "partwise_lab.measure.presence",
