@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from partwise_lab.commands.measured_model import MeasuredModel
     from partwise_lab.data.stems import StemPiece
 
-_LABELS = 10
-
 
 def evaluate(
     context: typer.Context,
@@ -131,7 +129,7 @@ def evaluate(
         pieces = _pieces(data, manifest, skipped)
         stems = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
         if protocol is None:
-            few = labels is None and any(0 < count < _LABELS for count in stems.values())
+            few = labels is None and any(0 < count < protocols.LABELS for count in stems.values())
             report["protocol"] = protocol = "few-pieces" if few else "pseudo-knn"
         reader = StemReader(pieces, measured.mel.sample_rate_hz)
         asked = {
