@@ -36,7 +36,7 @@ from partwise.audio.decode import decode
 from partwise.audio.segment import HOP_S, SEGMENT_S, segment_starts
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.report.markdown import rivals_table
+from partwise_lab.report.comparison import rivals_table
 
 TRACK_S = 240.0  # of which the bytes are told
 _WARM_UP_S = 12

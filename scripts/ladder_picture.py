@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from partwise.parts import PARTS
-from partwise_lab.report.report_file import Report
+from partwise_lab.report.files import Report
 
 Rungs = Sequence[tuple[str, Report]]
 

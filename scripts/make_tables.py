@@ -32,31 +32,25 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from ladder_picture import ladder_picture, picture_is_of
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.report.markdown import (
-    NONE,
+from partwise_lab.report.comparison import (
     comparison_line,
     comparison_table,
-    leakage_table,
-    number,
-    parts_table,
-    percent,
-    presence_table,
     real_table,
     rivals_table,
     speed_table,
-    table,
 )
-from partwise_lab.report.report_file import Report
-from result_files import RESULTS, Run, add, add_compared, read_compared, read_results, read_rivals
+from partwise_lab.report.files import Report
+from partwise_lab.report.table import NONE, Table, markdown, number, percent
+from partwise_lab.report.tables import leakage_table, parts_table, presence_table
+from result_files import RESULTS, Results, Run, add, add_compared, read_results
 
 DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md")
 PICTURE = "docs/ladder.svg"
@@ -72,51 +66,43 @@ class Missing(Exception):
 # --- the tables
 
 
-def render(
-    words: Sequence[str],
-    runs: dict[str, Run],
-    speeds: Sequence[dict],
-    compared: Mapping[str, dict] = MappingProxyType({}),
-    rivals: dict | None = None,
-) -> str:
+def render(words: Sequence[str], results: Results) -> str:
     """The text of one marker. Raises Missing where there is no result for it."""
     kind, *names = words
     if kind == "compared":
-        if not names or names[0] not in compared:
+        if not names or names[0] not in results.compared:
             raise Missing(f"no compared-{names[0] if names else 'NAME'}.json")
-        report = compared[names[0]]
+        report = results.compared[names[0]]
         return comparison_line(report) if names[1:] == ["line"] else comparison_table(report)
     if kind == "ladder":
-        return _ladder(runs, names[0] if names else "ladder")
+        return _ladder(results.runs, names[0] if names else "ladder")
     if kind == "speed":
-        if not speeds:
+        if not results.speeds:
             raise Missing("no speed-*.json")
-        return speed_table(speeds)
+        return speed_table(results.speeds)
     if kind == "rivals":
-        if rivals is None:
+        if results.rivals is None:
             raise Missing("no rivals.json")
-        return rivals_table(rivals)
-    if kind == "shipped":
-        kind = "parts"
+        return rivals_table(results.rivals)
     if kind == "line" and len(names) == 1 and names[0] in _LINES:
         names = ["shipped", *names]
-    run = runs.get(names[0] if names else "shipped")
-    if run is None:
-        raise Missing(f"no {names[0] if names else 'shipped'}.json")
+    name = names[0] if names else "shipped"
+    if name not in results.runs:
+        raise Missing(f"no {name}.json")
+    run = results.runs[name]
     if kind == "line":
         return _line(run, names[1] if len(names) > 1 else "paper")
-    of_run: dict[str, Callable[[Run], str]] = {
-        "parts": lambda run: parts_table(_there(run.knn, run, "pseudo-knn"), run.presence),
-        "leakage": lambda run: leakage_table(_with_leakage(run)),
-        "presence": lambda run: presence_table(_there(run.presence, run, "presence")),
-        "real": _real,
-        "run": _facts,
-    }
-    if kind not in of_run:
+    if kind not in _OF_RUN:
+        known = ", ".join(_OF_RUN)
         raise PartwiseError(
-            f"unknown table {kind!r}: choose {', '.join(of_run)}, line, ladder, speed or rivals"
+            f"unknown table {kind!r}: choose {known}, line, ladder, speed or rivals"
         )
-    return of_run[kind](run)
+    found = _OF_RUN[kind](run)
+    return found.markdown() if isinstance(found, Table) else found
+
+
+def _parts(run: Run) -> Table:
+    return parts_table(_there(run.knn, run, "pseudo-knn"), run.presence)
 
 
 def _there(report: Report | None, run: Run, protocol: str) -> Report:
@@ -125,14 +111,18 @@ def _there(report: Report | None, run: Run, protocol: str) -> Report:
     return report
 
 
-def _with_leakage(run: Run) -> Report:
+def _leakage(run: Run) -> Table:
     report = _there(run.knn, run, "leakage")
     if report.leakage is None:
         raise Missing(f"no leakage report in {run.name}.json")
-    return report
+    return leakage_table(report)
 
 
-def _real(run: Run) -> str:
+def _presence(run: Run) -> Table:
+    return presence_table(_there(run.presence, run, "presence"))
+
+
+def _real(run: Run) -> Table:
     if not run.real:
         raise Missing(f"no report on recorded stems in {run.name}.json")
     return real_table(run.evaluations, run.real)
@@ -171,6 +161,16 @@ def _facts(run: Run) -> str:
     if run.raw.get("note"):
         lines.append(f"- {run.raw['note']}")
     return "\n".join(lines)
+
+
+_OF_RUN: dict[str, Callable[[Run], str | Table]] = {
+    "parts": _parts,
+    "shipped": _parts,
+    "leakage": _leakage,
+    "presence": _presence,
+    "real": _real,
+    "run": _facts,
+}
 
 
 def _measured_on(run: Run) -> list[str]:
@@ -222,7 +222,7 @@ def _ladder(runs: dict[str, Run], group: str) -> str:
     # More than one of them, and the rows must not be compared.
     sources = "; ".join(dict.fromkeys(report.source for _, report in rungs))
     return (
-        f"{table(['run', 'budget', 'segments', *PARTS, *last], rows)}\n\n"
+        f"{markdown(['run', 'budget', 'segments', *PARTS, *last], rows)}\n\n"
         f"Measured on {sources}. Leakage is the mean off the diagonal."
     )
 
@@ -239,20 +239,13 @@ def _rungs(runs: dict[str, Run], group: str) -> list[tuple[Run, Report]]:
 # --- files
 
 
-def updated(
-    text: str,
-    runs: dict[str, Run],
-    speeds: Sequence[dict],
-    warn: Callable[[str], None],
-    compared: Mapping[str, dict] = MappingProxyType({}),
-    rivals: dict | None = None,
-) -> str:
+def updated(text: str, results: Results, warn: Callable[[str], None]) -> str:
     """A document with its tables made anew; one inside a line of text stays in its line."""
 
     def replaced(found: re.Match[str]) -> str:
         words = found["words"].split()
         try:
-            new = render(words, runs, speeds, compared, rivals)
+            new = render(words, results)
         except Missing as missing:
             warn(f"table {found['words']}: {missing}; left as it is")
             return found[0]
@@ -268,8 +261,7 @@ def make(root: Path, check: bool, warn: Callable[[str], None]) -> list[str]:
 
     check : change nothing.
     """
-    runs, speeds = read_results(root / RESULTS)
-    compared, rivals = read_compared(root / RESULTS), read_rivals(root / RESULTS)
+    results = read_results(root / RESULTS)
     stale = []
     for name in DOCUMENTS:
         path = root / name
@@ -279,12 +271,12 @@ def make(root: Path, check: bool, warn: Callable[[str], None]) -> list[str]:
         if old.count("<!-- table:") != len(_MARKED.findall(old)):
             raise PartwiseError(f"{name} has a <!-- table: --> without its <!-- end -->")
         said = lambda text, name=name: warn(f"{name}: {text}")  # noqa: E731
-        new = updated(old, runs, speeds, said, compared, rivals)
+        new = updated(old, results, said)
         if new != old:
             stale.append(name)
             if not check:
                 write_whole(path, new)
-    rungs = [(run.title, report) for run, report in _rungs(runs, "ladder")]
+    rungs = [(run.title, report) for run, report in _rungs(results.runs, "ladder")]
     picture = root / PICTURE
     if rungs and not picture_is_of(picture, rungs):
         stale.append(PICTURE)

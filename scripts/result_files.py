@@ -13,7 +13,7 @@ from typing import Any
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
 from partwise_lab.model.run_facts import RUN_FACTS
-from partwise_lab.report.report_file import Report, read_json, read_reports, report_of
+from partwise_lab.report.files import Report, read_json, read_reports, report_of
 
 RESULTS = "docs/results"
 _LARGEST_BYTES = 20_000
@@ -56,9 +56,25 @@ class Run:
         return next((r for r in self.evaluations if r.average_precision), None)
 
 
-def read_results(folder: Path) -> tuple[dict[str, Run], list[dict]]:
-    """The runs by name, in the order of the names, and the benchmarks."""
-    runs, speeds = {}, []
+@dataclass(frozen=True)
+class Results:
+    """All of docs/results.
+
+    runs : by name, in the order of the names; speeds : of the benchmarks
+    compared : name -> what `partwise-lab compare` reported, of every compared-NAME.json
+    rivals : what `benchmarks/rivals.py --json` measured, if it was
+    """
+
+    runs: dict[str, Run]
+    speeds: list[dict[str, Any]]
+    compared: dict[str, dict[str, Any]]
+    rivals: dict[str, Any] | None
+
+
+def read_results(folder: Path) -> Results:
+    """The result files of a folder. Raises PartwiseError where one is something else."""
+    runs: dict[str, Run] = {}
+    speeds = []
     for path in sorted(folder.glob("*.json")):
         if path.name.startswith(_COMPARED) or path.name == _RIVALS:
             continue
@@ -76,7 +92,10 @@ def read_results(folder: Path) -> tuple[dict[str, Run], list[dict]]:
     for run in runs.values():
         if run.begun_with and run.begun_with not in runs:
             raise PartwiseError(f"{run.name} began with {run.begun_with}, which has no result")
-    return runs, speeds
+    found = sorted(folder.glob(f"{_COMPARED}*.json"))
+    compared = {path.stem.removeprefix(_COMPARED): read_json(path) for path in found}
+    rivals = folder / _RIVALS
+    return Results(runs, speeds, compared, read_json(rivals) if rivals.exists() else None)
 
 
 def add(root: Path, options: argparse.Namespace) -> Path:
@@ -108,18 +127,6 @@ def add(root: Path, options: argparse.Namespace) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text)
     return path
-
-
-def read_compared(folder: Path) -> dict[str, dict[str, Any]]:
-    """name -> what `partwise-lab compare` reported, of every compared-NAME.json."""
-    found = sorted(folder.glob(f"{_COMPARED}*.json"))
-    return {path.stem.removeprefix(_COMPARED): read_json(path) for path in found}
-
-
-def read_rivals(folder: Path) -> dict[str, Any] | None:
-    """What `benchmarks/rivals.py --json` measured, if it was."""
-    path = folder / _RIVALS
-    return read_json(path) if path.exists() else None
 
 
 def add_compared(root: Path, options: argparse.Namespace) -> Path:

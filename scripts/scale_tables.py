@@ -8,7 +8,7 @@ from typing import Any
 
 from partwise.library.stores.accuracy import WEIGHTINGS
 from partwise.parts import PARTS
-from partwise_lab.report.markdown import NONE, table
+from partwise_lab.report.table import NONE, markdown
 from scale_costs import VECTOR_BYTES, Assumed, Measured, build_cpu_s, serving, storage_bytes
 
 # --- tables: of the plan
@@ -24,7 +24,7 @@ def storage_table(measured: Measured, assumed: Assumed, tracks: Sequence[float])
             rows.append([_count(count), precision, *map(_size, (ledger, songs, ledger + songs))])
             rows[-1] += [_size(passages), _size(ledger + songs + passages)]
     head = ["tracks", "precision", "ledger", "whole songs, with index", "together"]
-    return table([*head, "segments, with index", "all"], rows)
+    return markdown([*head, "segments, with index", "all"], rows)
 
 
 def hearing_table(measured: Measured, assumed: Assumed, tracks: Sequence[float]) -> str:
@@ -42,7 +42,7 @@ def hearing_table(measured: Measured, assumed: Assumed, tracks: Sequence[float])
         "CPU hours",
         f"days of one machine of {assumed.cores} cores",
     ]
-    return table(
+    return markdown(
         [*head, "or GPU hours (assumed, not measured)", "with CPU hours beside them"], rows
     )
 
@@ -55,7 +55,7 @@ def building_table(measured: Measured, assumed: Assumed, tracks: Sequence[float]
             shards = serving(total, measured, assumed).shards
             hours = build_cpu_s(total, shards, measured) / 3600.0
             rows.append([_count(count), name, f"{shards:,}", _rounded(hours)])
-    return table(["tracks", "index of", "shards", "CPU hours"], rows)
+    return markdown(["tracks", "index of", "shards", "CPU hours"], rows)
 
 
 def serving_table(measured: Measured, assumed: Assumed, tracks: Sequence[float]) -> str:
@@ -74,7 +74,7 @@ def serving_table(measured: Measured, assumed: Assumed, tracks: Sequence[float])
             cells += [f"{plan.memory_gb:,.1f} GB", f"{plan.shards:,}", f"{plan.replicas:,}"]
             rows.append([*cells, f"{plan.machines:,}"])
     head = ["tracks", "asked of", "partitions probed", "lowest recall@10", "CPU s a query"]
-    return table([*head, "index in memory", "shards", "replicas of each", "machines"], rows)
+    return markdown([*head, "index in memory", "shards", "replicas of each", "machines"], rows)
 
 
 def assumed_list(assumed: Assumed) -> str:
@@ -114,7 +114,7 @@ def sizes_table(report: dict[str, Any]) -> str:
         )
     head = ["rows", "written, wall / CPU", "table + index", "index built, wall / CPU"]
     head += ["peak memory: writing / building / answering", "first answer, cold", "read per answer"]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def precisions_table(report: dict[str, Any]) -> str:
@@ -131,7 +131,7 @@ def precisions_table(report: dict[str, Any]) -> str:
         cells += [f"{answers['bytes_read_per_query'] / 1e6:.1f} MB"]
         rows.append([*cells, f"{answers['answer_peak_memory_mb']:,.0f} MB", f"{answers['load']:g}"])
     head = ["rows", "precision", "table", "index", f"recall@10: {' / '.join(WEIGHTINGS)}", "p50"]
-    return table([*head, "CPU", "read per answer", "peak memory", "load"], rows)
+    return markdown([*head, "CPU", "read per answer", "peak memory", "load"], rows)
 
 
 def answers_table(report: dict[str, Any]) -> str:
@@ -146,7 +146,7 @@ def answers_table(report: dict[str, Any]) -> str:
             ]
             rows.append([f"{size['rows']:,}", name, f"{by['recall_at_10']:.3f}", *cells])
             rows[-1].append(f"{size['answers']['load']:g}")
-    return table(["rows", "weights", "recall@10", "p50", "p95", "CPU", "load"], rows)
+    return markdown(["rows", "weights", "recall@10", "p50", "p95", "CPU", "load"], rows)
 
 
 def likeness_table(report: dict[str, Any]) -> str:
@@ -166,7 +166,7 @@ def likeness_table(report: dict[str, Any]) -> str:
             for real, drawn in zip(*both, strict=True)
         ]
         rows.append([what, *cells])
-    return table(["real / drawn", *map(str, PARTS)], rows)
+    return markdown(["real / drawn", *map(str, PARTS)], rows)
 
 
 def probes_table(report: dict[str, Any]) -> str:
@@ -179,7 +179,7 @@ def probes_table(report: dict[str, Any]) -> str:
         rows[-1] += [f"{by[name]['recall_at_10']:.3f}" for name in WEIGHTINGS]
         rows[-1].append(f"{cpu_ms:.0f} ms")
     head = ["partitions probed", "compared again", *(f"recall, {name}" for name in WEIGHTINGS)]
-    return table([*head, "CPU"], rows)
+    return markdown([*head, "CPU"], rows)
 
 
 def foretold_table(report: dict[str, Any]) -> str:
@@ -192,7 +192,7 @@ def foretold_table(report: dict[str, Any]) -> str:
                 for name in WEIGHTINGS
             ]
             rows.append([f"{told['rows']:,}", f"{10 * int(refine)}", *cells])
-    return table(["rows", "compared again", *(f"recall, {name}" for name in WEIGHTINGS)], rows)
+    return markdown(["rows", "compared again", *(f"recall, {name}" for name in WEIGHTINGS)], rows)
 
 
 def cost_table(report: dict[str, Any]) -> str:
@@ -212,7 +212,7 @@ def cost_table(report: dict[str, Any]) -> str:
             ]
         )
     head = ["rows", "a query [ms]", "a million rows", "a million probed", "a row compared again"]
-    return table([*head, "told, all probed [ms]", "measured [ms]"], rows)
+    return markdown([*head, "told, all probed [ms]", "measured [ms]"], rows)
 
 
 _READERS = {
@@ -241,7 +241,7 @@ def limits_table(report: dict[str, Any]) -> str:
     head = ["what"]
     for size in report["sizes"]:
         head += [f"{_count(size['tracks'])} tracks: CPU", "memory"]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def bucket_table(report: dict[str, Any]) -> str:
@@ -250,7 +250,7 @@ def bucket_table(report: dict[str, Any]) -> str:
         [step, *(f"{report[step].get(kind, 0):g}" for kind in ("GET", "HEAD", "PUT", "POST"))]
         for step in steps
     ]
-    return table([f"at {report['rows']:,} rows", "GET", "HEAD", "PUT", "POST"], rows)
+    return markdown([f"at {report['rows']:,} rows", "GET", "HEAD", "PUT", "POST"], rows)
 
 
 def versions_table(report: dict[str, Any]) -> str:
@@ -258,7 +258,7 @@ def versions_table(report: dict[str, Any]) -> str:
         [after, f"{found['write_ms']:.0f} ms", f"{found['manifests_mb']:.1f} MB"]
         for after, found in report["versions"]["after"].items()
     ]
-    return table(["batches before", "one more batch takes", "manifests"], rows)
+    return markdown(["batches before", "one more batch takes", "manifests"], rows)
 
 
 # --- words

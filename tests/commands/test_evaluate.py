@@ -158,9 +158,9 @@ def test_unmixed_songs(tmp_path, tiny_model, capsys):
 def test_html_without_its_packages_is_one_sentence_before_any_work(
     songs, tiny_model, tmp_path, capsys, monkeypatch
 ):
-    from partwise_lab.report.html import needs
+    from partwise_lab.report import out as written
 
-    monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "jinja2" else object())
+    monkeypatch.setattr(written, "find_spec", lambda name: None if name == "jinja2" else object())
     code, out, err = run(capsys, tiny_model, "--data", songs, "--out", tmp_path / "r.html")
     assert (code, out) == (2, "")
     assert "an HTML report needs Jinja2: pip install 'partwise-lab[bench]'" in err

@@ -127,7 +127,12 @@ def test_presence_report(folder):
         low, high = report["average_precision_interval"][part]
         assert low <= report["average_precision"][part] <= high
         assert 0.0 < report["share_present"][part] < 1.0
-    assert report_text(report).count("average precision") == 5
+    head, *rows = report_text(report).splitlines()
+    assert head.split() == "part average precision 95 % interval there in".split()
+    for part, row in zip(PARTS, rows, strict=True):
+        low, high = report["average_precision_interval"][part]
+        told, share = report["average_precision"][part], report["share_present"][part]
+        assert row.split() == f"{part} {told:.3f} {low:.3f} to {high:.3f} {share:.0%}".split()
 
 
 def test_few_pieces_report(tmp_path):
@@ -153,7 +158,14 @@ def test_few_pieces_report(tmp_path):
     }
     assert report["average_precision"]["piano"] is None
     text = report_text(report)
-    assert "33.3% (3 pieces)" in text
+    assert "chance 33%" in text
+    rows = {line.split()[0]: line for line in text.splitlines()[2:5]}
+    for entry in report["scores"][:4:2]:
+        told = (
+            f"{entry['accuracy']:.1%} {100 * entry['low']:.1f} to {100 * entry['high']:.1f} % 33%"
+        )
+        assert told in " ".join(rows[entry["part"]].split())
+    assert text.splitlines()[1].split()[:3] == ["part", "3", "labels"]
     assert "guitar   not measured: pieces that have it: 1" in text
 
 

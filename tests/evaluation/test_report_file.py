@@ -4,7 +4,7 @@ import pytest
 
 from made_up_reports import MODEL, leakage_report, old_report, real_report
 from partwise import PartwiseError
-from partwise_lab.report.report_file import read_reports, report_of
+from partwise_lab.report.files import read_reports, report_of
 
 
 def test_a_report_of_before_schema_2_reads_the_same(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from made_up_reports import leakage_report
 from partwise import PartwiseError
-from partwise_lab.report.report_out import destinations, write_report
+from partwise_lab.report.out import destinations, write_report
 
 
 def test_a_suffix_chooses_and_no_suffix_is_a_folder(tmp_path):

@@ -5,7 +5,6 @@ import pytest
 
 from experiment_reports import abx_of, probes_of, same_part_of
 from partwise.parts import PARTS
-from partwise_lab.report.abx_text import abx_text
 from partwise_lab.report.tables import report_text
 
 
@@ -50,8 +49,7 @@ def test_probes_have_their_words_and_a_table():
     assert ["drums", "scale", "not", "measured:", "drums", "have", "no", "key"] in missing
 
 
-def test_listeners_are_told_as_by_abx_text():
+def test_listeners_are_told_what_was_not_held_out():
     pytest.importorskip("scipy")
     pytest.importorskip("yaml")
-    assert report_text(abx_of(tuned=True)) == abx_text(abx_of(tuned=True))
     assert "NOT HELD OUT" in report_text(abx_of(tuned=True))

@@ -13,7 +13,7 @@ from made_up_reports import (
     real_report,
     unmixed_report,
 )
-from partwise_lab.report.tidy import COLUMNS, csv_text
+from partwise_lab.report.out import COLUMNS, csv_text
 
 
 def rows_of(report, **wanted):

@@ -8,9 +8,8 @@ from scipy.stats import binomtest
 from listening_tests import answer_as, make_songs_library, set_scores
 from partwise.errors import PartwiseError
 from partwise.parts import Part
-from partwise_lab.survey.report_text import report_csv, report_text
-from partwise_lab.survey.rescore import margins_of
-from partwise_lab.survey.statistics import catch_trials, listening_report
+from partwise_lab.survey.report import report_csv, report_text
+from partwise_lab.survey.statistics import catch_trials, listening_report, margins_of
 
 # The test has drums 0-2 and a catch trial 3, then bass 4-6: see conftest.
 DRUMS, CATCH, BASS = (0, 1, 2), 3, (4, 5, 6)

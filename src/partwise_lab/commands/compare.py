@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from partwise.commands.console import Ticker, command_line, tell_left_out
+from partwise.commands.console import Ticker, tell_left_out
+from partwise.errors import PartwiseError
+from partwise_lab.commands.measuring import Reporting
 
 if TYPE_CHECKING:
     from partwise_lab.measure.contenders import Contender
@@ -52,49 +54,23 @@ def compare(
     ] = None,
 ) -> None:
     """Compare embedders: the one network, individual networks on stems, frozen rivals."""
-    from partwise import __version__
     from partwise.embedding.logmel import MelSettings
-    from partwise.errors import PartwiseError
     from partwise_lab.data.stems import data_digest, find_pieces
-    from partwise_lab.measure import protocols
     from partwise_lab.measure.compare import compare as run
-    from partwise_lab.measure.contenders import MIX, ORACLE, contender
+    from partwise_lab.measure.contenders import MIX, ORACLE
     from partwise_lab.measure.stem_reader import StemReader
-    from partwise_lab.report.compare_text import comparison_text
-    from partwise_lab.report.report_out import destinations, write_report
+    from partwise_lab.report.comparison import comparison_text
     from partwise_lab.separation.separator import load_separator
 
-    where = destinations(out) if out else {}
-    if "html" in where:
-        from partwise_lab.report.html.needs import require_packages
-
-        require_packages()
-    began = time.monotonic()
-    specs = list(row or ["shipped"])
-    specs += [f"{name}@{hears}" for hears in (rivals or "").split(",") if hears for name in _RIVALS]
+    reporting = Reporting(context, "compare", out)
     rate_hz = MelSettings().sample_rate_hz
-    rows: list[Contender] = []
-    refused: list[tuple[str, str]] = []
-    asked = set(row or ["shipped"])
-    for spec in specs:
-        try:
-            rows.append(contender(spec, rate_hz))
-        except PartwiseError as error:
-            if spec in asked:
-                raise
-            refused.append((spec, str(error)))  # one of --rivals, which others do without
-    names = [r.name + r.hears for r in rows]
-    if twice := next((r for r in rows if names.count(r.name + r.hears) > 1), None):
-        raise PartwiseError(f"two rows are called {twice.name} and hear {twice.hears}: name them")
+    rows, refused = _contenders(row or ["shipped"], (rivals or "").split(","), rate_hz)
     separators = {
         hears: load_separator(hears, rate_hz)
         for hears in dict.fromkeys(r.hears for r in rows)
         if hears not in (MIX, ORACLE)
     }
-    skipped: list[dict[str, str]] = []
-    pieces = find_pieces(
-        data, on_skip=lambda name, why: skipped.append({"name": name, "reason": why})
-    )
+    pieces = find_pieces(data, on_skip=reporting.skip)
     reader = StemReader(pieces, rate_hz)
     options = {"labels": labels, "pool": pool, "mixes": mixes, "draws": draws, "segment_s": segment}
     with Ticker("comparing", "mixes") as ticker:
@@ -111,30 +87,38 @@ def compare(
     for found in numbers["rows"]:
         if found["hears"] in separators:
             found["hears"] = separators[found["hears"]].name
-    skipped += [{"name": name, "reason": reason} for name, reason in reader.faults.items()]
-    report = {
-        "schema": protocols.SCHEMA,
-        "partwise": __version__,
-        "protocol": "compare",
-        "command": command_line(context, "compare"),
+    for name, reason in reader.faults.items():
+        reporting.skip(name, reason)
+    about = {
         "model": numbers["rows"][0]["about"].get("digest", ""),
-        "data": [data.resolve().name],
         "data_digest": data_digest(pieces),
         "pieces": len(pieces),
-        "seed": seed,
         "options": options,
-        **numbers,
         "refused": [{"row": spec, "reason": reason} for spec, reason in refused],
-        "skipped": skipped,
-        "seconds": round(time.monotonic() - began, 1),
     }
-    tell_left_out([(item["name"], item["reason"]) for item in skipped])
+    report = reporting.whole("compare", [data], seed, about | numbers)
     tell_left_out(refused)
     typer.echo(comparison_text(report))
+    reporting.write(report, reader)
 
-    def html(raw: dict[str, Any]) -> str:
-        from partwise_lab.report.html.page import html_page
 
-        return html_page([raw], reader)
+def _contenders(
+    named: Sequence[str], rivals_hear: Sequence[str], rate_hz: int
+) -> tuple[list[Contender], list[tuple[str, str]]]:
+    """The rows that were asked for, and those of all rivals, of which some cannot be made: why.
 
-    write_report(report, where, html)
+    Raises PartwiseError where a named one cannot be made, and for two of one name.
+    """
+    from partwise_lab.measure.contenders import contender
+
+    rows = [contender(spec, rate_hz) for spec in named]
+    refused: list[tuple[str, str]] = []
+    for spec in (f"{name}@{hears}" for hears in rivals_hear if hears for name in _RIVALS):
+        try:
+            rows.append(contender(spec, rate_hz))
+        except PartwiseError as error:
+            refused.append((spec, str(error)))
+    names = [r.name + r.hears for r in rows]
+    if twice := next((r for r in rows if names.count(r.name + r.hears) > 1), None):
+        raise PartwiseError(f"two rows are called {twice.name} and hear {twice.hears}: name them")
+    return rows, refused

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from partwise.commands.console import Ticker, command_line, tell_left_out
+from partwise.commands.console import Ticker
+from partwise.errors import PartwiseError
+from partwise_lab.commands.measuring import MeasuredModel, Reporting, load_measured
 
 if TYPE_CHECKING:
-    from partwise_lab.commands.measured_model import MeasuredModel
     from partwise_lab.data.stems import StemPiece
+    from partwise_lab.measure.stem_reader import StemReader
+
+_LABELS = 10
 
 
 def evaluate(
@@ -83,104 +87,108 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model: pseudo-mix kNN, leakage, presence; few pieces; halves and whole songs."""
-    from partwise import __version__
-    from partwise.errors import PartwiseError
     from partwise.library.reports import duration_text
-    from partwise.parts import PARTS
-    from partwise_lab.commands.measured_model import load_measured
-    from partwise_lab.data.stems import data_digest
-    from partwise_lab.measure import protocols
-    from partwise_lab.measure.heard import Trial
-    from partwise_lab.measure.stem_reader import StemReader
-    from partwise_lab.report.report_out import destinations, write_report
     from partwise_lab.report.tables import report_text
 
-    if protocol not in (None, *protocols.PROTOCOLS):
-        raise PartwiseError(
-            f"unknown --protocol {protocol!r}: choose {', '.join(protocols.PROTOCOLS)}"
-        )
-    if protocol == "abx" and (answers is None or len(data) > 1):
-        raise PartwiseError("--protocol abx needs --answers, and the clips in one folder of --data")
-    if protocol != "abx" and (answers or songs_of):
-        raise PartwiseError("--answers and --songs-of are for --protocol abx alone")
-    where = destinations(out) if out else {}
-    details = "html" in where
-    if details:
-        from partwise_lab.report.html.needs import require_packages
-
-        require_packages()
-    began = time.monotonic()
-    threads = threads or os.cpu_count() or 1
-    measured = load_measured(model, device, threads)
-    report: dict[str, Any] = {
-        "schema": protocols.SCHEMA,
-        "partwise": __version__,
-        "protocol": protocol,
-        "command": command_line(context, "evaluate"),
-        **measured.about,
-        "data": [folder.resolve().name for folder in data],
-        "seed": seed,
-    }
-    skipped: list[dict[str, str]] = []
-    reader = None
+    options = {"labels": labels, "pool": pool, "mixes": mixes, "draws": draws, "oracle": oracle}
+    asked = Asked(
+        protocol,
+        tuple(data),
+        manifest,
+        options | {"segment_s": segment},
+        answers,
+        hears,
+        songs_of,
+        seed,
+        threads or os.cpu_count() or 1,
+    )
+    asked.check()
+    reporting = Reporting(context, "evaluate", out)
+    measured = load_measured(model, device, asked.threads)
     if answers is not None:
-        report |= _listeners(measured, data[0], answers, hears, songs_of, seed, threads, skipped)
+        chosen, reader = "abx", None
+        numbers = _listeners(asked, answers, measured, reporting)
     else:
-        pieces = _pieces(data, manifest, skipped)
-        stems = {part: sum(part in piece.stems for piece in pieces) for part in PARTS}
-        if protocol is None:
-            few = labels is None and any(0 < count < protocols.LABELS for count in stems.values())
-            report["protocol"] = protocol = "few-pieces" if few else "pseudo-knn"
-        reader = StemReader(pieces, measured.mel.sample_rate_hz)
-        asked = {
-            "segment_s": segment,
-            "labels": labels,
-            "pool": pool,
-            "mixes": mixes,
-            "draws": draws,
-            "oracle": oracle,
-        }
-        with Ticker("embedding", "mixes") as ticker:
-            trial = Trial(pieces, reader, measured.embed, seed, threads, ticker)
-            options, numbers = protocols.OF_STEMS[protocol].run(trial, asked, details=details)
-        report |= {
-            "data_digest": data_digest(pieces),
-            "pieces": len(pieces),
-            "stems": {str(part): count for part, count in stems.items()},
-            "options": options,
-            "oracle": bool(options.get("oracle")),
-            **numbers,
-        }
-        skipped += [{"name": name, "reason": reason} for name, reason in reader.faults.items()]
-    report |= {"skipped": skipped, "seconds": round(time.monotonic() - began, 1)}
-    reasons = [(item["name"], item["reason"]) for item in skipped]
-    tell_left_out(reasons, " (--out has all of them)")
+        chosen, reader, numbers = _stems(asked, measured, reporting)
+    report = reporting.whole(chosen, data, seed, {**measured.about, **numbers})
     if as_json:
         typer.echo(json.dumps(report, indent=1))
     else:
         typer.echo(report_text(report))
         took = duration_text(report["seconds"])
-        typer.echo(f"\n{report['pieces']} pieces, {protocol}, model {report['model']}, {took}")
+        typer.echo(f"\n{report['pieces']} pieces, {chosen}, model {report['model']}, {took}")
+    reporting.write(report, reader)
 
-    def html(raw: dict[str, Any]) -> str:
-        from partwise_lab.report.html.page import html_page
 
-        return html_page([raw], reader)
+@dataclass(frozen=True)
+class Asked:
+    """What is to be measured, and how.
 
-    write_report(report, where, html)
+    protocol : None chooses by the data; options : of the protocol, None where its own serve
+    answers, hears, songs_of : of abx alone
+    """
+
+    protocol: str | None
+    data: tuple[Path, ...]
+    manifest: Path | None
+    options: dict[str, Any]
+    answers: Path | None
+    hears: Literal["mix", "stem"]
+    songs_of: Path | None
+    seed: int
+    threads: int
+
+    def check(self) -> None:
+        """Raises PartwiseError for what does not go together."""
+        from partwise_lab.measure.protocols import PROTOCOLS
+
+        if self.protocol not in (None, *PROTOCOLS):
+            known = ", ".join(PROTOCOLS)
+            raise PartwiseError(f"unknown --protocol {self.protocol!r}: choose {known}")
+        if self.protocol == "abx" and (self.answers is None or len(self.data) > 1):
+            raise PartwiseError(
+                "--protocol abx needs --answers, and the clips in one folder of --data"
+            )
+        if self.protocol != "abx" and (self.answers or self.songs_of):
+            raise PartwiseError("--answers and --songs-of are for --protocol abx alone")
+
+
+def _stems(
+    asked: Asked, measured: MeasuredModel, reporting: Reporting
+) -> tuple[str, StemReader, dict[str, Any]]:
+    """The protocol that was run, the reader of its stems, and what it found."""
+    from partwise.parts import PARTS
+    from partwise_lab.data.stems import data_digest
+    from partwise_lab.measure.heard import Trial
+    from partwise_lab.measure.protocols import OF_STEMS
+    from partwise_lab.measure.stem_reader import StemReader
+
+    pieces = _pieces(asked, reporting.skip)
+    stems = {str(part): sum(part in piece.stems for piece in pieces) for part in PARTS}
+    name = asked.protocol
+    if name is None:
+        few = any(0 < count < _LABELS for count in stems.values())
+        name = "few-pieces" if few and asked.options["labels"] is None else "pseudo-knn"
+    reader = StemReader(pieces, measured.mel.sample_rate_hz)
+    with Ticker("embedding", "mixes") as ticker:
+        trial = Trial(pieces, reader, measured.embed, asked.seed, asked.threads, ticker)
+        options, numbers = OF_STEMS[name].run(trial, asked.options, details=reporting.page)
+    for faulty, reason in reader.faults.items():
+        reporting.skip(faulty, reason)
+    about = {
+        "data_digest": data_digest(pieces),
+        "pieces": len(pieces),
+        "stems": stems,
+        "options": options,
+        "oracle": bool(options.get("oracle")),
+    }
+    return name, reader, about | numbers
 
 
 def _listeners(
-    measured: MeasuredModel,
-    data: Path,
-    place: Path,
-    hears: Literal["mix", "stem"],
-    songs_of: Path | None,
-    seed: int,
-    threads: int,
-    skipped: list[dict[str, str]],
+    asked: Asked, place: Path, measured: MeasuredModel, reporting: Reporting
 ) -> dict[str, Any]:
-    """Experiment 3: agreement with listeners' answers to clips that are found in `data`."""
+    """Experiment 3: agreement with listeners' answers to clips that are found in the data."""
     import numpy as np
 
     from partwise_lab.measure.abx.answers import digest_of, read_answers, triplets
@@ -189,43 +197,40 @@ def _listeners(
     from partwise_lab.measure.abx.split import read_split
 
     answers = read_answers(place)
-    asked = triplets(answers.answers)
-    wanted = [clip for triplet in asked for clip in triplet.clips]
-    clips = find_clips(data, place, wanted, measured.mel.sample_rate_hz, hears)
+    asked_of = triplets(answers.answers)
+    wanted = [clip for triplet in asked_of for clip in triplet.clips]
+    rate_hz = measured.mel.sample_rate_hz
+    clips = find_clips(asked.data[0], place, wanted, rate_hz, asked.hears)
     with Ticker("embedding", "songs") as ticker:
         numbers = abx(
             answers,
             clips,
             measured.embed,
             tuned_on=measured.tuned_on,
-            songs_of=read_split(songs_of) if songs_of else None,
+            songs_of=read_split(asked.songs_of) if asked.songs_of else None,
             presence_threshold=np.array(measured.presence_threshold),
-            seed=seed,
-            threads=threads,
+            seed=asked.seed,
+            threads=asked.threads,
             progress=ticker,
         )
-    skipped += [{"name": name, "reason": reason} for name, reason in clips.told]
+    for name, reason in clips.told:
+        reporting.skip(name, reason)
     return {
-        "data_digest": digest_of(asked),
+        "data_digest": digest_of(asked_of),
         "pieces": numbers["triplets"]["songs"],
-        "options": {"hears": hears},
+        "options": {"hears": asked.hears},
         **numbers,
     }
 
 
-def _pieces(
-    folders: list[Path], manifest: Path | None, skipped: list[dict[str, str]]
-) -> list[StemPiece]:
+def _pieces(asked: Asked, skip: Callable[[str, str], None]) -> list[StemPiece]:
     """The pieces of all folders; of several, the names begin with the folder's."""
     from partwise_lab.data.stems import find_pieces
 
-    def skip(name: str, reason: str) -> None:
-        skipped.append({"name": name, "reason": reason})
-
     pieces = []
-    for folder in folders:
-        found = find_pieces(folder, on_skip=skip, manifest=manifest)
-        if len(folders) > 1:
+    for folder in asked.data:
+        found = find_pieces(folder, on_skip=skip, manifest=asked.manifest)
+        if len(asked.data) > 1:
             prefix = folder.resolve().name
             found = [replace(piece, name=f"{prefix}/{piece.name}") for piece in found]
         pieces += found

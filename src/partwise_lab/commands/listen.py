@@ -175,9 +175,8 @@ def report(
 ) -> None:
     """Say how far listeners agree with the model and with each other."""
     from partwise.library.library import Library
-    from partwise_lab.survey.report_text import report_csv, report_text
-    from partwise_lab.survey.rescore import margins_of
-    from partwise_lab.survey.statistics import listening_report
+    from partwise_lab.survey.report import report_csv, report_html, report_text
+    from partwise_lab.survey.statistics import listening_report, margins_of
     from partwise_lab.survey.testfile import TestFile
 
     opened = TestFile(test)
@@ -189,8 +188,6 @@ def report(
     if csv is not None:
         _write(csv, report_csv(found), "--csv")
     if html is not None:
-        from partwise_lab.survey.report_html import report_html
-
         require_packages("partwise-lab listen report")
         _write(html, report_html(found), "--html")
     if as_json:

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
-from partwise_lab.report.markdown import table
-from partwise_lab.report.report_file import read_json
+from partwise_lab.report.files import read_json
 from partwise_lab.synthesis.midi_files import MidiEntry, read_index
 from partwise_lab.synthesis.soundfont import family_of
 
@@ -30,6 +29,13 @@ _FONT_LICENCES = {
     "red_zeppelin": "CC BY-SA",
 }
 _NO_LICENCE = "none stated"
+_CHANCES = {
+    "effects": "chance of effects",
+    "touch": "chance of a velocity curve",
+    "keep_program": "chance of the written program",
+    "tuning_cents": "cents of tuning at most",
+}
+Index = Mapping[str, MidiEntry]  # file name without ending -> what is known of a MIDI file
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,60 @@ class DataFolder:
     @property
     def families(self) -> set[str]:
         return set(self.render.get("families", ()))
+
+    @property
+    def counted(self) -> str:
+        """`3 pieces of 2 titles`."""
+        if not self.titles:
+            return "pieces (not counted)"
+        return f"{len(self.titles):,} pieces of {len(set(self.titles.values())):,} titles"
+
+    @property
+    def chances(self) -> str:
+        """What was drawn for each piece, as a sentence without its full stop."""
+        text = ", ".join(
+            f"{self.render[key]:g} {what}" for key, what in _CHANCES.items() if key in self.render
+        )
+        return text[:1].upper() + text[1:]
+
+    @property
+    def chosen(self) -> str:
+        """Which MIDI files were, with a space before it; empty where all were."""
+        chosen = ["only files with a free licence stated"] if self.render.get("licensed") else []
+        if self.render.get("sources"):
+            chosen.append(f"only from {', '.join(self.render['sources'])}")
+        return f" Chosen: {' and '.join(chosen)}." if chosen else ""
+
+    def instruments(self) -> list[list[str]]:
+        """Name, family and licence of every font and drum kit."""
+        rows = [
+            [name, family_of(Path(name)), _font_licence(name)] for name in self.render["soundfonts"]
+        ]
+        for name in self.render.get("drumkits", ()):
+            kit = f"{name} (Hydrogen drum kit)"
+            rows.append([kit, family_of(Path(name)), "in its drumkit.xml"])
+        return rows
+
+    def is_told(self, index: Index) -> bool:
+        """Whether it is known which piece comes from which MIDI file."""
+        return bool(index and self.titles)
+
+    def free(self, index: Index) -> int:
+        """How many pieces come from MIDI that states a free licence."""
+        entries = (_entry(piece, index) for piece in self.titles)
+        return sum(bool(entry and entry.licensed) for entry in entries)
+
+    def unlicensed_share(self, index: Index) -> float | None:
+        """Share of pieces whose MIDI states no free licence; None where that is not known."""
+        if not self.is_told(index):
+            return None
+        return 1.0 - self.free(index) / len(self.titles)
+
+    def sources(self, index: Index) -> list[list[str]]:
+        """MIDI source, licence as stated, and how many pieces, most first."""
+        counts = Counter(_source_and_licence(_entry(piece, index)) for piece in self.titles)
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return [[source, licence, f"{count:,}"] for (source, licence), count in ranked]
 
 
 def read_data_folder(path: Path) -> DataFolder:
@@ -75,33 +135,6 @@ def read_indexes(paths: Iterable[Path]) -> dict[str, MidiEntry]:
     return {Path(name).stem: entry for path in paths for name, entry in read_index(path).items()}
 
 
-def data_section(folder: DataFolder, index: Mapping[str, MidiEntry]) -> str:
-    """The Markdown of one folder."""
-    render = folder.render
-    counted = f"{len(folder.titles):,} pieces" if folder.titles else "pieces (not counted)"
-    titles = f" of {len(set(folder.titles.values())):,} titles" if folder.titles else ""
-    digest = f", split digest {folder.digest}" if folder.digest else ""
-    chances = ", ".join(
-        f"{render[key]:g} {what}"
-        for key, what in (
-            ("effects", "chance of effects"),
-            ("touch", "chance of a velocity curve"),
-            ("keep_program", "chance of the written program"),
-            ("tuning_cents", "cents of tuning at most"),
-        )
-        if key in render
-    )
-    lines = [
-        f"**{folder.role}** (`{folder.name}`): {counted}{titles}, {render['seconds']:g} s each, at "
-        f"least {render['min_parts']} parts, {render['sample_rate_hz']:,} Hz, seed "
-        f"{render['seed']}{digest}. {chances[:1].upper()}{chances[1:]}.",
-        "",
-        _instruments(render),
-    ]
-    midi = _midi(folder, index)
-    return "\n".join([*lines, "", *midi])
-
-
 def shared_text(folders: Iterable[DataFolder]) -> str:
     """Whether training and test share titles or font families: a sentence, or nothing to say."""
     of = {folder.role: folder for folder in folders}
@@ -118,48 +151,12 @@ def shared_text(folders: Iterable[DataFolder]) -> str:
     )
 
 
-def unlicensed_share(folder: DataFolder, index: Mapping[str, MidiEntry]) -> float | None:
-    """Share of pieces whose MIDI has no free licence stated; None where that is not known."""
-    if not index or not folder.titles:
-        return None
-    entries = [_entry(piece, index) for piece in folder.titles]
-    return sum(not (entry and entry.licensed) for entry in entries) / len(entries)
+def _font_licence(name: str) -> str:
+    licences = (text for start, text in _FONT_LICENCES.items() if name.lower().startswith(start))
+    return next(licences, "not known here")
 
 
-def _instruments(render: dict[str, Any]) -> str:
-    rows = []
-    for name in render["soundfonts"]:
-        licence = next(
-            (text for start, text in _FONT_LICENCES.items() if name.lower().startswith(start)),
-            "not known here",
-        )
-        rows.append([name, family_of(Path(name)), licence])
-    for name in render.get("drumkits", ()):
-        rows.append([f"{name} (Hydrogen drum kit)", family_of(Path(name)), "in its drumkit.xml"])
-    return table(["played by", "family", "licence"], rows)
-
-
-def _midi(folder: DataFolder, index: Mapping[str, MidiEntry]) -> list[str]:
-    chosen = ["only files with a free licence stated"] if folder.render.get("licensed") else []
-    if folder.render.get("sources"):
-        chosen.append(f"only from {', '.join(folder.render['sources'])}")
-    note = f" Chosen: {' and '.join(chosen)}." if chosen else ""
-    if not index or not folder.titles:
-        return [f"Sources and licences of the MIDI files: not measured (no index given).{note}"]
-    entries = [_entry(piece, index) for piece in folder.titles]
-    free = sum(bool(entry and entry.licensed) for entry in entries)
-    counts = Counter(_source_and_licence(entry) for entry in entries)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    rows = [[source, licence, f"{count:,}"] for (source, licence), count in ranked]
-    return [
-        f"MIDI: {free:,} pieces from files that state a free licence, {len(entries) - free:,} from "
-        f"files that state no free one.{note}",
-        "",
-        table(["MIDI source", "licence as stated", "pieces"], rows),
-    ]
-
-
-def _entry(piece: str, index: Mapping[str, MidiEntry]) -> MidiEntry | None:
+def _entry(piece: str, index: Index) -> MidiEntry | None:
     """Of a piece's MIDI file; further takes and files of the same name have a mark behind it."""
     return index.get(piece) or index.get(re.sub(r"-[0-9a-f]+$", "", piece))
 

@@ -2,7 +2,8 @@
 
 What is given: the ONNX with its description, reports of `partwise-lab evaluate --out`, what
 `partwise-lab render` wrote down of the data, and the benchmark's JSON. What is not given is said to
-be not measured. The text depends on the files alone, so the same files give the same card.
+be not measured. The text, in `templates/model_card.md`, depends on the files alone, so the same
+files give the same card.
 """
 
 from __future__ import annotations
@@ -15,30 +16,16 @@ from typing import Any
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.report import card_text
-from partwise_lab.report.card_failures import failures
-from partwise_lab.report.data_card import (
-    DataFolder,
-    data_section,
-    read_data_folder,
-    read_indexes,
-    shared_text,
-    unlicensed_share,
-)
-from partwise_lab.report.markdown import (
-    leakage_table,
-    number,
-    parts_table,
-    percent,
-    presence_table,
-    real_table,
-    speed_table,
-    table,
-)
-from partwise_lab.report.report_file import Report, read_json, read_reports
+from partwise_lab.report.comparison import real_table, speed_table
+from partwise_lab.report.data_card import DataFolder, read_data_folder, read_indexes, shared_text
+from partwise_lab.report.files import Report, read_json, read_reports
+from partwise_lab.report.table import markdown, number, percent
+from partwise_lab.report.tables import leakage_table, parts_table, presence_table
 from partwise_lab.synthesis.midi_files import MidiEntry
 
-NOT_MEASURED = "Not measured."
+# What the card calls a failure (the targets of the project).
+LIMITS = {"accuracy": 0.75, "notes": 0.10, "leak": 0.05, "presence": 0.85}
+_ROLES = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -46,6 +33,7 @@ class CardFacts:
     """Everything that a card is made of.
 
     about : the JSON beside the ONNX; digest, size_bytes : of the ONNX.
+    reports : on synthesised stems; real : on recorded ones.
     earlier : descriptions of the runs that this one began with or was taught by.
     """
 
@@ -120,89 +108,36 @@ def _benchmark(path: Path) -> dict[str, Any]:
 
 def model_card(facts: CardFacts) -> str:
     """The card as Markdown, with a line end."""
-    sections = {
-        "What it is": _what(facts),
-        "Intended use": card_text.INTENDED,
-        "How to use": _use(),
-        "Training data": _data(facts),
-        "Recipe": _recipe(facts),
-        "Budget": _budget(facts),
-        "How well it tells parts apart": _parts(facts),
-        "Leakage between parts": _leakage(facts),
-        "Presence": _presence(facts),
-        "On recorded music": _real(facts),
-        "Speed": _speed(facts),
-        "Known failures": failures(facts.reports, facts.real) or NOT_MEASURED,
-        'What "similar" does not mean': card_text.NOT_SIMILAR,
-        "Licence": _licence(facts),
-    }
-    title = f"# Model card: {facts.about.get('recipe') or 'partwise'}, {facts.digest}"
-    note = (
-        "<!-- Made by `partwise-lab card` from the run's own files. Do not edit: make it again. -->"
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("partwise_lab.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    body = "\n\n".join(f"## {heading}\n\n{text}" for heading, text in sections.items())
-    return f"{title}\n\n{note}\n\n{body}\n"
-
-
-def _what(facts: CardFacts) -> str:
-    mel, dim = facts.about["mel"], facts.about["dim"]
-    created, window_s = facts.about.get("created"), facts.about.get("window_s")
-    heard = "" if window_s is None else f", heard in windows of {window_s:g} s that they share"
-    bits = ", convolutions in 8 bits" if facts.about.get("arithmetic") == "int8" else ""
-    return (
-        "One network hears an ordinary **mix** and gives, for each of five parts (drums, bass, "
-        f"piano, guitar, other), a vector of {dim} numbers, the part's subspace, and a presence "
-        "from 0 to 1. Nothing is separated, and it is run once whatever is asked. The similarity "
-        "of two recordings is the weighted mean of their parts' inner products.\n\n"
-        f"Input: log-mel spectrogram in dB, {mel['bands']} bands from {mel['f_min_hz']:g} to "
-        f"{mel['f_max_hz']:g} Hz, {mel['sample_rate_hz']} Hz mono, windows of {mel['n_fft']} every "
-        f"{mel['hop_length']} samples; segments of 10 s{heard}. File: ONNX{bits}, "
-        f"{facts.size_bytes / 1e6:.1f} MB, {number(facts.about.get('parameters'))} parameters"
-        + (f", exported on {created}." if created else ".")
+    functions = (markdown, number, percent, speed_table)
+    functions += (leakage_table, parts_table, presence_table, real_table)
+    environment.globals |= {made.__name__: made for made in functions}
+    ranks = {role: rank for rank, role in enumerate(_ROLES)}
+    folders = sorted(facts.data, key=lambda folder: ranks.get(folder.role, len(ranks)))
+    train = next((folder for folder in folders if folder.role == "train"), None)
+    return environment.get_template("model_card.md").render(
+        **{**vars(facts), "data": folders},
+        parts=PARTS,
+        shared=shared_text(folders),
+        settings=[[f"`{key}`", _plain(v)] for key, v in _flat(facts.about.get("recipe_settings"))],
+        budget=_budget(facts),
+        mixes=facts.on_mixes(),
+        oracle=facts.on_mixes(oracle=True),
+        failures=failures(facts),
+        limits=LIMITS,
+        unlicensed=train.unlicensed_share(facts.index) if train else None,
     )
 
 
-def _use() -> str:
-    return (
-        "```python\n"
-        "import partwise\n"
-        'heard = partwise.load_encoder().embed_file("song.mp3")  # load_encoder("other.onnx")\n'
-        "heard.embeddings, heard.presence, heard.start_s  # [segments, 5, dim], [segments, 5], "
-        "[segments]\n"
-        "```\n\n"
-        'Or, with a library: `partwise index ~/Music`, `partwise like song.mp3 --parts "drums=2,'
-        'bass"`.'
-    )
-
-
-def _data(facts: CardFacts) -> str:
-    about = facts.about
-    trained = (
-        f"Trained on {number(about.get('pieces'))} pieces, data digest "
-        f"`{about.get('data_digest') or 'not recorded'}`."
-    )
-    if not facts.data:
-        return f"{trained} Where they come from: not measured (no --data-card given)."
-    order = {"train": 0, "valid": 1, "test": 2}
-    folders = sorted(facts.data, key=lambda folder: order.get(folder.role, 3))
-    sections = [data_section(folder, facts.index) for folder in folders]
-    shared = shared_text(folders)
-    voices = "Voices from `partwise-lab voices` (eSpeak NG, GPL-3, only run) may be mixed over it."
-    sung = [voices] if about.get("recipe_settings", {}).get("augment") else []
-    return "\n\n".join([trained, *sections, *([shared] if shared else []), *sung])
-
-
-def _recipe(facts: CardFacts) -> str:
-    name = facts.about.get("recipe") or "not recorded"
-    settings = facts.about.get("recipe_settings")
-    if not settings:
-        return f"`{name}`. Its settings are not recorded in this model's description."
-    rows = [[f"`{key}`", _plain(value)] for key, value in _flat(settings)]
-    return f"`{name}`, with these settings:\n\n{table(['setting', 'value'], rows)}"
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
+def _flat(settings: Mapping[str, Any] | None, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in (settings or {}).items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         else:
@@ -219,22 +154,18 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _budget(facts: CardFacts) -> str:
+def _budget(facts: CardFacts) -> list[list[str]]:
+    """Heading and rows; a column for each run, this one the last."""
     runs = [*facts.earlier, facts.about]
-    header = ["", *(_run_name(run, run is facts.about) for run in runs)]
-    rows = [
-        ["training time", *(_minutes(run) for run in runs)],
+    return [
+        ["", *(f"before it: {r.get('recipe', 'not recorded')}" for r in facts.earlier), "this run"],
+        ["training time", *map(_minutes, runs)],
         ["device", *(str(run.get("device", "not recorded")) for run in runs)],
         ["steps", *(number(run.get("steps")) for run in runs)],
         ["segments heard", *(number(run.get("segments")) for run in runs)],
         ["parameters", *(number(run.get("parameters")) for run in runs)],
         ["data digest", *(str(run.get("data_digest", "–")) for run in runs)],
     ]
-    return table(header, rows)
-
-
-def _run_name(run: Mapping[str, Any], ours: bool) -> str:
-    return "this run" if ours else f"before it: {run.get('recipe', 'not recorded')}"
 
 
 def _minutes(run: Mapping[str, Any]) -> str:
@@ -244,77 +175,59 @@ def _minutes(run: Mapping[str, Any]) -> str:
     return f"{run['minutes']:g} min{clock}"
 
 
-def _parts(facts: CardFacts) -> str:
-    blocks = [card_text.PROTOCOL]
-    mixes = facts.on_mixes()
-    for report in mixes:
-        blocks += [f"On {report.source}:", parts_table(report)]
-    for report in facts.on_mixes(oracle=True):
-        blocks.append(
-            f"With the part's clean stem in place of the mix ({report.source}): strict mean "
-            f"{percent(report.mean('strict'))}. The distance from there is what the network loses "
-            "by hearing through a mix."
-        )
-    return "\n\n".join(blocks if mixes else [*blocks, NOT_MEASURED])
+def failures(facts: CardFacts) -> list[str]:
+    """Where the model fails by `LIMITS`, each said once."""
+    found = [
+        line
+        for report in facts.reports
+        if not report.oracle
+        for line in (*_weak_parts(report), *_leaks(report), *_weak_presence(report))
+    ]
+    found += [line for report in facts.real for line in _weak_recordings(report)]
+    return list(dict.fromkeys(found))
 
 
-def _leakage(facts: CardFacts) -> str:
-    blocks = [card_text.LEAKAGE]
-    for report in facts.on_mixes():
-        if report.leakage is None:
+def _weak_parts(report: Report) -> Iterator[str]:
+    strict = report.scores("strict")
+    for part, score in report.scores("paper").items():
+        accuracy, labels = score["accuracy"], score["labels"]
+        if accuracy < LIMITS["accuracy"]:
+            yield f"{part}: only {percent(accuracy)} right among {labels} pieces"
+        lost = accuracy - strict[part]["accuracy"] if part in strict else 0.0
+        if lost > LIMITS["notes"]:
+            yield (
+                f"{part}: {100 * lost:.0f} points are lost when the same passage may not help, so "
+                "it is partly known by its notes"
+            )
+
+
+def _leaks(report: Report) -> Iterator[str]:
+    scores = report.scores("paper")
+    for part, cells in zip(PARTS, report.leakage or (), strict=False):
+        if part not in scores:
             continue
-        off, chance = percent(report.leakage_off_diagonal), percent(report.chance("paper"), 0)
-        blocks += [
-            f"On {report.source}:",
-            leakage_table(report),
-            f"Mean off the diagonal: {off}; chance is {chance}.",
+        limit = scores[part]["chance"] + LIMITS["leak"]
+        leaks = [
+            f"{read} ({percent(cell)})"
+            for read, cell in zip(PARTS, cells, strict=True)
+            if read is not part and cell is not None and cell > limit
         ]
-    return "\n\n".join(blocks if len(blocks) > 1 else [*blocks, NOT_MEASURED])
+        if leaks:
+            yield f"{part} is also heard in the subspaces of {', '.join(leaks)}"
 
 
-def _presence(facts: CardFacts) -> str:
-    thresholds = facts.about["presence_threshold"]
-    blocks = [card_text.PRESENCE]
-    for report in facts.reports:
-        if not report.average_precision:
-            continue
-        blocks += [f"On {report.source}:", presence_table(report, thresholds)]
-    if len(blocks) > 1:
-        return "\n\n".join(blocks)
-    shown = ", ".join(f"{part} {thresholds[part.index]:.2f}" for part in PARTS)
-    return f"{card_text.PRESENCE}\n\nAverage precision: not measured. Thresholds: {shown}."
+def _weak_presence(report: Report) -> Iterator[str]:
+    for part, value in report.average_precision.items():
+        if value is not None and value < LIMITS["presence"]:
+            yield f"{part}: presence has an average precision of only {value:.3f}"
 
 
-def _real(facts: CardFacts) -> str:
-    if not facts.real:
-        return NOT_MEASURED
-    sources = "; ".join(dict.fromkeys(report.source for report in facts.real))
-    blocks = [card_text.REAL, f"Recordings: {sources}.", real_table(facts.reports, facts.real)]
-    for report in facts.real:
-        if report.not_measured:
-            missing = "; ".join(f"{part} ({why})" for part, why in report.not_measured.items())
-            blocks.append(f"Not measured by {report.protocol}: {missing}.")
-        if report.leakage:
-            blocks += ["Leakage on the recordings:", leakage_table(report)]
-    return "\n\n".join(blocks)
-
-
-def _speed(facts: CardFacts) -> str:
-    if not facts.benchmarks:
-        return NOT_MEASURED
-    return speed_table(facts.benchmarks, facts.digest)
-
-
-def _licence(facts: CardFacts) -> str:
-    text = "The weights are under Apache-2.0, like the code."
-    train = next((folder for folder in facts.data if folder.role == "train"), None)
-    share = unlicensed_share(train, facts.index) if train else None
-    if share is None:
-        return f"{text} The licences of the training MIDI: not measured."
-    if share == 0.0:
-        return f"{text} All MIDI that it learnt from states a free licence."
-    return (
-        f"{text} {percent(share)} of the pieces it learnt from were rendered from MIDI files that "
-        "state no free licence, which is the position of the Lakh MIDI data set, and so of "
-        "Slakh2100, too. None of these files, and no audio made from them, is distributed with it."
-    )
+def _weak_recordings(report: Report) -> Iterator[str]:
+    for reading in report.readings:
+        for part, score in report.scores(reading).items():
+            if score["low"] <= score["chance"]:
+                yield (
+                    f"recordings, {part}: {percent(score['accuracy'], 0)} among {score['labels']} "
+                    f"pieces cannot be told from guessing ({report.protocol}, {reading})"
+                )
+    yield from (f"recordings, {line}" for line in _weak_presence(report))

@@ -1,172 +1,346 @@
-"""Reports as text: what `partwise-lab evaluate` prints, made from the report alone."""
+"""What `partwise-lab evaluate` found, as tables: one function for each kind of result.
+
+A new protocol adds its name and question to `PROTOCOL_WORDS` and, where its report has numbers of
+its own, a function to `_FURTHER`, which terminal and page print, and one to `ROWS` for the CSV. See
+`measure.protocols` for what a report holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from partwise.parts import PARTS
 from partwise_lab.measure.same_part import KINDS
-from partwise_lab.report.abx_text import abx_text
+from partwise_lab.report.files import Report
+from partwise_lab.report.listeners import listener_tables
+from partwise_lab.report.table import (
+    NONE,
+    NOT_MEASURED,
+    Cell,
+    Number,
+    Strong,
+    Table,
+    measured,
+    share,
+)
+
+Block = str | Table  # a paragraph or a table
+# protocol -> (its name, what it asks)
+PROTOCOL_WORDS = {
+    "pseudo-knn": (
+        "Pseudo-mix kNN",
+        "Stems of different pieces are put together; can the piece that one part comes from be "
+        "found inside that part's subspace, whatever else sounds?",
+    ),
+    "leakage": (
+        "Pseudo-mix kNN and leakage",
+        "Stems of different pieces are put together; can the piece that one part comes from be "
+        "found inside that part's subspace, and can it not be found inside the others?",
+    ),
+    "presence": (
+        "Presence",
+        "Does the network tell which parts are there, in mixes of random subsets of stems?",
+    ),
+    "few-pieces": (
+        "Pseudo-mixes of few pieces",
+        "Windows of recorded stems are put together at random; which of a handful of pieces does "
+        "a part come from? With so few pieces nothing is said about other music.",
+    ),
+    "halves": (
+        "Halves of songs",
+        "Does half a song find its other half? This cannot tell whether a subspace hears its own "
+        "part or the rest of the song.",
+    ),
+    "unmixed": (
+        "Unmixed songs",
+        "Which piece does a segment of a real mix come from? This does not measure "
+        "disentanglement: all parts of a piece sound together, so any subspace can win from cues "
+        "of the song.",
+    ),
+    "same-part": (
+        "Same part, other accompaniment",
+        "The same stem under other music, and other stems under the same music: is what shares the "
+        "part near in the part's own subspace, and what shares the rest in the others?",
+    ),
+    "probes": (
+        "What each subspace holds",
+        "The instrument, key, tempo, loudness and brightness of each part: in which subspaces can "
+        "a linear model read them, of pieces that it has not seen?",
+    ),
+    "abx": (
+        "Agreement with listeners",
+        "Listeners said which of two clips is more like a third, part by part; does the model "
+        "find alike what they find alike?",
+    ),
+    "compare": (
+        "Comparison",
+        "Several ways to hear a part, on the same pseudo-mixes with the same drawn labels.",
+    ),
+}
+KIND_NAMES = {
+    "same_part": "same part, other rest",
+    "same_rest": "same rest, other part",
+    "unrelated": "unrelated",
+}
 
 
-def report_text(report: dict[str, Any]) -> str:
-    """The tables of one report (see `protocols`), a line each, without a line end."""
-    lines: list[str] = []
-    blocks = (_scores, _nearest, _unmixed, _leakage, _presence, _same_part, _probes, _listeners)
-    for block in (make(report) for make in blocks):
-        part = list(block)
-        if part:
-            lines += ["", *part] if lines else part
-    lines += _single_windows(report)
-    for part, why in report.get("not_measured", {}).items():
-        lines.append(f"{part:8} not measured: {why}")
-    return "\n".join(lines)
+def report_text(raw: dict[str, Any]) -> str:
+    """What one report says, as lines of a terminal without a line end."""
+    report = Report(raw)
+    blocks = list(chain.from_iterable(make(report) for make in (*_DRAWN, *_FURTHER)))
+    text = "\n\n".join(block.text() if isinstance(block, Table) else block for block in blocks)
+    missing = [f"{part:8} {NOT_MEASURED}: {why}" for part, why in report.not_measured.items()]
+    return "\n".join([text] * bool(text) + missing)
 
 
-def _by_reading(report: dict[str, Any], reading: str) -> dict[str, dict]:
-    found = report.get("scores", ())
-    return {score["part"]: score for score in found if score["reading"] == reading}
+def parts_table(report: Report, presence: Report | None = None) -> Table:
+    """Per part: 10 labels with its interval, strict, all labels of the pool, and presence.
 
-
-def _scores(report: dict[str, Any]) -> Iterator[str]:
-    few, strict, every = (_by_reading(report, name) for name in ("paper", "strict", "all"))
-    if not few:
-        return
-    labels = {score["labels"] for score in few.values()}
-    same = f"{labels.pop()}" if len(labels) == 1 else "all"  # which differs by part
-    last = "   all labels" if every else "   chance"
-    yield f"{'part':8} {same:>4} labels (95 % over pieces)   strict{last}"
-    for part, score in few.items():
-        interval = f"({score['low']:.1%} - {score['high']:.1%})"
-        if every:
-            end = f"{every[part]['accuracy']:.1%} of {every[part]['labels']}"
+    presence : the report to take the average precision from; None leaves the column out.
+    """
+    few, strict, every = (report.scores(name) for name in ("paper", "strict", "all"))
+    labels = sorted({score["labels"] for score in few.values()})
+    same = len(labels) == 1
+    head = ["part", f"{labels[0]} labels" if same else "all pieces that have it"]
+    head += ["95 % interval", "chance", "strict"]
+    head += ["all labels"] * bool(every) + ["presence"] * (presence is not None)
+    rows: list[list[Cell]] = []
+    for part in PARTS:
+        if score := few.get(part):
+            row: list[Cell] = [
+                str(part),
+                share(score["accuracy"], of=None if same else score["labels"]),
+                interval(score),
+                share(score["chance"], 0),
+                share(strict[part]["accuracy"] if part in strict else None),
+            ]
         else:
-            end = f"{score['chance']:6.1%} ({score['labels']} pieces)"
-        yield (
-            f"{part:8} {score['accuracy']:9.1%} {interval:>20} "
-            f"{strict[part]['accuracy']:9.1%}   {end}"
-        )
-    chance = sum(score["chance"] for score in few.values()) / len(few)
-    end = f"{report['mean_all']:.1%}" if every else ""
-    yield (
-        f"{'mean':8} {report['mean']:9.1%} {f'chance {chance:.0%}':>20} "
-        f"{report['mean_strict']:9.1%}   {end}"
-    ).rstrip()
+            why = report.not_measured.get(part, "no stems")
+            row = [str(part), f"{NOT_MEASURED} ({why})", NONE, NONE, NONE]
+        if every:
+            found = every.get(part, {})
+            row.append(share(found.get("accuracy"), of=found.get("labels")))
+        if presence is not None:
+            row.append(precision(presence.average_precision.get(part)))
+        rows.append(row)
+    chance = report.chance("paper")
+    last = [Strong("mean"), share(report.mean("paper"), best=True), "", share(chance, 0)]
+    last += [share(report.mean("strict"))] + [share(report.mean("all"))] * bool(every)
+    rows.append(last + [""] * (presence is not None))
+    title = f"accuracy by part (95 % over pieces; chance {chance or 0:.0%})"
+    return Table(head, rows, title)
 
 
-def _nearest(report: dict[str, Any]) -> Iterator[str]:
-    yield from _found(report, "nearest", "finds its other half")
-
-
-def _unmixed(report: dict[str, Any]) -> Iterator[str]:
-    yield from _found(report, "unmixed", "segment of its piece")
-    if _by_reading(report, "unmixed"):
-        yield "(no measure of disentanglement: any subspace can win from cues of the song)"
-
-
-def _found(report: dict[str, Any], reading: str, what: str) -> Iterator[str]:
-    found = _by_reading(report, reading)
-    if not found:
-        return
-    yield f"{'part':8} {what} (95 % over pieces)   chance"
-    for part, score in found.items():
-        interval = f"({score['low']:.1%} - {score['high']:.1%})"
-        yield (
-            f"{part:8} {score['accuracy']:9.1%} {interval:>20} {score['chance']:17.1%} "
-            f"({score['labels']} pieces)"
-        )
-    yield f"{'mean':8} {report['mean']:9.1%}"
-
-
-def _single_windows(report: dict[str, Any]) -> list[str]:
-    """What to know about the strict column where loops are too short for two windows."""
-    single = [
-        f"{part} of {name}"
-        for part, windows in report.get("windows", {}).items()
-        for name, count in windows.items()
-        if count == 1
+def leakage_table(report: Report) -> Table:
+    """The 5 x 5 matrix: labels of the row, read in the subspace of the column."""
+    rows = [
+        [
+            str(row),
+            *(share(cell, best=row is column) for column, cell in zip(PARTS, cells, strict=True)),
+        ]
+        for row, cells in zip(PARTS, report.leakage or (), strict=True)
     ]
-    if not single:
-        return []
-    return ["", f"never right in strict, having one window only: {', '.join(single)}"]
+    title = "labels of the row, read in the subspace of the column:"
+    return Table(["labels of \\ read in", *PARTS], rows, title)
 
 
-def _leakage(report: dict[str, Any]) -> Iterator[str]:
-    if "leakage" not in report:
-        return
-    yield "labels of the row, read in the subspace of the column:"
-    yield " " * 8 + "".join(f"{part:>9}" for part in PARTS)
-    for part, row in zip(PARTS, report["leakage"], strict=True):
-        if any(cell is not None for cell in row):
-            yield f"{part:8}" + "".join(f"{cell:9.1%}" for cell in row)
+def presence_table(report: Report, thresholds: Sequence[float] | None = None) -> Table:
+    """Average precision of presence per part, and the thresholds that ship."""
+    intervals = report.raw.get("average_precision_interval", {})
+    shares = report.raw.get("share_present", {})
+    columns: dict[str, list[Cell]] = {
+        "average precision": [precision(report.average_precision.get(part)) for part in PARTS]
+    }
+    if intervals:
+        columns["95 % interval"] = [
+            " to ".join(f"{edge:.3f}" for edge in intervals.get(part) or ()) or NONE
+            for part in PARTS
+        ]
+    if shares:
+        columns["there in"] = [share(shares.get(part), 0) for part in PARTS]
+    if thresholds is not None:
+        columns["threshold"] = [
+            Number(thresholds[part.index], percent=False, digits=2) for part in PARTS
+        ]
+    return by_part(columns)
 
 
-def _presence(report: dict[str, Any]) -> Iterator[str]:
-    for part, value in report.get("average_precision", {}).items():
-        share = report["share_present"][part]
+def by_part(columns: dict[str, list[Cell]], *more: str) -> Table:
+    """The columns beside each other; more : names of rows behind the parts."""
+    names = [*map(str, PARTS), *more]
+    rows = [[name, *cells] for name, *cells in zip(names, *columns.values(), strict=True)]
+    return Table(["part", *columns], rows)
+
+
+def interval(score: dict[str, Any]) -> str:
+    """`73.1 to 83.1 %`."""
+    return f"{share(None, low=score['low'], high=score['high']).interval} %"
+
+
+def precision(value: float | None) -> Number:
+    """Of presence, on average."""
+    return Number(value, percent=False, digits=3)
+
+
+def own_table(report: Report) -> Table:
+    """Of same-part: how alike segments are in the part's own subspace."""
+    return Table(
+        ["part", *KIND_NAMES.values()],
+        [[e["part"], *similarities(e)] for e in _own(report)],
+        "mean cosine of different moments in the part's own subspace (95 % over pieces):",
+    )
+
+
+def similarities(entry: dict[str, Any]) -> list[Number]:
+    """Of one part in one subspace, mean cosines in the order of `KIND_NAMES`."""
+    return [measured(entry["similarity"][kind], "mean") for kind in KINDS]
+
+
+def _own(report: Report) -> list[dict[str, Any]]:
+    return [e for e in report.raw["same_part"] if e["part"] == e["subspace"]]
+
+
+# --- the blocks of a report, in their order; nothing where the report has no such numbers
+
+
+def _scores(report: Report) -> Iterator[Block]:
+    if report.scores("paper"):
+        yield parts_table(report)
+    for reading, what, note in (
+        ("nearest", "finds its other half", ""),
+        (
+            "unmixed",
+            "segment of its piece",
+            "(no measure of disentanglement: any subspace can win from cues of the song)",
+        ),
+    ):
+        if found := report.scores(reading):
+            rows: list[list[Cell]] = [
+                [
+                    part,
+                    share(score["accuracy"]),
+                    interval(score),
+                    share(score["chance"]),
+                    str(score["labels"]),
+                ]
+                for part, score in found.items()
+            ]
+            rows.append(["mean", share(report.mean(reading)), "", "", ""])
+            yield Table(["part", what, "95 % over pieces", "chance", "pieces"], rows, note=note)
+
+
+def _leakage(report: Report) -> Iterator[Block]:
+    if report.leakage:
+        yield leakage_table(report)
+
+
+def _presence(report: Report) -> Iterator[Block]:
+    if report.average_precision:
+        yield presence_table(report)
+    for part, value in report.average_precision.items():
         if value is None:
             yield f"{part:8} average precision cannot be told: its presence never varies"
-            continue
-        low, high = report["average_precision_interval"][part]
-        yield (
-            f"{part:8} average precision {value:.3f} ({low:.3f} - {high:.3f})   "
-            f"(there in {share:.0%})"
-        )
 
 
-def _same_part(report: dict[str, Any]) -> Iterator[str]:
-    entries = report.get("same_part")
-    if not entries:
+def _same_part(report: Report) -> Iterator[Block]:
+    if not (entries := report.raw.get("same_part")):
         return
-    yield "AUC of the part of the row in the subspace of the column (target: 1 in its own, else 0):"
-    yield " " * 8 + "".join(f"{part:>7}" for part in PARTS)
-    for part, row in zip(PARTS, report["auc"], strict=True):
-        if any(cell is not None for cell in row):
-            yield f"{part:8}" + "".join(f"{cell:7.2f}" for cell in row)
-    own = [entry for entry in entries if entry["part"] == entry["subspace"]]
+    inside = [entry["auc"] for entry in _own(report)]
     others = [entry["auc"] for entry in entries if entry["part"] != entry["subspace"]]
-    inside = sum(entry["auc"] for entry in own) / len(own)
-    yield f"mean in its own {inside:.2f}, in others {sum(others) / len(others):.2f}"
-    yield ""
-    yield "mean cosine in the part's own subspace (95 % over pieces):"
-    yield " " * 8 + "".join(f"{kind.replace('_', ' '):>24}" for kind in KINDS)
-    for entry in own:
-        cells = (
-            f"{found['mean']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
-            for found in (entry["similarity"][kind] for kind in KINDS)
-        )
-        yield f"{entry['part']:8}" + "".join(f"{cell:>24}" for cell in cells)
+    yield Table(
+        ["", *PARTS],
+        [
+            [str(part), *(Number(cell, percent=False, digits=2) for cell in cells)]
+            for part, cells in zip(PARTS, report.raw["auc"], strict=True)
+        ],
+        "AUC of the part of the row in the subspace of the column (target: 1 in its own, else 0):",
+        f"mean in its own {sum(inside) / len(inside):.2f}, "
+        f"in others {sum(others) / len(others):.2f}",
+    )
+    yield own_table(report)
 
 
-def _probes(report: dict[str, Any]) -> Iterator[str]:
+def _probes(report: Report) -> Iterator[Block]:
     """The words, then each fact in the part's own subspace and in the best of the others."""
-    entries = report.get("probes")
-    if not entries:
+    if not (entries := report.raw.get("probes")):
         return
-    yield from report["words"]
-    yield ""
-    yield "read in the part's own subspace | in the best of the others (per cent right, or R2):"
-    measured = {entry["fact"] for entry in entries}
-    facts = [fact for fact in report["facts"] if fact in measured]
-    yield " " * 8 + "".join(f"{fact:>16}" for fact in facts)
-    for part in dict.fromkeys(entry["part"] for entry in entries):
-        cells = []
-        for fact in facts:
-            asked = [e for e in entries if (e["part"], e["fact"]) == (part, fact)]
-            if not asked:
-                cells.append("-")
-                continue
-            own = next(e for e in asked if e["subspace"] == part)
-            best = max((e for e in asked if e["subspace"] != part), key=lambda e: e["score"])
-            cells.append(f"{_probed(own)} | {_probed(best)}")
-        yield f"{part:8}" + "".join(f"{cell:>16}" for cell in cells)
+    yield "\n".join(report.raw["words"])
+    of = {(entry["part"], entry["fact"], entry["subspace"]): entry for entry in entries}
+    facts = [fact for fact in report.raw["facts"] if any(fact == known for _, known, _ in of)]
+
+    def cell(part: str, fact: str) -> str:
+        if (part, fact, part) not in of:
+            return NONE
+        others = [of[part, fact, str(other)] for other in PARTS if str(other) != part]
+        best = max(others, key=lambda entry: entry["score"])
+        return f"{_probed(of[part, fact, part])} | {_probed(best)}"
+
+    yield Table(
+        ["", *facts],
+        [[part, *(cell(part, f) for f in facts)] for part in dict.fromkeys(p for p, _, _ in of)],
+        "read in the part's own subspace | in the best of the others (per cent right, or R2):",
+    )
 
 
 def _probed(entry: dict[str, Any]) -> str:
     return f"{entry['score']:.2f}" if entry["measure"] == "R2" else f"{entry['score']:.0%}"
 
 
-def _listeners(report: dict[str, Any]) -> Iterator[str]:
-    if "agreement" in report:
-        yield abx_text(report)
+def _listeners(report: Report) -> Iterator[Block]:
+    if "agreement" in report.raw:
+        yield from listener_tables(report.raw)
+
+
+def _single_windows(report: Report) -> Iterator[Block]:
+    """What to know about the strict column where loops are too short for two windows."""
+    single = [
+        f"{part} of {name}"
+        for part, windows in report.raw.get("windows", {}).items()
+        for name, count in windows.items()
+        if count == 1
+    ]
+    if single:
+        yield f"never right in strict, having one window only: {', '.join(single)}"
+
+
+_DRAWN = (_scores, _leakage, _presence, _same_part, _probes, _listeners)  # a page has pictures
+_FURTHER: tuple[Callable[[Report], Iterator[Block]], ...] = (_single_windows,)
+
+
+def only_tables(raw: dict[str, Any]) -> list[Block]:
+    """What a page shows as sentences and tables, for want of a picture."""
+    report = Report(raw)
+    return [block for make in _FURTHER for block in make(report)]
+
+
+# --- the rows of the CSV (see `out`) of what has no scores
+
+
+def _same_part_rows(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """AUC and similarities of every part in every subspace."""
+    for entry in raw.get("same_part", ()):
+        where = {key: entry[key] for key in ("part", "subspace", "segments")}
+        edges = {"low": entry["low"], "high": entry["high"], "chance": 0.5}
+        yield {"quantity": "auc", **where, "value": entry["auc"], **edges}
+        for kind, found in entry["similarity"].items():
+            row = {"quantity": "similarity", "reading": kind, **where, "value": found["mean"]}
+            yield row | {"low": found["low"], "high": found["high"]}
+
+
+def _probe_rows(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for entry in raw.get("probes", ()):
+        quantity = entry["measure"].lower().replace(" ", "_")
+        kept = ("part", "subspace", "low", "high", "chance", "segments")
+        row = {"reading": entry["fact"]} | {key: entry[key] for key in kept}
+        row["labels"] = len(entry["classes"]) if entry["classes"] else None
+        yield row | {"quantity": quantity, "value": entry["score"]}
+        if entry["part"] == entry["subspace"]:
+            edges = {"low": entry["chance_low"], "high": entry["chance_high"], "chance": None}
+            yield row | {"quantity": "probe_chance", "value": entry["chance"]} | edges
+
+
+ROWS: tuple[Callable[[dict[str, Any]], Iterator[dict[str, Any]]], ...] = (
+    *(_same_part_rows, _probe_rows),
+)

@@ -36,7 +36,7 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Question:
+class Turn:
     """A trial as one listener meets it.
 
     trial : its number in the test. swapped : A is heard as B and B as A.
@@ -115,7 +115,7 @@ def withdraw(test: TestFile, listener: Listener) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def questions(test: TestFile, listener: Listener) -> list[Question]:
+def questions(test: TestFile, listener: Listener) -> list[Turn]:
     """All questions in this listener's order: part after part, parts and questions shuffled."""
     draw = random.Random(f"{test.about.test_id} {listener.listener}")
     parts = list(test.about.parts)
@@ -124,10 +124,10 @@ def questions(test: TestFile, listener: Listener) -> list[Question]:
     draw.shuffle(order)
     order.sort(key=lambda trial: parts.index(test.trials[trial].part))
     of = len(order)
-    return [Question(t, draw.random() < 0.5, number + 1, of) for number, t in enumerate(order)]
+    return [Turn(t, draw.random() < 0.5, number + 1, of) for number, t in enumerate(order)]
 
 
-def next_question(test: TestFile, listener: Listener) -> Question | None:
+def next_question(test: TestFile, listener: Listener) -> Turn | None:
     """The first that is not answered; None when all are."""
     with test.connect() as connection:
         rows = connection.execute(
@@ -143,25 +143,25 @@ def token(test: TestFile, listener: Listener, trial: int, what: str) -> str:
     return hmac.new(test.secret, message, hashlib.sha256).hexdigest()[:32]
 
 
-def keep_answer(test: TestFile, listener: Listener, question: Question, said: Said) -> bool:
+def keep_answer(test: TestFile, listener: Listener, turn: Turn, said: Said) -> bool:
     """Store an answer, A and B as in the test; False if the question had been answered before.
 
     Raises PartwiseError for an answer that is incomplete or makes no sense.
     """
     _check(test, said)
     choices = {
-        aspect: _turned(choice) if question.swapped else choice
+        aspect: _turned(choice) if turn.swapped else choice
         for aspect, choice in said.choices.items()
     }
     plays_x, *plays = said.plays
-    if question.swapped:
+    if turn.swapped:
         plays.reverse()
     row = (
         listener.listener,
-        question.trial,
+        turn.trial,
         choices["total"],
         *(choices.get(aspect) for aspect in ASPECTS),
-        question.swapped,
+        turn.swapped,
         said.choice_time_ms,
         plays_x,
         *plays,

@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Cookie, FastAPI, Form, Request
+from fastapi import Cookie, FastAPI, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
@@ -18,7 +18,7 @@ from starlette.templating import Jinja2Templates
 from partwise.errors import PartwiseError
 from partwise.parts import Part
 from partwise_lab.survey import listeners
-from partwise_lab.survey.listeners import Listener, Question, Said
+from partwise_lab.survey.listeners import Listener, Said, Turn
 from partwise_lab.survey.sound import wav_of
 from partwise_lab.survey.testfile import ROLES, TestFile
 
@@ -44,100 +44,94 @@ def default_consent() -> str:
     return (_HERE / "consent.txt").read_text("utf-8")
 
 
-def add_pages(app: FastAPI, test: TestFile, consent: str) -> None:
-    """Add the test's pages and their static files to an application.
+def create_app(test: TestFile, consent: str) -> FastAPI:
+    """An application that serves one test and nothing else; who may ask is for others to say.
 
     consent : plain text; an empty line begins a paragraph.
     """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     with as_file(_HERE / "static") as static:
         app.mount("/listen/static", StaticFiles(directory=static), name="listen-static")
-    app.include_router(router_of(test, consent))
-
-
-def create_app(test: TestFile, consent: str) -> FastAPI:
-    """An application that serves one test and nothing else; who may ask is for others to say."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    add_pages(app, test, consent)
+    pages = _Pages(test, consent)
+    for method, path, serve in (
+        ("GET", "", pages.start_page),
+        ("POST", "/start", pages.start),
+        ("POST", "/resume", pages.resume),
+        ("GET", "/question", pages.question_page),
+        ("POST", "/level", pages.level),
+        ("POST", "/question", pages.answer),
+        ("POST", "/leave", pages.leave),
+        ("POST", "/withdraw", pages.withdraw),
+        ("GET", "/level.wav", pages.level_sound),
+        ("GET", "/clip/{address}", pages.clip),
+    ):
+        app.add_api_route(f"/listen{path}", serve, methods=[method], include_in_schema=False)
     app.add_api_route("/", lambda: _to(""), response_class=RedirectResponse)
     return app
 
 
-def router_of(test: TestFile, consent: str) -> APIRouter:
-    """The routes of one test."""
-    router = APIRouter(prefix="/listen", include_in_schema=False)
-    with as_file(_HERE / "templates") as folder:
-        templates = Jinja2Templates(directory=folder)
-    paragraphs = [" ".join(p.split()) for p in consent.split("\n\n") if p.strip()]
+class _Pages:
+    """What each address of one test answers."""
 
-    def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    def __init__(self, test: TestFile, consent: str) -> None:
+        self._test = test
+        self._paragraphs = [" ".join(p.split()) for p in consent.split("\n\n") if p.strip()]
+        with as_file(_HERE / "templates") as folder:
+            self._templates = Jinja2Templates(directory=folder)
+
+    def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         file = f"{template}.html"
-        response = templates.TemplateResponse(request, file, values, status_code=status)
+        response = self._templates.TemplateResponse(request, file, values, status_code=status)
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def refused(request: Request, sentence: str, status: int = 422) -> Response:
-        return page(request, "message", status, title="That did not work", sentence=sentence)
+    def _refused(self, request: Request, sentence: str, status: int = 422) -> Response:
+        return self._page(request, "message", status, title="That did not work", sentence=sentence)
 
-    def who(code: str) -> Listener | None:
-        return listeners.come_back(test, code) if code else None
+    def _who(self, code: str) -> Listener | None:
+        return listeners.come_back(self._test, code) if code else None
 
-    def known(request: Request, code: str) -> Response:
-        """To the questions, with the cookie that says who it is."""
-        response = _to("question")
-        response.set_cookie(
-            COOKIE,
-            listeners.plain_code(code),
-            max_age=_KEPT_S,
-            path="/listen",
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="strict",
-        )
-        return response
-
-    @router.get("")
-    def start_page(request: Request, code: Code = "") -> Response:
-        if who(code):
+    def start_page(self, request: Request, code: Code = "") -> Response:
+        if self._who(code):
             return _to("question")
-        return page(request, "consent", paragraphs=paragraphs, name_length=listeners.NAME_LENGTH)
+        length = listeners.NAME_LENGTH
+        return self._page(request, "consent", paragraphs=self._paragraphs, name_length=length)
 
-    @router.post("/start")
-    def start(request: Request, agree: Text = "", name: Text = "", code: Code = "") -> Response:
+    def start(
+        self, request: Request, agree: Text = "", name: Text = "", code: Code = ""
+    ) -> Response:
         if agree != "yes":
-            return refused(request, "To take part, please agree to the text first.")
+            return self._refused(request, "To take part, please agree to the text first.")
         # A link in a message does not bring the cookie along, but this form does: going on with
         # one's own questions is then what is meant.
-        if who(code):
+        if self._who(code):
             return _to("question")
-        return known(request, listeners.join(test, name)[1])
+        return _known(request, listeners.join(self._test, name)[1])
 
-    @router.post("/resume")
-    def resume(request: Request, resume_code: Text = "") -> Response:
-        if who(resume_code) is None:
-            return refused(request, "Nobody has this code: please check it, letter by letter.")
-        return known(request, resume_code)
+    def resume(self, request: Request, resume_code: Text = "") -> Response:
+        if self._who(resume_code) is None:
+            sentence = "Nobody has this code: please check it, letter by letter."
+            return self._refused(request, sentence)
+        return _known(request, resume_code)
 
-    @router.get("/question")
-    def question_page(request: Request, code: Code = "") -> Response:
-        listener = who(code)
+    def question_page(self, request: Request, code: Code = "") -> Response:
+        listener = self._who(code)
         if listener is None:
             return _to("")
-        if not listener.level_set:
-            shown = listeners.shown_code(code)
-            return page(request, "level", code=shown, name=listener.name)
-        question = listeners.next_question(test, listener)
-        if question is None:
-            return page(request, "done", code=listeners.shown_code(code), name=listener.name)
-        return page(request, "question", **_shown(test, listener, question))
+        turn = listeners.next_question(self._test, listener) if listener.level_set else None
+        if turn:
+            return self._page(request, "question", **_shown(self._test, listener, turn))
+        template = "done" if listener.level_set else "level"
+        shown = listeners.shown_code(code)
+        return self._page(request, template, code=shown, name=listener.name)
 
-    @router.post("/level")
-    def level(code: Code = "") -> Response:
-        if listener := who(code):
-            listeners.set_level(test, listener)
+    def level(self, code: Code = "") -> Response:
+        if listener := self._who(code):
+            listeners.set_level(self._test, listener)
         return _to("question")
 
-    @router.post("/question")
     def answer(
+        self,
         request: Request,
         question: Text = "",
         total: Text = "",
@@ -150,11 +144,11 @@ def router_of(test: TestFile, consent: str) -> APIRouter:
         plays_b: Text = "",
         code: Code = "",
     ) -> Response:
-        listener = who(code)
+        test, listener = self._test, self._who(code)
         if listener is None:
             return _to("")
-        asked = listeners.next_question(test, listener)
-        if asked is None or question != listeners.token(test, listener, asked.trial, "question"):
+        turn = listeners.next_question(test, listener)
+        if turn is None or question != listeners.token(test, listener, turn.trial, "question"):
             return _to("question")  # sent twice, or from a second window: that one counts already
         choices = {"total": total, "timbre": timbre, "rhythm": rhythm, "melody": melody}
         try:
@@ -163,69 +157,73 @@ def router_of(test: TestFile, consent: str) -> APIRouter:
                 _number(choice_time_ms),
                 (_number(plays_x), _number(plays_a), _number(plays_b)),
             )
-            listeners.keep_answer(test, listener, asked, said)
+            listeners.keep_answer(test, listener, turn, said)
         except PartwiseError as error:
-            return refused(request, _sentence(error))
+            return self._refused(request, _sentence(error))
         return _to("question")
 
-    @router.post("/leave")
-    def leave() -> Response:
+    def leave(self) -> Response:
         response = _to("")
         response.delete_cookie(COOKIE, path="/listen")
         return response
 
-    @router.post("/withdraw")
-    def withdraw(request: Request, code: Code = "") -> Response:
-        if listener := who(code):
-            listeners.withdraw(test, listener)
-        response = page(
-            request,
-            "message",
-            title="Withdrawn",
-            sentence="Your answers have been deleted. Thank you all the same.",
-        )
+    def withdraw(self, request: Request, code: Code = "") -> Response:
+        if listener := self._who(code):
+            listeners.withdraw(self._test, listener)
+        sentence = "Your answers have been deleted. Thank you all the same."
+        response = self._page(request, "message", title="Withdrawn", sentence=sentence)
         response.delete_cookie(COOKIE, path="/listen")
         return response
 
-    @router.get("/level.wav")
-    def level_sound() -> Response:
-        return _sound(test.level_flac())
+    def level_sound(self) -> Response:
+        return _sound(self._test.level_flac())
 
-    @router.get("/clip/{address}")
-    def clip(request: Request, address: str, code: Code = "") -> Response:
-        listener = who(code)
-        question = listeners.next_question(test, listener) if listener else None
-        if listener and question:
-            for heard, role in _heard(question).items():
-                if address == listeners.token(test, listener, question.trial, heard):
-                    return _sound(test.flac(question.trial, role))
-        return refused(request, "There is no such sound, or not any more.", 404)
-
-    return router
+    def clip(self, request: Request, address: str, code: Code = "") -> Response:
+        listener = self._who(code)
+        turn = listeners.next_question(self._test, listener) if listener else None
+        if listener and turn:
+            for heard, role in _heard(turn).items():
+                if address == listeners.token(self._test, listener, turn.trial, heard):
+                    return _sound(self._test.flac(turn.trial, role))
+        return self._refused(request, "There is no such sound, or not any more.", 404)
 
 
-def _shown(test: TestFile, listener: Listener, question: Question) -> dict[str, Any]:
+def _known(request: Request, code: str) -> Response:
+    """To the questions, with the cookie that says who it is."""
+    response = _to("question")
+    response.set_cookie(
+        COOKIE,
+        listeners.plain_code(code),
+        max_age=_KEPT_S,
+        path="/listen",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+def _shown(test: TestFile, listener: Listener, turn: Turn) -> dict[str, Any]:
     """What the page of a question is filled with."""
-    part = test.trials[question.trial].part
+    part = test.trials[turn.trial].part
     return {
-        "number": question.number,
-        "of": question.of,
+        "number": turn.number,
+        "of": turn.of,
         "part": PART_WORDS[part],
         "many": part in _MANY,
         "other": part is Part.OTHER,
         "aspects": test.about.aspects,
-        "token": listeners.token(test, listener, question.trial, "question"),
+        "token": listeners.token(test, listener, turn.trial, "question"),
         "clips": {
-            heard: listeners.token(test, listener, question.trial, heard)
-            for heard in _heard(question)
+            heard: listeners.token(test, listener, turn.trial, heard) for heard in _heard(turn)
         },
     }
 
 
-def _heard(question: Question) -> dict[str, str]:
+def _heard(turn: Turn) -> dict[str, str]:
     """What the listener hears as x, a and b -> its role in the test."""
     x, a, b = ROLES
-    return {x: x, a: b, b: a} if question.swapped else {x: x, a: a, b: b}
+    return {x: x, a: b, b: a} if turn.swapped else {x: x, a: a, b: b}
 
 
 def _sound(flac: bytes) -> Response:

@@ -12,7 +12,7 @@ from partwise_lab.measure.abx.answers import Kind, Vote, triplets
 from partwise_lab.measure.abx.clips import HeardClips, says_first
 from partwise_lab.measure.abx.scoring import abx
 from partwise_lab.measure.abx.split import PieceSplit
-from partwise_lab.report.abx_text import abx_text
+from partwise_lab.report.tables import report_text
 
 pytest.importorskip("scipy")
 
@@ -100,11 +100,11 @@ def test_training_songs_are_not_scored_unnoticed(tree):
     whole = [t for t in tree.triplets if t.pieces <= split.train]
     assert report["triplets"]["trained_on"] == sum(t.kind is Kind.XAB for t in whole) > 0
     assert report["triplets"]["trained_songs"] > len(whole)
-    assert "NOT HELD OUT: the model was tuned on" in abx_text(report)
+    assert "NOT HELD OUT: the model was tuned on" in report_text(report)
     kept = abx(tree.answers, tree.clips("stem"), hears_pitch, tuned_on=split, songs_of=split)
     assert kept["triplets"]["heard"] == split.count(tree.triplets)["test"] > 0
     assert kept["triplets"]["trained_on"] == kept["triplets"]["trained_songs"] == 0
-    assert "NOT HELD OUT" not in abx_text(kept)
+    assert "NOT HELD OUT" not in report_text(kept)
     nobody = PieceSplit(split.train | split.test, split.valid, frozenset())
     with pytest.raises(PartwiseError, match="only test songs"):
         abx(tree.answers, tree.clips("stem"), hears_pitch, songs_of=nobody)
@@ -115,7 +115,7 @@ def test_the_text_says_what_the_report_says(tree, tmp_path):
     shutil.rmtree(data / "test" / "Track01880")
     partial = replace(tree, data=data, answers=replace(tree.answers, malformed={"odd": 3}))
     report = abx(partial.answers, partial.clips("stem"), hears_pitch)
-    text = abx_text(report)
+    text = report_text(report)
     assert "641 answers of 4 listeners to 80 XAB and 80 XYC triplets" in text
     assert f"scored: {report['triplets']['heard']} triplets of 13 reference songs" in text
     assert "malformed rows: 3\n  3: odd" in text

@@ -7,7 +7,7 @@ import soundfile
 
 from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure.stem_reader import StemReader
-from partwise_lab.report.html.clips import can_make_clips, clip_address
+from partwise_lab.report.html.context import can_make_clips, clip_address
 from stem_trees import write_tone
 
 pytestmark = pytest.mark.skipif(not can_make_clips(), reason="libsndfile here writes no MP3")

@@ -5,8 +5,8 @@ from made_up_reports import comparison_report, leakage_report
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
-from partwise_lab.report.html.comparison import comparison
-from partwise_lab.report.html.fragment import Context
+from partwise_lab.report.html.context import Context
+from partwise_lab.report.html.experiments import comparison
 
 
 @pytest.fixture(scope="module")

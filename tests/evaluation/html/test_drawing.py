@@ -3,8 +3,17 @@ import pytest
 from html_page import Page
 
 pytest.importorskip("matplotlib")
-from partwise_lab.report.html.charts import Bar, bar_chart, dot_map, heat_map
-from partwise_lab.report.html.drawing import INK, blank, inline_svg, label_colour, style
+from partwise_lab.report.html.charts import (
+    INK,
+    Bar,
+    bar_chart,
+    blank,
+    dot_map,
+    heat_map,
+    inline_svg,
+    label_colour,
+    style,
+)
 
 
 def drawn(key="k", **more):

@@ -10,8 +10,8 @@ pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy")
 pytest.importorskip("yaml")
-from partwise_lab.report.html.fragment import Context
-from partwise_lab.report.html.listeners import listeners
+from partwise_lab.report.html.context import Context
+from partwise_lab.report.html.experiments import listeners
 
 
 def body(report):

@@ -9,8 +9,8 @@ from made_up_reports import leakage_report
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
-from partwise_lab.report.html.fragment import Context
-from partwise_lab.report.html.probes import probes
+from partwise_lab.report.html.context import Context
+from partwise_lab.report.html.experiments import probes
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from made_up_reports import leakage_report
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
-from partwise_lab.report.html.fragment import Context
-from partwise_lab.report.html.same_part import same_part
+from partwise_lab.report.html.context import Context
+from partwise_lab.report.html.experiments import same_part
 
 
 @pytest.fixture(scope="module")

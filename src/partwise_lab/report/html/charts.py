@@ -1,32 +1,106 @@
-"""The kinds of figures that the sections share: bars, a heat map, a map of dots, dots on lines."""
+"""The figures that sections share (bars, a heat map, a map of dots, dots on lines) as inline SVG.
+
+A drawing follows the page: its fonts, and its light or dark colours. Colours are drawn as stand-ins
+(INK, FAINT, HEAT and `label_colour`) that become CSS variables, and ids get a prefix, so that many
+figures fit on one page. Sizes are in points, and a figure about 330 wide is still readable on a
+phone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from partwise.parts import PARTS
-from partwise_lab.report.html.drawing import (
-    ACCENT,
-    FAINT,
-    HEAT,
-    INK,
-    blank,
-    inline_svg,
-    label_colour,
-    style,
-)
+from partwise_lab.report.table import Number
 
+INK, FAINT, HEAT, ACCENT = "#010101", "#010102", "#010103", "#010104"
+_VARIABLES = {INK: "ink", FAINT: "faint", HEAT: "heat", ACCENT: "accent"}
+LABEL_COLOURS = 12
+_POINTS_PER_INCH = 72
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: it takes the page's font and can be selected
+    "svg.hashsalt": "partwise",  # the same figure has the same ids
+    "text.parse_math": False,  # names may hold dollars
+    "font.size": 12,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 _LONGEST = 20  # letters of a name in a figure
 # A shape for each label, so that colour is not the only sign, and the same as text for legends.
 MARKERS = tuple("os^DvPXp*h<>")
 GLYPHS = tuple("●■▲◆▼✚✖⬟★⬢◀▶")
+
+
+def label_colour(label: int) -> str:
+    """The stand-in for the colour of a label, of which there are 12."""
+    return f"#0102{label % LABEL_COLOURS:02x}"
+
+
+def style() -> Any:
+    """The context in which figures are made."""
+    return matplotlib.rc_context(_STYLE)
+
+
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of so many points, and its one axes."""
+    figure = Figure(
+        figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH), layout="constrained"
+    )
+    figure.patch.set_visible(False)
+    axes = figure.add_subplot()
+    axes.patch.set_visible(False)
+    return figure, axes
+
+
+def inline_svg(
+    figure: Figure, key: str, description: str, titles: Mapping[str, str] | None = None
+) -> Markup:
+    """The figure as one `<svg>` element.
+
+    key : goes before all ids; unique on the page.
+    description : what it shows, for those who cannot see it.
+    titles : gid of an artist -> its tooltip.
+    """
+    text = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with style():
+        figure.savefig(text, format="svg", metadata=nothing)
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{key}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{key}-", svg)
+    svg = re.sub(r'href="#', f'href="#{key}-', svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    svg = re.sub(r"#0102([0-9a-f]{2})", lambda found: f"var(--label-{int(found[1], 16)})", svg)
+    for gid, title in (titles or {}).items():
+        opening = f'<g id="{key}-{gid}">'
+        svg = svg.replace(opening, f"{opening}<title>{escape(title)}</title>")
+    width, height = (float(side) * _POINTS_PER_INCH for side in figure.get_size_inches())
+    opening = (
+        f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width:g} {height:g}" '
+        f'role="img" aria-label="{escape(description)}" style="max-width: {width * 1.25:.0f}px">'
+    )
+    return Markup(re.sub(r"<svg.*?>", lambda _: opening, svg, count=1, flags=re.DOTALL).strip())
 
 
 @dataclass(frozen=True)
@@ -51,9 +125,8 @@ class Bar:
     @property
     def text(self) -> str:
         """`76.1 (70.2 to 81.5)`, in per cent; `0.76 (0.70 to 0.82)` of an R2."""
-        if self.low is None or self.high is None:
-            return self._said(self.value)
-        return f"{self._said(self.value)} ({self._said(self.low)} to {self._said(self.high)})"
+        interval = self._number(self.value, self.low, self.high).interval
+        return self._said(self.value) + (f" ({interval})" if interval else "")
 
     @property
     def spoken(self) -> str:
@@ -61,17 +134,14 @@ class Bar:
         said = f"{self.name} {self.text}{' per cent' if self.percent else ''}"
         if self.ceiling is not None:
             said += f", ceiling {self._said(self.ceiling)}"
-        if self.chance_low is not None and self.chance_high is not None:
-            said += f", chance {self._said(self.chance_low)} to {self._said(self.chance_high)}"
-        return said
+        chance = self._number(self.chance, self.chance_low, self.chance_high).interval
+        return said + (f", chance {chance}" if chance else "")
 
     def _said(self, value: float) -> str:
-        return f"{100 * value:.1f}" if self.percent else f"{value:.2f}"
+        return self._number(value).said()
 
-
-def described(bars: Sequence[Bar]) -> str:
-    """The bars in words."""
-    return "; ".join(bar.spoken for bar in bars)
+    def _number(self, *values: float | None) -> Number:
+        return Number(*values, percent=self.percent, digits=1 if self.percent else 2)
 
 
 def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
@@ -92,7 +162,7 @@ def bar_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
             )
         axes.set_yticks(range(len(bars)), [shortened(bar.name) for bar in bars])
         _share_axis(axes, len(bars), percent=all(bar.percent for bar in bars))
-        return inline_svg(figure, key, f"{description}: {described(bars)}")
+        return inline_svg(figure, key, _described(description, bars))
 
 
 def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
@@ -111,7 +181,11 @@ def dot_chart(bars: Sequence[Bar], key: str, description: str) -> Markup:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         _share_axis(axes, len(bars))
-        return inline_svg(figure, key, f"{description}: {described(bars)}")
+        return inline_svg(figure, key, _described(description, bars))
+
+
+def _described(description: str, bars: Sequence[Bar]) -> str:
+    return f"{description}: {'; '.join(bar.spoken for bar in bars)}"
 
 
 def _interval_and_chance(axes: Axes, place: int, bar: Bar, above: float = 0.5) -> None:
@@ -157,11 +231,11 @@ def heat_map(
             for x, value in enumerate(row):
                 box = (x - 0.5, y - 0.5)
                 if value is not None:
-                    shade = {"facecolor": HEAT, "alpha": max(0.0, min(1.0, value))}
-                    axes.add_patch(_square(box, **shade))
-                frame = {"edgecolor": INK, "linewidth": 1.4, "zorder": 3} if x == y else {}
-                plain = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0.6, "zorder": 2}
-                axes.add_patch(_square(box, **plain | frame))
+                    shade = max(0.0, min(1.0, value))
+                    axes.add_patch(Rectangle(box, 1, 1, facecolor=HEAT, alpha=shade))
+                edge, width, above = (INK, 1.4, 3) if x == y else (FAINT, 0.6, 2)
+                looks = {"facecolor": "none", "edgecolor": edge, "linewidth": width}
+                axes.add_patch(Rectangle(box, 1, 1, zorder=above, **looks))
                 axes.text(x, y, texts[y][x], ha="center", va="center", zorder=4)
         axes.set_xlim(-0.52, size - 0.48)
         axes.set_ylim(size - 0.48, -0.52)
@@ -178,25 +252,22 @@ def heat_map(
 
 def part_heat_map(
     table: Sequence[Sequence[float | None]],
-    texts: Sequence[Sequence[str]],
     key: str,
     description: str,
     *,
     axis_labels: tuple[str, str],
+    percent: bool = True,
+    digits: int = 1,
 ) -> Markup:
     """A heat map of [parts][parts], all of its cells told in words after the description."""
     names = [str(part) for part in PARTS]
+    texts = [[Number(c, percent=percent, digits=digits).said() for c in row] for row in table]
     said = "; ".join(
         f"{row}: {', '.join(f'{column} {text}' for column, text in zip(names, cells, strict=True))}"
         for row, cells in zip(names, texts, strict=True)
     )
-    return heat_map(
-        table, names, names, key, f"{description} {said}", texts=texts, axis_labels=axis_labels
-    )
-
-
-def _square(corner: tuple[float, float], **looks: Any) -> Rectangle:
-    return Rectangle(corner, 1, 1, **looks)
+    description = f"{description} {said}"
+    return heat_map(table, names, names, key, description, texts=texts, axis_labels=axis_labels)
 
 
 def dot_map(

@@ -1,6 +1,6 @@
-"""Reports as tidy CSV: one row a number, for spreadsheets, R and pandas.
+"""Reports written: JSON, HTML, and tidy CSV, one row a number, for spreadsheets, R and pandas.
 
-The columns; a cell is empty where the column has no meaning for the number:
+The columns of the CSV; a cell is empty where the column has no meaning for the number:
 
     protocol   what was measured
     subject    digest of the model, or the name of the compared row
@@ -31,18 +31,79 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from partwise.atomic import write_whole
+from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.measure.abx.scoring import MEASURES
 from partwise_lab.measure.compare import row_names
 from partwise_lab.measure.knn import MEANS
+from partwise_lab.report.tables import ROWS
 
+FORMATS = ("json", "csv", "html")
+_HTML_NEEDS = {"jinja2": "Jinja2", "matplotlib": "Matplotlib", "sklearn": "scikit-learn"}
 COLUMNS: tuple[str, ...] = tuple(
     "protocol subject quantity reading part subspace labels value low high chance segments".split()
 )
 _COSTS = ("bytes_per_segment", "bytes_per_track", "parameters")
+
+
+def destinations(out: Path) -> dict[str, Path]:
+    """format -> file, of what `--out` names: X.json, X.csv, X.html, or a folder for all three.
+
+    Raises PartwiseError for another suffix, and where nothing can be written there.
+    """
+    if not out.parent.is_dir():
+        raise PartwiseError(f"the folder of --out {out} does not exist")
+    suffix = out.suffix.lower().removeprefix(".")
+    if out.is_dir() or not suffix:
+        if out.exists() and not out.is_dir():
+            raise PartwiseError(f"--out {out} is a file: name a folder, or X.json, X.csv or X.html")
+        return {name: out / f"report.{name}" for name in FORMATS}
+    if suffix not in FORMATS:
+        raise PartwiseError(
+            f"--out {out} cannot be written: a report is .json, .csv or .html, or all three in a "
+            "folder (a name without a suffix)"
+        )
+    return {suffix: out}
+
+
+def write_report(
+    report: dict[str, Any],
+    where: Mapping[str, Path],
+    html: Callable[[dict[str, Any]], str],
+) -> None:
+    """Write the report to its `destinations`, each all at once.
+
+    html : makes the page of a report; called only where one is wanted.
+    Raises PartwiseError where a file cannot be written.
+    """
+    makers: dict[str, Callable[[dict[str, Any]], str]] = {
+        "json": lambda raw: json.dumps(raw, indent=1) + "\n",
+        "csv": csv_text,
+        "html": html,
+    }
+    for name, path in where.items():
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, makers[name](report))
+        except OSError as error:
+            raise PartwiseError(f"--out {path} cannot be written: {error.strerror}") from None
+
+
+def require_html() -> None:
+    """Raises PartwiseError, naming what is missing, unless an HTML report can be made here."""
+    missing = [name for module, name in _HTML_NEEDS.items() if find_spec(module) is None]
+    if missing:
+        raise PartwiseError(
+            f"an HTML report needs {' and '.join(missing)}: "
+            "pip install 'partwise-lab[bench]' -c constraints.txt, or write --out X.json"
+        )
 
 
 def csv_text(report: dict[str, Any]) -> str:
@@ -51,39 +112,37 @@ def csv_text(report: dict[str, Any]) -> str:
     writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in tidy_rows(report):
-        writer.writerow({"protocol": report["protocol"], "subject": report.get("model")} | row)
+        if row["value"] is not None:
+            always = {"protocol": report["protocol"], "subject": report.get("model")}
+            writer.writerow(always | row)
     return text.getvalue()
 
 
 def tidy_rows(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows of one report, without `protocol`; empty cells are missing or None."""
+    """The rows of one report, without `protocol`; empty cells are missing or None.
+
+    A row whose value is None was not measured.
+    """
     yield from map(_score, report.get("scores", ()))
-    readings = dict.fromkeys(score["reading"] for score in report.get("scores", ()))
-    for reading in readings:
+    for reading in dict.fromkeys(score["reading"] for score in report.get("scores", ())):
         value = report.get(MEANS.get(reading, ""))
-        if value is not None:
-            yield {"quantity": "accuracy", "reading": reading, "part": "mean", "value": value}
+        yield {"quantity": "accuracy", "reading": reading, "part": "mean", "value": value}
     for part, cells in zip(PARTS, report.get("leakage", ()), strict=False):
         for subspace, value in zip(PARTS, cells, strict=True):
-            if value is not None:
-                yield {"quantity": "leakage", "part": part, "subspace": subspace, "value": value}
+            yield {"quantity": "leakage", "part": part, "subspace": subspace, "value": value}
     for part, value in report.get("average_precision", {}).items():
-        share = {"quantity": "share_present", "part": part, "value": report["share_present"][part]}
-        if share["value"] is not None:
-            yield share
-        if value is not None:
-            low, high = report["average_precision_interval"][part]
-            row = {"quantity": "average_precision", "part": part, "subspace": part}
-            yield row | {"value": value, "low": low, "high": high, "chance": share["value"]}
-    for entry in report.get("same_part", ()):
-        yield from _same_part(entry)
-    yield from _probes(report.get("probes", ()))
+        share = report["share_present"][part]
+        yield {"quantity": "share_present", "part": part, "value": share}
+        low, high = report["average_precision_interval"][part] or (None, None)
+        row = {"quantity": "average_precision", "part": part, "subspace": part}
+        yield row | {"value": value, "low": low, "high": high, "chance": share}
+    for rows in ROWS:
+        yield from rows(report)
     if "agreement" in report:
         yield from _listeners(report)
     compared = report.get("rows", ())
     for name, row in zip(row_names(compared), compared, strict=True):
-        for found in _compared(row):
-            yield found | {"subject": name}
+        yield from (found | {"subject": name} for found in _compared(row))
 
 
 def _score(score: dict[str, Any]) -> dict[str, Any]:
@@ -92,43 +151,18 @@ def _score(score: dict[str, Any]) -> dict[str, Any]:
     return row | {key: score.get(key) for key in kept}
 
 
-def _same_part(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """AUC and similarities of one part in one subspace."""
-    where = {key: entry[key] for key in ("part", "subspace", "segments")}
-    edges = {"low": entry["low"], "high": entry["high"], "chance": 0.5}
-    yield {"quantity": "auc", **where, "value": entry["auc"], **edges}
-    for kind, found in entry["similarity"].items():
-        row = {"quantity": "similarity", "reading": kind, **where, "value": found["mean"]}
-        yield row | {"low": found["low"], "high": found["high"]}
-
-
-def _probes(entries: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for entry in entries:
-        quantity = entry["measure"].lower().replace(" ", "_")
-        kept = ("part", "subspace", "low", "high", "chance", "segments")
-        row = {"reading": entry["fact"]} | {key: entry[key] for key in kept}
-        row["labels"] = len(entry["classes"]) if entry["classes"] else None
-        yield row | {"quantity": quantity, "value": entry["score"]}
-        if entry["part"] == entry["subspace"]:
-            edges = {"low": entry["chance_low"], "high": entry["chance_high"], "chance": None}
-            yield row | {"quantity": "probe_chance", "value": entry["chance"]} | edges
-
-
 def _listeners(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Shares agreed with, what people reach, means over parts, and counts."""
     for entry in report["agreement"]:
         row = {"reading": f"{entry['kind']} {entry['aspect']}", "part": entry["part"]}
         for measure in MEASURES:
-            share = entry[measure]
-            if share:
+            if share := entry[measure]:
                 found = {key: share[key] for key in ("value", "low", "high")}
                 found |= {"chance": entry["chance"], "segments": share["n"]}
                 yield row | {"quantity": measure} | found
-                if "p_value" in share:
-                    yield row | {"quantity": f"p_value_{measure}", "value": share["p_value"]}
+                yield row | {"quantity": f"p_value_{measure}", "value": share.get("p_value")}
         for name, value in entry["human"].items():
-            if value is not None:
-                yield row | {"quantity": name, "value": value}
+            yield row | {"quantity": name, "value": value}
     for kind, aspects in report["mean"].items():
         for aspect, means in aspects.items():
             for measure, value in means.items():
@@ -154,16 +188,11 @@ def _listeners(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _compared(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The numbers of one row of a comparison."""
     yield from map(_score, row["scores"])
-    for reading in ("paper", "strict", "all"):
-        value = row.get(MEANS[reading])
-        if value is not None:
-            found = {"quantity": "accuracy", "reading": reading, "part": "mean", "value": value}
-            if reading == "paper":
-                found |= {"low": row.get("mean_low"), "high": row.get("mean_high")}
-            yield found
+    edges = {"low": row.get("mean_low"), "high": row.get("mean_high")}
+    for reading, more in (("paper", edges), ("strict", {}), ("all", {})):
+        found = {"quantity": "accuracy", "reading": reading, "part": "mean"}
+        yield found | {"value": row.get(MEANS[reading])} | more
     for part, (value, low, high) in row.get("differences", {}).items():
         yield {"quantity": "difference", "part": part, "value": value, "low": low, "high": high}
     costs = dict(row.get("speed") or {}) | {key: row.get(key) for key in _COSTS}
-    for quantity, value in costs.items():
-        if value is not None:
-            yield {"quantity": quantity, "value": value}
+    yield from ({"quantity": name, "value": value} for name, value in costs.items())

@@ -1,20 +1,80 @@
-"""The model that `evaluate` measures: exported, a checkpoint, or the one that ships."""
+"""What `evaluate` and `compare` share: the model that is measured, and the making of a report."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from partwise.commands.console import command_line, tell_left_out
 from partwise.errors import PartwiseError
 
 if TYPE_CHECKING:
     from partwise.embedding.logmel import MelSettings
     from partwise_lab.measure.abx.split import PieceSplit
     from partwise_lab.measure.heard import EmbedSegments
+    from partwise_lab.measure.stem_reader import StemReader
+
+
+class Reporting:
+    """A report in the making: where it goes, what was left out, how long it takes.
+
+    Raises PartwiseError, before any work, where `out` cannot be written or a page not be made.
+    """
+
+    def __init__(self, context: typer.Context, verb: str, out: Path | None) -> None:
+        from partwise_lab.report.out import destinations, require_html
+
+        self._command = command_line(context, verb)
+        self._where = destinations(out) if out else {}
+        self.page = "html" in self._where  # whether one is wanted
+        if self.page:
+            require_html()
+        self._began = time.monotonic()
+        self.skipped: list[dict[str, str]] = []
+
+    def skip(self, name: str, reason: str) -> None:
+        """Something was left out of what is measured."""
+        self.skipped.append({"name": name, "reason": reason})
+
+    def whole(
+        self, protocol: str, data: Sequence[Path], seed: int, numbers: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The report, and what was left out told on stderr."""
+        from partwise import __version__
+        from partwise_lab.measure.protocols import SCHEMA
+
+        left_out = [(item["name"], item["reason"]) for item in self.skipped]
+        tell_left_out(left_out, " (--out has all of them)")
+        return {
+            "schema": SCHEMA,
+            "partwise": __version__,
+            "protocol": protocol,
+            "command": self._command,
+            "data": [folder.resolve().name for folder in data],
+            "seed": seed,
+            **numbers,
+            "skipped": self.skipped,
+            "seconds": round(time.monotonic() - self._began, 1),
+        }
+
+    def write(self, report: dict[str, Any], reader: StemReader | None) -> None:
+        """Write the files that were asked for; reader : for the players of a page."""
+        from partwise_lab.report.out import write_report
+
+        def html(raw: dict[str, Any]) -> str:
+            from partwise_lab.report.html.page import html_page
+
+            return html_page([raw], reader)
+
+        write_report(report, self._where, html)
 
 
 @dataclass(frozen=True)
