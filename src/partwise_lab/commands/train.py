@@ -133,9 +133,9 @@ def train(
     tell_left_out(skipped)
     bank = StemBank.join(banks)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
-    with Ticker("training", "minutes") as ticker, Ticker("gathering samples", "stems") as gathering:
+    with Ticker("training", "minutes") as ticker, Ticker("separating", "mixes") as separating:
         checkpoint = run_recipe(
-            recipe, data, bank, out, options, preparing=gathering, progress=_telling(ticker)
+            recipe, data, bank, out, options, preparing=separating, progress=_telling(ticker)
         )
     distributed.stop()
     typer.echo(f"trained for {duration_text(minutes * 60)}: {checkpoint}")

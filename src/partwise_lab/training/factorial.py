@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from partwise.parts import PARTS
 from partwise_lab.model.encoder import Encoded, PartEncoder
-from partwise_lab.training.augment.voices import Voices
 from partwise_lab.training.losses import (
     identity_loss,
     mask_loss,
@@ -22,30 +21,18 @@ from partwise_lab.training.prototypes import Prototypes
 from partwise_lab.training.pseudo_mix import Batch, PseudoMixer
 from partwise_lab.training.recipes import Recipe
 from partwise_lab.training.stem_bank import StemBank
-from partwise_lab.training.wave_bank import WaveBank
-from partwise_lab.training.wave_mix import WaveMixer
 
 
 class FactorialObjective:
     """`Objective` of the recipe `partwise` on one stem bank.
 
-    waves : the stems' samples, for recipes that mix waveforms; voices : who may sing in them.
-    sung : whether there are voices, here or among the bank's stems; kept with the settings.
+    sung : whether there are voices among the bank's stems; kept with the settings.
     """
 
     def __init__(
-        self,
-        bank: StemBank,
-        recipe: Recipe,
-        device: str = "cpu",
-        *,
-        waves: WaveBank | None = None,
-        voices: Voices | None = None,
-        sung: bool = False,
+        self, bank: StemBank, recipe: Recipe, device: str = "cpu", *, sung: bool = False
     ) -> None:
-        self.bank, self.waves, self.voices = bank, waves, voices
-        self.choices = recipe
-        self.device = device
+        self.bank, self.choices, self.device = bank, recipe, device
         self.recipe = recipe.name
         self.settings: dict[str, Any] = asdict(recipe) | {"voices": sung}
         self.data_digest = bank.digest
@@ -82,22 +69,7 @@ class FactorialObjective:
         """Draw on from `step`."""
         recipe = self.choices
         seed = recipe.seed * 1_000_003 + step
-        cell = recipe.encoder.cell
-        if recipe.augment is None:
-            self.mixer = PseudoMixer(self.bank, recipe.mix, seed, self.device, cell)
-            return
-        if self.waves is None:
-            raise ValueError("this recipe mixes waveforms: it needs a wave bank")
-        self.mixer = WaveMixer(
-            self.bank,
-            self.waves,
-            recipe.mix,
-            seed,
-            self.device,
-            cell,
-            augment=recipe.augment,
-            voices=self.voices,
-        )
+        self.mixer = PseudoMixer(self.bank, recipe.mix, seed, self.device, recipe.encoder.cell)
 
     def draw(self) -> Batch:
         """The next batch."""

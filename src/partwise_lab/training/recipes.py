@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from partwise_lab.model.encoder import EncoderSettings
-from partwise_lab.training.augment import AugmentSettings
 from partwise_lab.training.plan import MixSettings
 
 
@@ -19,15 +18,12 @@ class Recipe:
     identity_weight : of the piece-identity margin softmax; 0 leaves its heads out.
     identity_margin, identity_temperature : of that softmax.
     learning_rate : the highest, reached after `warmup_steps`, then down a cosine over the budget.
-    augment : mix waveforms and do to them what recording, mastering and coding do; None mixes in
-        the mel-power domain, which costs next to nothing.
     ema : decay of the averaged weights, which are the ones that are kept.
     """
 
     name: str = "partwise"
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     mix: MixSettings = field(default_factory=MixSettings)
-    augment: AugmentSettings | None = None
     temperature: float = 0.1
     contrastive_weight: float = 1.0
     presence_weight: float = 0.3
@@ -97,13 +93,12 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
         ),
     ),
     "accelerator": (
-        "the widest of them on augmented waveforms with voices, in large batches: for a GPU",
+        "the widest of them, in large batches: for a GPU",
         Recipe(
             encoder=EncoderSettings(
                 dim=64, widths=(40, 80, 160), blocks=(1, 2, 2), masks="feature", overview=256
             ),
             mix=MixSettings(songs=96, views=4),
-            augment=AugmentSettings(),
             identity_weight=0.2,
             mask_weight=1.0,
             warmup_steps=500,
@@ -113,10 +108,6 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
     "masked-pooling-small-batches": (
         "masked pooling in batches of 12 songs, for budgets of some minutes of one core",
         Recipe(mix=_SMALL_BATCHES, warmup_steps=40, ema=0.99),
-    ),
-    "waveform": (
-        "masked pooling on augmented waveforms (light), for CPUs",
-        Recipe(augment=AugmentSettings.light()),
     ),
     "tiny": (
         "a small network and small batches, to try things out in seconds",

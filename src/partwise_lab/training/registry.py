@@ -13,7 +13,6 @@ from partwise.errors import PartwiseError
 from partwise_lab.separation.separator import load_separator
 from partwise_lab.synthesis.voice_bank import read_voice_bank
 from partwise_lab.training import distributed
-from partwise_lab.training.augment.voices import Voices
 from partwise_lab.training.factorial import FactorialObjective
 from partwise_lab.training.individual import IndividualObjective
 from partwise_lab.training.loop import Clock, Progress, train
@@ -26,7 +25,6 @@ from partwise_lab.training.recipes import INDIVIDUAL, VARIANTS, Recipe
 from partwise_lab.training.separated_bank import separated_bank
 from partwise_lab.training.separator import SeparatorObjective, SeparatorRecipe
 from partwise_lab.training.stem_bank import StemBank
-from partwise_lab.training.wave_bank import WaveBank
 
 SHIPPED = "masked-features-overview-identity"  # what the name `partwise` stands for
 
@@ -119,7 +117,7 @@ def run_recipe(
     """Train one recipe (not `preference`: `run_preference`); returns the checkpoint's path.
 
     data : the folders of stems that `bank` was made of.
-    preparing(done, total) is called while the samples are gathered, if the recipe needs them.
+    preparing(done, total) is called while stems are separated, if the recipe needs them.
     Raises PartwiseError as `check_options` and `loop.train` do.
     """
     check_options(name, options)
@@ -147,7 +145,7 @@ def run_recipe(
     else:
         known = SHIPPED if name == "partwise" else name
         recipe = replace(VARIANTS[known][1], name=known, **chosen)
-        objective = _factorial(recipe, data, bank, options, preparing)
+        objective = _factorial(recipe, bank, options)
     return train(
         objective,
         out,
@@ -223,23 +221,11 @@ def run_preference(
     return Tuned(path, objective.counts, objective.agreement_before, objective.agreement())
 
 
-def _factorial(
-    recipe: Recipe,
-    data: Sequence[Path],
-    bank: StemBank,
-    options: RunOptions,
-    preparing: Callable[[int, int], None] | None,
-) -> FactorialObjective:
-    clips = []
-    if options.voices:
-        clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
-    if recipe.augment is None:  # voices are stems like others
-        banks = [bank, StemBank.of_voices(clips, bank.mel)] if clips else [bank]
-        return FactorialObjective(StemBank.join(banks), recipe, options.device, sung=bool(clips))
-    if len(data) > 1:
-        raise PartwiseError(f"the recipe {recipe.name} mixes waveforms of one folder, not several")
-    waves = distributed.first_alone(lambda: WaveBank.build(data[0], bank, progress=preparing))
-    voices = Voices(clips, bank.mel) if clips else None
-    return FactorialObjective(
-        bank, recipe, options.device, waves=waves, voices=voices, sung=bool(clips)
-    )
+def _factorial(recipe: Recipe, bank: StemBank, options: RunOptions) -> FactorialObjective:
+    if not options.voices:
+        return FactorialObjective(bank, recipe, options.device)
+    clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
+    sung = StemBank.join(
+        [bank, StemBank.of_voices(clips, bank.mel)]
+    )  # voices are stems like others
+    return FactorialObjective(sung, recipe, options.device, sung=True)
