@@ -5,7 +5,7 @@ torch = pytest.importorskip("torch")
 
 from partwise.audio.mel import MelSettings  # noqa: E402
 from partwise.embedding.logmel import LogMel  # noqa: E402
-from partwise_lab.model.frontend import LogMelFrontend  # noqa: E402
+from partwise_lab.model.encoder import LogMelFrontend  # noqa: E402
 
 
 @pytest.mark.parametrize("samples", [22050 * 3, 22050 + 17, 3000], ids=lambda n: f"{n} samples")
