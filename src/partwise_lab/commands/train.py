@@ -114,17 +114,11 @@ def train(
         typer.echo(_tuned_text(tuned))
         return
     with Ticker("preparing stems", "pieces") as ticker:
-        banks = machine.first_alone(
-            lambda: [
-                StemBank.build(
-                    folder,
-                    MelSettings(),
-                    progress=ticker,
-                    on_skip=skip,
-                )
-                for folder in data
-            ]
-        )
+
+        def build() -> list[StemBank]:
+            return [StemBank.build(f, MelSettings(), progress=ticker, on_skip=skip) for f in data]
+
+        banks = machine.first_alone(build)
     tell_left_out(skipped)
     bank = StemBank.join(banks)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
