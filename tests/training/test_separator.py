@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.comparisons import MaskUNet, MaskUNetSettings
 from partwise_lab.training.comparisons import (
     SeparatorObjective,

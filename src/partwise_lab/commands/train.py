@@ -72,7 +72,7 @@ def train(
     """
     import torch
 
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise.errors import PartwiseError
     from partwise.library.reports import duration_text
     from partwise_lab.training import machine

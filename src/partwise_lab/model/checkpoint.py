@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from partwise.atomic import write_whole
-from partwise.audio.mel import MelSettings
 from partwise.embedding.encoder import Encoder, load_encoder
+from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 

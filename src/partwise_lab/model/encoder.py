@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from partwise.audio.mel import MelSettings, mel_filterbank
+from partwise.embedding.logmel import MelSettings, mel_filterbank
 from partwise.parts import PARTS
 
 STRIDE = 8  # of the trunk, in frames and in bands

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise_lab.model.checkpoint import common_facts, write_pair
 from partwise_lab.model.encoder import PartEncoder

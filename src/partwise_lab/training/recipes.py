@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.encoder import EncoderSettings
 from partwise_lab.training.pseudo_mix import MixSettings
 from partwise_lab.training.stem_bank import StemBank

@@ -7,9 +7,9 @@ from itertools import islice
 import numpy as np
 
 from partwise.errors import PartwiseError
+from partwise.library.stores.precision import scan
 from partwise.library.stores.protocol import VectorStore
 from partwise.library.stores.rows import columns, is_timed, scaled_query, unpack
-from partwise.library.stores.scan import scan
 
 _QUERIES = 3
 _HITS = 10

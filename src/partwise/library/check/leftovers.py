@@ -9,7 +9,7 @@ from pathlib import Path
 
 from partwise.library.check.salvage import SALVAGE
 from partwise.library.map.atlas import atlas_file, read_atlas
-from partwise.library.stores.lance import PREFIXES
+from partwise.library.stores.places import PREFIXES
 from partwise.library.tables.reader import Store, segments_name, tracks_name
 
 

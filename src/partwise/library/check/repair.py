@@ -22,7 +22,8 @@ from partwise.library.check.rows import (
     wrong_segments,
 )
 from partwise.library.check.salvage import schema_of
-from partwise.library.stores.lance import PREFIXES, table_schema
+from partwise.library.stores.lance import table_schema
+from partwise.library.stores.places import PREFIXES
 from partwise.library.stores.precision import precision_of
 from partwise.library.stores.protocol import VectorStore
 from partwise.library.stores.rows import (
