@@ -73,10 +73,9 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
         (
             "partwise_lab.training.registry",
             "partwise_lab.training.recipes",
-            "partwise_lab.training.plan",
-            "partwise_lab.training.objective",
+            "partwise_lab.training.pseudo_mix",
             "partwise_lab.training.loop",
-            "partwise_lab.training.losses",
+            "partwise_lab.training.factorial",
             "partwise_lab.model.encoder",
             "partwise_lab.model.checkpoint",
             "partwise_lab.model.export",
