@@ -12,7 +12,7 @@ from typing import Any
 
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
-from partwise_lab.model.run_facts import RUN_FACTS
+from partwise_lab.model.checkpoint import RUN_FACTS
 from partwise_lab.report.files import Report, read_json, read_reports, report_of
 
 RESULTS = "docs/results"

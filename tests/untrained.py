@@ -10,9 +10,8 @@ import torch
 from listeners import make_songs
 from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import save_checkpoint
-from partwise_lab.model.encoder import EncoderSettings, PartEncoder
-from partwise_lab.model.frontend import LogMelFrontend
-from partwise_lab.model.paper_encoder import PaperEncoder, PaperEncoderSettings
+from partwise_lab.model.comparisons import PaperEncoder, PaperEncoderSettings
+from partwise_lab.model.encoder import EncoderSettings, LogMelFrontend, PartEncoder
 
 
 def write_untrained(path: Path, kind: str = "part") -> Path:

@@ -66,7 +66,7 @@ call() { # seconds, folder for what comes back
     "$repository/scripts/accelerator/run.sh" --limit-s "$1" --device cpu --jobs 2 \
     --render-minutes 1.5 --train-minutes "${TRAIN_MINUTES:-0.5}" --seconds 21 \
     --train-pieces 12 --valid-pieces 6 --test-pieces 8 --pool 6 --labels 4 --draws 2 \
-    --evaluate-s 10 --keep-free-gb 1 --recipe "${RECIPE:-waveform}"
+    --evaluate-s 10 --keep-free-gb 1 --recipe "${RECIPE:-tiny}"
 }
 echo "== call 1, ended early"
 call "${FIRST_S:-70}" back-1

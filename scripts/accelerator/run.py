@@ -24,10 +24,10 @@ from accelerator.steps import Plan, Step
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Ending takes so long beyond the last step: interrupting, then copying to --out.
 ENDING_S = 25.0
-# Decoding and hearing the stems of a piece before training, twice [core seconds]; and what is
-# written then: log-mel (for a moment twice) and samples [GB].
-PREPARING_S = 1.0
-PREPARED_GB = 0.013
+# Decoding and hearing the stems of a piece before training [core seconds]; and what is written
+# then: log-mel, for a moment twice [GB].
+PREPARING_S = 0.5
+PREPARED_GB = 0.007
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

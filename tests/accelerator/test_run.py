@@ -63,7 +63,7 @@ def test_rendering_stops_while_what_there_is_can_still_be_prepared(work, monkeyp
     render = next(step for step in steps(args) if step.name == "render-train")
     for index in range(200):
         (work / "stems/train" / str(index)).mkdir()
-    monkeypatch.setattr(run, "free_gb", lambda place: 4 + 200 * run.PREPARED_GB + 0.01)
+    monkeypatch.setattr(run, "free_gb", lambda place: 4 + 200.5 * run.PREPARED_GB)
     assert render.enough() is None
     (work / "stems/train/one more").mkdir()
     assert render.enough() == "no more could be prepared on this disk"

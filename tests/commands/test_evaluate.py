@@ -205,7 +205,7 @@ def test_networks_that_hear_stems_are_for_compare(tmp_path, capsys):
     pytest.importorskip("torch")
     from partwise.embedding.logmel import MelSettings
     from partwise_lab.model.checkpoint import save_checkpoint
-    from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
+    from partwise_lab.model.comparisons import MaskUNet, MaskUNetSettings
 
     path = tmp_path / "u.safetensors"
     network = MaskUNet(MaskUNetSettings(widths=(4, 8)))

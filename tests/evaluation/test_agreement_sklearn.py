@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part
-from partwise_lab.measure.knn import Segments, knn_score, squared_distances, vote_correct
+from partwise_lab.measure.knn import Segments, knn_score, vote_correct
 from partwise_lab.measure.presence import average_precision
+from partwise_lab.rivals.common import squared_distances
 
 neighbors = pytest.importorskip("sklearn.neighbors")
 metrics = pytest.importorskip("sklearn.metrics")

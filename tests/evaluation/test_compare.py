@@ -8,10 +8,10 @@ from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure.compare import compare
 from partwise_lab.measure.contenders import Contender
 from partwise_lab.measure.heard import Trial
-from partwise_lab.measure.knn import squared_distances
 from partwise_lab.measure.pseudo_knn import pseudo_knn
 from partwise_lab.measure.stem_reader import StemReader
 from partwise_lab.report.comparison import comparison_text
+from partwise_lab.rivals.common import squared_distances
 from stem_folder import RATE_HZ, write_stem_folder
 from stem_trees import write_tone
 

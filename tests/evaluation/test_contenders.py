@@ -45,8 +45,8 @@ def test_a_rival_is_given_its_own_rate_and_keeps_a_vector_for_each_sound(sounds)
 def test_individual_networks_hear_stems(tmp_path, sounds):
     pytest.importorskip("torch")
     from partwise_lab.model.checkpoint import save_checkpoint
+    from partwise_lab.model.comparisons import IndividualNetworks
     from partwise_lab.model.encoder import EncoderSettings
-    from partwise_lab.model.individual import IndividualNetworks
 
     settings = EncoderSettings(dim=4, widths=(4, 4, 4), blocks=(1, 1, 1), pooled=4)
     path = tmp_path / "clean" / "last.safetensors"
@@ -79,7 +79,7 @@ def test_what_does_not_fit_gets_a_sentence(tmp_path):
 def test_a_separator_is_no_row(tmp_path):
     pytest.importorskip("torch")
     from partwise_lab.model.checkpoint import save_checkpoint
-    from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
+    from partwise_lab.model.comparisons import MaskUNet, MaskUNetSettings
 
     path = tmp_path / "u.safetensors"
     save_checkpoint(path, MaskUNet(MaskUNetSettings(widths=(4, 8))), MelSettings(), {})

@@ -5,7 +5,8 @@ import pytest
 
 from partwise import Part
 from partwise_lab.measure.details import flat_map, nearest_of, part_details, wrong_votes
-from partwise_lab.measure.knn import Segments, squared_distances
+from partwise_lab.measure.knn import Segments
+from partwise_lab.rivals.common import squared_distances
 
 NAMES = {label: f"piece {label}" for label in range(6)}
 

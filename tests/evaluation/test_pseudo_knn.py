@@ -6,9 +6,10 @@ import pytest
 from partwise import Part, PartwiseError
 from partwise_lab.data.stems import find_pieces
 from partwise_lab.measure.heard import Trial
-from partwise_lab.measure.knn import Segments, knn_score, squared_distances, vote_correct
+from partwise_lab.measure.knn import Segments, knn_score, vote_correct
 from partwise_lab.measure.pseudo_knn import draw_pseudo_mixes, embed_pseudo_mixes
 from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.rivals.common import squared_distances
 from stem_folder import RATE_HZ, write_stem_folder
 
 

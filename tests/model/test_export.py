@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from partwise import PartwiseError  # noqa: E402
+from partwise import PartwiseError, load_encoder  # noqa: E402
 from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model import export  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
@@ -53,3 +53,13 @@ def test_a_deviation_is_refused_and_leaves_nothing(model, tmp_path, monkeypatch)
     with pytest.raises(PartwiseError, match="differ by"):
         export.export_onnx(model, MelSettings(), tmp_path / "model.onnx", ABOUT)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_beside_the_description_of_another_is_refused(model, tmp_path):
+    path, other = tmp_path / "model.onnx", tmp_path / "other.onnx"
+    export.export_onnx(model, MelSettings(), path, ABOUT)
+    export.export_onnx(PartEncoder(SMALL).eval(), MelSettings(), other, ABOUT)
+    assert load_encoder(path).config.recipe == "test"
+    other.replace(path)  # a writer was killed before it came to the JSON
+    with pytest.raises(PartwiseError, match=r"model\.json describes another network than .*onnx"):
+        load_encoder(path)

@@ -4,7 +4,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise.embedding.logmel import LogMel, MelSettings  # noqa: E402
-from partwise_lab.model.frontend import LogMelFrontend  # noqa: E402
+from partwise_lab.model.encoder import LogMelFrontend  # noqa: E402
 
 
 @pytest.mark.parametrize("samples", [22050 * 3, 22050 + 17, 3000], ids=lambda n: f"{n} samples")

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from partwise import PARTS  # noqa: E402
 from partwise_lab.model.checkpoint import parameters  # noqa: E402
-from partwise_lab.model.paper_encoder import (  # noqa: E402
+from partwise_lab.model.comparisons import (  # noqa: E402
     EQUAL_SIZE,
     PaperEncoder,
     PaperEncoderSettings,

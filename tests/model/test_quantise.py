@@ -9,8 +9,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
-from partwise_lab.model.export import export_onnx  # noqa: E402
-from partwise_lab.model.quantise import quantise  # noqa: E402
+from partwise_lab.model.export import export_onnx, quantise  # noqa: E402
 
 SMALL = EncoderSettings(dim=8, widths=(8, 16, 32), blocks=(1, 1, 1), pooled=16)
 

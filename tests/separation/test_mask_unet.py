@@ -8,9 +8,8 @@ import torch
 from partwise import PARTS, PartwiseError
 from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import save_checkpoint
-from partwise_lab.model.encoder import EncoderSettings, PartEncoder
-from partwise_lab.model.frontend import LogMelFrontend
-from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
+from partwise_lab.model.comparisons import MaskUNet, MaskUNetSettings
+from partwise_lab.model.encoder import EncoderSettings, LogMelFrontend, PartEncoder
 from partwise_lab.separation.mask_unet import MaskUNetSeparator
 from partwise_lab.separation.separator import load_separator
 

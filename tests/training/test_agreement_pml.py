@@ -10,9 +10,9 @@ from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss  # noqa
 from pytorch_metric_learning.reducers import MeanReducer  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from partwise_lab.model.paper_encoder import subspace_masks  # noqa: E402
-from partwise_lab.training.losses import multi_positive_contrastive  # noqa: E402
-from partwise_lab.training.paper.losses import masked_triplet_loss  # noqa: E402
+from partwise_lab.model.comparisons import subspace_masks  # noqa: E402
+from partwise_lab.training.factorial import multi_positive_contrastive  # noqa: E402
+from partwise_lab.training.paper.recipe import masked_triplet_loss  # noqa: E402
 
 PARTS, DIM = 5, 6
 PRECISIONS = [(torch.float32, 2e-5), (torch.float64, 1e-7)]

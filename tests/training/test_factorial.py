@@ -6,12 +6,10 @@ torch = pytest.importorskip("torch")
 
 from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings  # noqa: E402
-from partwise_lab.training.augment import AugmentSettings  # noqa: E402
 from partwise_lab.training.factorial import FactorialObjective  # noqa: E402
-from partwise_lab.training.plan import MixSettings  # noqa: E402
+from partwise_lab.training.pseudo_mix import MixSettings  # noqa: E402
 from partwise_lab.training.recipes import Recipe  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
-from partwise_lab.training.wave_bank import WaveBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 SMALL = EncoderSettings(dim=8, widths=(8, 8, 16), blocks=(1, 1, 1), pooled=8)
@@ -50,16 +48,3 @@ def test_restarting_elsewhere_draws_other_batches(bank):
     torch.testing.assert_close(objective.draw().log_mel, first.log_mel)
     objective.restart(7)
     assert not torch.equal(objective.draw().log_mel, first.log_mel)
-
-
-def test_waveforms_teach_too(bank, tmp_path_factory):
-    recipe = Recipe(encoder=SMALL, mix=MIX, augment=AugmentSettings.light())
-    with pytest.raises(ValueError, match="needs a wave bank"):
-        FactorialObjective(bank, recipe)
-    folder = write_stem_folder(tmp_path_factory.mktemp("waves"))
-    waves = WaveBank.build(folder, bank, jobs=1)
-    objective = FactorialObjective(bank, recipe, waves=waves)
-    total, terms = objective.loss(objective.draw(), used=0.0)
-    total.backward()
-    assert tuple(terms) == objective.columns
-    assert torch.isfinite(total)

@@ -10,11 +10,11 @@ import torch
 from partwise import PARTS, Part, PartwiseError
 from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import load_checkpoint
+from partwise_lab.model.comparisons import IndividualNetworks
 from partwise_lab.model.encoder import EncoderSettings
-from partwise_lab.model.individual import IndividualNetworks
-from partwise_lab.training.individual import IndividualObjective
+from partwise_lab.training.comparisons import IndividualObjective
 from partwise_lab.training.loop import train
-from partwise_lab.training.plan import MixSettings, Planner
+from partwise_lab.training.pseudo_mix import MixSettings, Planner
 from partwise_lab.training.recipes import INDIVIDUAL
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder

@@ -12,7 +12,7 @@ from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings  # noqa: E402
 from partwise_lab.training import factorial, loop  # noqa: E402
 from partwise_lab.training.factorial import FactorialObjective  # noqa: E402
-from partwise_lab.training.plan import MixSettings  # noqa: E402
+from partwise_lab.training.pseudo_mix import MixSettings  # noqa: E402
 from partwise_lab.training.recipes import Recipe  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
@@ -110,7 +110,7 @@ def test_a_full_disk_is_one_sentence(bank, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(loop, "_save_state", full)
+    monkeypatch.setattr(loop, "save_checkpoint", full)
     with pytest.raises(PartwiseError, match=r"cannot be written: .*No space left"):
         loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.0)
 
@@ -122,3 +122,17 @@ def test_the_core_clock_counts_only_work_of_this_process(bank, tmp_path):
     spent = time.process_time() - began
     assert load_checkpoint(path)[2]["clock"] == "core"
     assert spent >= 0.03 * 60
+
+
+def test_a_run_of_an_older_version_resumes(bank, tmp_path):
+    """Its settings name what is gone and lack what is new, neither of which was used."""
+    path = loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.02)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    state["run"]["recipe"] |= {"augment": None, "identity_weight": 0}
+    torch.save(state, tmp_path / "state.pt")
+    loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.03)
+    assert load_checkpoint(path)[2]["steps"] > state["step"]
+    state["run"]["recipe"] |= {"augment": {"noise": 0.4}}
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(PartwiseError, match="another recipe"):
+        loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.04)

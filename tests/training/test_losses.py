@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn import functional as F  # noqa: E402
 
-from partwise_lab.training.losses import (  # noqa: E402
+from partwise_lab.training.factorial import (  # noqa: E402
     identity_loss,
     mask_loss,
     multi_positive_contrastive,

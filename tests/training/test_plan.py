@@ -5,7 +5,7 @@ pytest.importorskip("torch")
 
 from partwise import PARTS, Part
 from partwise.embedding.logmel import MelSettings
-from partwise_lab.training.plan import MixSettings, Planner
+from partwise_lab.training.pseudo_mix import MixSettings, Planner
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 

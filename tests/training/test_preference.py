@@ -21,7 +21,12 @@ from partwise_lab.measure.abx.scoring import abx  # noqa: E402
 from partwise_lab.measure.abx.split import PieceSplit, read_split  # noqa: E402
 from partwise_lab.measure.heard import checkpoint_embedder  # noqa: E402
 from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
-from partwise_lab.training.preference import Opinions, PreferenceRecipe, preference_loss, prepare  # noqa: E402
+from partwise_lab.training.preference import (  # noqa: E402
+    Opinions,
+    PreferenceObjective,
+    PreferenceRecipe,
+    preference_loss,
+)
 from partwise_lab.training.registry import RunOptions, run_preference  # noqa: E402
 from untrained import write_untrained  # noqa: E402
 
@@ -95,7 +100,7 @@ def test_what_is_learnt_is_what_the_network_then_says(kind, tree, tmp_path):
     """The matrices, multiplied into the projections, give the vectors that the loss has seen."""
     data, answers = tree
     path = write_untrained(tmp_path / "last.safetensors", kind)
-    objective = prepare(data, answers, path, PreferenceRecipe())
+    objective = PreferenceObjective(data, answers, path, PreferenceRecipe())
     torch.nn.init.normal_(objective.turns.change, std=0.3)
     batch = objective.draw()
     expected = objective.difference(batch).detach()
@@ -131,7 +136,7 @@ def test_loss_by_hand():
 
 def test_mixes_are_read_with_equal_weights(tree, start):
     data, answers = tree
-    objective = prepare(data, answers, start, PreferenceRecipe())
+    objective = PreferenceObjective(data, answers, start, PreferenceRecipe())
     one = objective.opinions["train"].take(torch.arange(3))
     by_part = torch.stack(
         [objective.difference(replace(one, part=torch.full((3,), p))) for p in range(5)]
@@ -149,7 +154,9 @@ def test_what_cannot_be_used_is_told(tree, start, tmp_path):
     (rows / "answers.csv").write_text(text + text.splitlines()[-1].replace("A", "C") + "\n")
     (tmp_path / "sample_configs").symlink_to(answers / "sample_configs")
     told = []
-    prepare(data, tmp_path, start, PreferenceRecipe(), on_skip=lambda *what: told.append(what))
+    PreferenceObjective(
+        data, tmp_path, start, PreferenceRecipe(), on_skip=lambda *what: told.append(what)
+    )
     assert told[0][0] == "1 answers"
 
 
@@ -159,19 +166,19 @@ X, A, B = (f"set0/0/piano/{role}_{1877 + i}-0.wav" for i, role in enumerate("XAB
 def test_bad_input_is_one_sentence(tuned, tree, start, tmp_path):
     data, answers = tree
     with pytest.raises(PartwiseError, match="was itself tuned on answers"):
-        prepare(data, answers, tuned.checkpoint, PreferenceRecipe())
+        PreferenceObjective(data, answers, tuned.checkpoint, PreferenceRecipe())
     only_xyc = write_answers(
         tmp_path / "xyc.csv",
         [DUMMY, answer((X, A.replace("A_", "C_"), X.replace("X_", "Y_")), "A+")],
     )
     with pytest.raises(PartwiseError, match="has no XAB answers"):
-        prepare(data, only_xyc, start, PreferenceRecipe())
+        PreferenceObjective(data, only_xyc, start, PreferenceRecipe())
     songs = make_songs(3, ("piano",))
     few_data, few_answers = write_listening_test(
         tmp_path / "few", songs, [(songs[0], songs[1], songs[2])]
     )
     with pytest.raises(PartwiseError, match=r"too few songs .* no triplet lies wholly in"):
-        prepare(few_data, few_answers, start, PreferenceRecipe())
+        PreferenceObjective(few_data, few_answers, start, PreferenceRecipe())
     options = RunOptions(minutes=0.0, answers=answers, start_from=start)
     with pytest.raises(PartwiseError, match="one folder, not several"):
         run_preference([data, data], tmp_path / "run", options)

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 from partwise import Part  # noqa: E402
 from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
-from partwise_lab.training.prototypes import Prototypes  # noqa: E402
+from partwise_lab.training.factorial import Prototypes  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 

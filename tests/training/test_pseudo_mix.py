@@ -7,8 +7,7 @@ torch = pytest.importorskip("torch")
 
 from partwise import PARTS  # noqa: E402
 from partwise.embedding.logmel import MelSettings  # noqa: E402
-from partwise_lab.training.plan import MixSettings  # noqa: E402
-from partwise_lab.training.pseudo_mix import PseudoMixer  # noqa: E402
+from partwise_lab.training.pseudo_mix import MixSettings, PseudoMixer  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 

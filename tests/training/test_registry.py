@@ -88,9 +88,3 @@ def test_voices_are_stems_of_other(data, tmp_path):
     assert about["pieces"] == len(bank.pieces) + 1
     assert about["data_digest"] != bank.digest
     assert about["recipe_settings"]["voices"] is True
-
-
-def test_waveforms_come_from_one_folder(data, tmp_path):
-    bank = StemBank.build(data, MelSettings(), jobs=1)
-    with pytest.raises(PartwiseError, match="one folder, not several"):
-        run_recipe("waveform", [data, data], bank, tmp_path, RunOptions(minutes=0.0))

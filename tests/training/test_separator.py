@@ -7,10 +7,14 @@ pytest.importorskip("torch")
 import torch
 
 from partwise.embedding.logmel import MelSettings
-from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
+from partwise_lab.model.comparisons import MaskUNet, MaskUNetSettings
+from partwise_lab.training.comparisons import (
+    SeparatorObjective,
+    SeparatorRecipe,
+    weighted_mask_loss,
+)
 from partwise_lab.training.loop import train
-from partwise_lab.training.plan import MixSettings
-from partwise_lab.training.separator import SeparatorObjective, SeparatorRecipe, weighted_mask_loss
+from partwise_lab.training.pseudo_mix import MixSettings
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 

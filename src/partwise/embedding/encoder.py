@@ -106,7 +106,12 @@ class Encoder:
         json_path = self.path.with_suffix(".json")
         network, description = _bytes_of(self.path), _bytes_of(json_path)
         self.config = EncoderConfig.read(description, json_path)
-        self.digest = hashlib.sha256(network + description).hexdigest()[:16]
+        digest = hashlib.sha256(network)
+        named = json.loads(description).get("network_sha256")  # older ones name none
+        if named not in (None, digest.hexdigest()):
+            raise PartwiseError(f"{json_path} describes another network than {self.path}")
+        digest.update(description)
+        self.digest = digest.hexdigest()[:16]
         self.presence_threshold = np.asarray(self.config.presence_threshold, np.float32)
         self.logmel = LogMel(self.config.mel)
         self._session = _session(network, self.path, threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,62 +60,61 @@ def export_model(
     from partwise_lab.measure.heard import Trial, segment_embedder
     from partwise_lab.measure.presence import best_threshold, presence_samples
     from partwise_lab.measure.stem_reader import StemReader
+    from partwise_lab.model.checkpoint import write_pair
 
     if int8 and calibrate is None:
         raise PartwiseError("--int8 needs --calibrate: a folder of stems not trained on")
     pieces = find_pieces(calibrate) if calibrate else []
-    write = _copied if checkpoint.suffix == ".onnx" else _exported
-    told = write(checkpoint, out)
-    changes: dict[str, Any] = {} if window_s is None else {"window_s": window_s}
-    if int8:
-        from partwise_lab.model.quantise import quantise
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
+        draft = Path(folder) / "draft.onnx"
+        write = _copied if checkpoint.suffix == ".onnx" else _exported
+        description, told = write(checkpoint, draft)
+        if window_s is not None:
+            description["window_s"] = window_s
+        if int8:
+            from partwise_lab.model.export import quantise
 
-        encoder = load_encoder(out)
-        before = out.stat().st_size / 1e6
-        quantise(out, _windows(encoder, pieces, window_s), out)
-        changes["arithmetic"] = "int8"
-        told += f"; {before:.1f} MB before 8 bits"
-    _describe(out, changes)
-    if calibrate:
-        embed = segment_embedder(encoder := load_encoder(out))
-        reader = StemReader(pieces, encoder.settings.sample_rate_hz)
-        samples = presence_samples(Trial(pieces, reader, embed))
-        thresholds = [best_threshold(*samples.of(part)) for part in PARTS]
-        _describe(out, {"presence_threshold": thresholds})
+            before = draft.stat().st_size / 1e6
+            quantise(draft, _windows(load_encoder(draft), pieces, window_s), draft)
+            description["arithmetic"] = "int8"
+            told += f"; {before:.1f} MB before 8 bits"
+        network = draft.read_bytes()
+        write_pair(draft, network, description)
+        if calibrate:
+            encoder = load_encoder(draft)
+            reader = StemReader(pieces, encoder.settings.sample_rate_hz)
+            samples = presence_samples(Trial(pieces, reader, segment_embedder(encoder)))
+            thresholds = [best_threshold(*samples.of(part)) for part in PARTS]
+            description["presence_threshold"] = thresholds
+    write_pair(out, network, description)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {told}")
 
 
-def _exported(checkpoint: Path, out: Path) -> str:
+def _exported(checkpoint: Path, draft: Path) -> tuple[dict[str, Any], str]:
+    """A checkpoint as ONNX; its description, and how far it is from PyTorch."""
     from partwise.parts import PARTS
-    from partwise_lab.model.checkpoint import load_checkpoint
+    from partwise_lab.model.checkpoint import RUN_FACTS, load_checkpoint
     from partwise_lab.model.export import export_onnx
-    from partwise_lab.model.run_facts import RUN_FACTS
 
     model, mel, about = load_checkpoint(checkpoint)
     kept = {key: about[key] for key in RUN_FACTS if key in about}  # old ones lack some
     kept["presence_threshold"] = [0.5] * len(PARTS)
     kept["created"] = datetime.now(UTC).date().isoformat()
-    deviation = export_onnx(model, mel, out, kept)  # pyright: ignore[reportArgumentType]
-    return f"at most {deviation:.1e} from PyTorch"
+    deviation = export_onnx(model, mel, draft, kept)  # pyright: ignore[reportArgumentType]
+    description = json.loads(draft.with_suffix(".json").read_text())
+    return description, f"at most {deviation:.1e} from PyTorch"
 
 
-def _copied(network: Path, out: Path) -> str:
+def _copied(network: Path, draft: Path) -> tuple[dict[str, Any], str]:
     """An exported network, and its description with the digest that it had."""
     from partwise.embedding.encoder import load_encoder
 
     digest = load_encoder(network).digest
-    if not (out.exists() and network.samefile(out)):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(network, out)
-        shutil.copyfile(network.with_suffix(".json"), out.with_suffix(".json"))
-    _describe(out, {"exported_from": digest})
-    return f"from {digest}"
-
-
-def _describe(out: Path, changes: dict[str, Any]) -> None:
-    record = out.with_suffix(".json")
-    description = json.loads(record.read_text()) | changes
-    record.write_text(json.dumps(description, indent=1) + "\n")
+    shutil.copyfile(network, draft)
+    shutil.copyfile(network.with_suffix(".json"), draft.with_suffix(".json"))
+    description = json.loads(draft.with_suffix(".json").read_text())
+    return description | {"exported_from": digest}, f"from {digest}"
 
 
 def _windows(encoder: Encoder, pieces: Sequence[StemPiece], window_s: float | None) -> np.ndarray:

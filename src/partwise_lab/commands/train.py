@@ -70,24 +70,19 @@ def train(
 
     Under `torchrun --nproc-per-node N -m partwise_lab train ...` N processes train together.
     """
+    import torch
+
     from partwise.embedding.logmel import MelSettings
     from partwise.errors import PartwiseError
     from partwise.library.reports import duration_text
-
-    try:
-        import torch
-    except ImportError:
-        raise PartwiseError(
-            "training needs PyTorch: pip install partwise-lab -c constraints.txt"
-        ) from None
-    from partwise_lab.training import distributed
+    from partwise_lab.training import machine
     from partwise_lab.training.preference import NAME as PREFERENCE
     from partwise_lab.training.registry import RunOptions, check_options, run_preference, run_recipe
     from partwise_lab.training.stem_bank import StemBank
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise PartwiseError(f"--device {device}: no CUDA device is there; leave it out to use cpu")
-    device = distributed.start(device)
+    device = machine.start(device)
     if minutes is None:
         minutes = 2.0 if recipe == PREFERENCE else 60.0
     options = RunOptions(
@@ -114,30 +109,24 @@ def train(
             tuned = run_preference(
                 data, out, options, on_skip=skip, preparing=hearing, progress=_telling(ticker)
             )
-        distributed.stop()
+        machine.stop()
         tell_left_out(skipped)
         typer.echo(_tuned_text(tuned))
         return
     with Ticker("preparing stems", "pieces") as ticker:
-        banks = distributed.first_alone(
-            lambda: [
-                StemBank.build(
-                    folder,
-                    MelSettings(),
-                    progress=ticker,
-                    on_skip=skip,
-                )
-                for folder in data
-            ]
-        )
+
+        def build() -> list[StemBank]:
+            return [StemBank.build(f, MelSettings(), progress=ticker, on_skip=skip) for f in data]
+
+        banks = machine.first_alone(build)
     tell_left_out(skipped)
     bank = StemBank.join(banks)
     typer.echo(f"{len(bank.pieces)} pieces, data digest {bank.digest}")
-    with Ticker("training", "minutes") as ticker, Ticker("gathering samples", "stems") as gathering:
+    with Ticker("training", "minutes") as ticker, Ticker("separating", "mixes") as separating:
         checkpoint = run_recipe(
-            recipe, data, bank, out, options, preparing=gathering, progress=_telling(ticker)
+            recipe, data, bank, out, options, preparing=separating, progress=_telling(ticker)
         )
-    distributed.stop()
+    machine.stop()
     typer.echo(f"trained for {duration_text(minutes * 60)}: {checkpoint}")
 
 

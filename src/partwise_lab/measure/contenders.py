@@ -22,7 +22,7 @@ from partwise.embedding.logmel import LogMel, MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure.heard import EmbedSegments, checkpoint_embedder, segment_embedder
-from partwise_lab.measure.knn import squared_distances
+from partwise_lab.rivals.common import squared_distances
 from partwise_lab.rivals.frozen import RIVALS, FrozenEmbedder, rival
 
 MIX, ORACLE = "mix", "oracle"
@@ -93,7 +93,7 @@ class OneNetwork(_Euclidean):
 class Individuals(_Euclidean):
     """Individual networks: each hears stems of its part alone.
 
-    network : `model.individual.IndividualNetworks`
+    network : `model.comparisons.IndividualNetworks`
     """
 
     network: Any
@@ -178,29 +178,26 @@ def _onnx(path: Path | None, sample_rate_hz: int) -> Hearer:
 
 
 def _checkpoint(path: Path, sample_rate_hz: int) -> tuple[Hearer, bool, str]:
-    try:
-        import torch
-    except ImportError:
-        raise PartwiseError(
-            f"{path} needs PyTorch: pip install partwise-lab -c constraints.txt"
-        ) from None
-    from partwise_lab.model.checkpoint import load_checkpoint, parameters
-    from partwise_lab.model.individual import IndividualNetworks
-    from partwise_lab.model.mask_unet import MaskUNet
+    from partwise_lab.model.checkpoint import load_model, parameters
+    from partwise_lab.model.comparisons import IndividualNetworks, MaskUNet
 
-    torch.set_num_threads(1)  # costs are told per core
-    network, mel, description = load_checkpoint(path)
+    loaded = load_model(path)  # on one thread: costs are told per core
+    network: Any = loaded.network
+    mel, description = loaded.mel, loaded.about
     _check_rate(str(path), mel, sample_rate_hz)
     told = ("recipe", "minutes", "clock", "steps", "segments", "data_digest")
     about = {key: description[key] for key in told if key in description}
     about["parameters"] = parameters(network)
-    settings: Any = network.settings
     if isinstance(network, MaskUNet):
         raise PartwiseError(f"--row: {path} separates and does not embed: write EMBEDDER@{path}")
     if isinstance(network, IndividualNetworks):
         about["trained_on"] = description["recipe_settings"].get("hears", ORACLE)
         return Individuals(network, mel, about), True, path.parent.name
-    return OneNetwork(checkpoint_embedder(network, mel), settings.dim, about), False, str(path)
+    return (
+        OneNetwork(checkpoint_embedder(network, mel), network.settings.dim, about),
+        False,
+        str(path),
+    )
 
 
 def _check_rate(what: str, mel: MelSettings, sample_rate_hz: int) -> None:

@@ -21,7 +21,8 @@ import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.parts import Part
-from partwise_lab.measure.knn import Segments, squared_distances, voted
+from partwise_lab.measure.knn import Segments, voted
+from partwise_lab.rivals.common import squared_distances
 
 _EXAMPLES = 3
 # As many as there are colours and shapes; of more, these are drawn.

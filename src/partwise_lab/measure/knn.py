@@ -14,6 +14,7 @@ import numpy as np
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure.intervals import drawn, middle
+from partwise_lab.rivals.common import squared_distances
 
 # reading -> the key of its mean over the measured parts
 MEANS = {
@@ -97,12 +98,6 @@ class Tally:
         low, high = middle(self.resampled(rng))
         chance = 1.0 / self.labels
         return KnnScore(part, self.labels, self.accuracy, low, high, chance, segments)
-
-
-def squared_distances(vectors: np.ndarray) -> np.ndarray:
-    """Squares of the Euclidean distances, [segments, dim] -> [segments, segments]."""
-    squares = np.sum(vectors * vectors, axis=1)
-    return squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
 
 
 def vote_correct(

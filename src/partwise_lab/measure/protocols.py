@@ -34,6 +34,7 @@ from partwise_lab.measure.same_part import same_part
 from partwise_lab.measure.whole import halves, unmixed
 
 SCHEMA = 2
+LABELS = 10  # to tell apart, by default
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Protocol:
 
 
 _KNN = ("pool", "draws", "oracle")
-_OF_KNN = {"labels": 10, "mixes": 4}
+_OF_KNN = {"labels": LABELS, "mixes": 4}
 
 OF_STEMS = {
     "pseudo-knn": Protocol(pseudo_knn, _KNN, _OF_KNN | {"leakage": False}, details=True),

@@ -39,6 +39,7 @@ from partwise_lab.data.stems import StemPiece
 from partwise_lab.measure.heard import Cut, Trial
 from partwise_lab.measure.intervals import mean_over_pieces
 from partwise_lab.measure.stem_reader import evenly, is_silent_stem, side_by_side
+from partwise_lab.rivals.common import unit
 
 KINDS = ("same_part", "same_rest", "unrelated")
 
@@ -219,7 +220,7 @@ def board_segments(
 
 def similarities(segments: BoardSegments, subspace: Part) -> np.ndarray:
     """Cosines inside one subspace, 0 of what is 0: [segments, segments]."""
-    vectors = _unit(segments.embeddings[:, subspace.index])
+    vectors = unit(segments.embeddings[:, subspace.index])
     return vectors @ vectors.T
 
 
@@ -278,7 +279,7 @@ def board_map(segments: BoardSegments) -> dict[str, Any]:
         "moment": segments.moment[rows].tolist(),
         "points": {
             str(subspace): np.round(
-                main_axes(_unit(segments.embeddings[rows, subspace.index])), 4
+                main_axes(unit(segments.embeddings[rows, subspace.index])), 4
             ).tolist()
             for subspace in PARTS
         },
@@ -293,8 +294,3 @@ def main_axes(vectors: np.ndarray) -> np.ndarray:
         column = left[:, axis] * sizes[axis]
         places[:, axis] = column * np.sign(column[np.abs(column).argmax()] or 1.0)
     return places
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1.0)

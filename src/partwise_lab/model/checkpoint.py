@@ -1,64 +1,72 @@
-"""A checkpoint: safetensors for the numbers, JSON beside it for every hyper-parameter."""
+"""The two files of a model: a network, and JSON beside it with every hyper-parameter.
+
+A checkpoint has safetensors for the numbers, an exported model ONNX. The JSON names the digest of
+the network that it describes and a checkpoint's network carries a copy of it, so that wherever a
+writer is killed, what is read belongs together. PyTorch is imported for checkpoints alone.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from partwise.atomic import write_whole
+from partwise.embedding.encoder import Encoder, load_encoder
 from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.model.encoder import EncoderSettings, PartEncoder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FORMAT = 1
 
-
-def _network(kind: str) -> tuple[Any, Any]:
-    """The class of a network and of its settings, by the kind that checkpoints are marked with."""
-    if kind == "part":
-        return PartEncoder, EncoderSettings
-    if kind == "paper":
-        from partwise_lab.model.paper_encoder import PaperEncoder, PaperEncoderSettings
-
-        return PaperEncoder, PaperEncoderSettings
-    if kind == "individual":
-        from partwise_lab.model.individual import IndividualNetworks
-
-        return IndividualNetworks, EncoderSettings
-    if kind == "separator":
-        from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
-
-        return MaskUNet, MaskUNetSettings
-    raise ValueError(f"unknown network {kind!r}")
+# What a checkpoint says of its run, and what goes on with the model and its results.
+RUN_FACTS = (
+    "recipe",
+    "recipe_settings",
+    "data_digest",
+    "pieces",
+    "minutes",
+    "clock",
+    "device",
+    "steps",
+    "segments",
+    "parameters",
+)
 
 
-def save_checkpoint(path: Path, model: nn.Module, mel: MelSettings, about: dict[str, Any]) -> None:
-    """Write ``path`` (.safetensors) and its JSON, each by one rename.
+@dataclass(frozen=True)
+class Loaded:
+    """A model of any kind: an exported network, or one in PyTorch in evaluation mode.
 
-    about : what else to keep (recipe, budget, data digest, presence thresholds...), JSON-able.
+    mel : its front end; about : its description; digest : of both its files, 16 hexadecimal digits.
     """
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    description = {
-        "format": FORMAT,
-        "parts": [str(part) for part in PARTS],
-        "mel": asdict(mel),
-        "encoder_kind": model.kind,
-        "encoder": asdict(model.settings),  # pyright: ignore
-        **about,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(state, partial)
-    os.replace(partial, path)
-    write_whole(path.with_suffix(".json"), json.dumps(description, indent=1) + "\n")
+
+    network: Encoder | nn.Module
+    mel: MelSettings
+    about: dict[str, Any]
+    digest: str
+
+
+def load_model(path: Path | None, threads: int = 1) -> Loaded:
+    """A checkpoint (.safetensors), an exported model (anything else), or (None) the shipped one.
+
+    threads : that PyTorch may use. Raises PartwiseError as reading either does.
+    """
+    if path is None or path.suffix.lower() != ".safetensors":
+        encoder = load_encoder(path)
+        description = json.loads(encoder.path.with_suffix(".json").read_text())
+        return Loaded(encoder, encoder.settings, description, encoder.digest)
+    import torch
+
+    torch.set_num_threads(threads)
+    network, mel, description = load_checkpoint(path)
+    digest = hashlib.sha256(path.read_bytes() + path.with_suffix(".json").read_bytes())
+    return Loaded(network, mel, description, digest.hexdigest()[:16])
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]:
@@ -66,8 +74,11 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]
 
     Raises PartwiseError when a file is missing or broken, or when parts or format differ.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
-        description = json.loads(path.with_suffix(".json").read_text())
+        description = describe(path)
         if description.get("format") != FORMAT:
             raise PartwiseError(
                 f"checkpoint {path} has format {description.get('format')}, this version reads "
@@ -78,8 +89,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]
                 f"checkpoint {path} has the parts {description['parts']}, this version has "
                 f"{[str(part) for part in PARTS]}"
             )
-        kind = description.get("encoder_kind", "part")
-        network, settings_type = _network(kind)
+        network, settings_type = _network(description.get("encoder_kind", "part"))
         settings = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in description["encoder"].items()
@@ -93,6 +103,67 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PartwiseError(f"checkpoint {path} cannot be read: {cause}") from None
     return model.eval(), mel, description
+
+
+def _network(kind: str) -> tuple[Any, Any]:
+    """The class of a network and of its settings, by the kind that checkpoints are marked with."""
+    from partwise_lab.model import comparisons as others
+    from partwise_lab.model.encoder import EncoderSettings, PartEncoder
+
+    known = {
+        "part": (PartEncoder, EncoderSettings),
+        "paper": (others.PaperEncoder, others.PaperEncoderSettings),
+        "individual": (others.IndividualNetworks, EncoderSettings),
+        "separator": (others.MaskUNet, others.MaskUNetSettings),
+    }
+    if kind not in known:
+        raise ValueError(f"unknown network {kind!r}")
+    return known[kind]
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """The description of a checkpoint. Raises OSError or ValueError as reading does."""
+    description = json.loads(path.with_suffix(".json").read_text())
+    named = description.get("network_sha256")  # old ones name none
+    if named is None or named == hashlib.sha256(path.read_bytes()).hexdigest():
+        return description
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as network:  # a writer was killed between the two files
+            return json.loads((network.metadata() or {}).get("description", "null")) or description
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+
+
+def save_checkpoint(path: Path, model: nn.Module, mel: MelSettings, about: dict[str, Any]) -> None:
+    """Write ``path`` (.safetensors) and its JSON.
+
+    about : what else to keep (recipe, budget, data digest, presence thresholds...), JSON-able.
+    """
+    from safetensors.torch import save
+
+    description = {
+        **common_facts(mel),
+        "encoder_kind": model.kind,
+        "encoder": asdict(model.settings),  # pyright: ignore
+        **about,
+    }
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_pair(path, save(state, {"description": json.dumps(description)}), description)
+
+
+def common_facts(mel: MelSettings) -> dict[str, Any]:
+    """What every description begins with."""
+    return {"format": FORMAT, "parts": [str(part) for part in PARTS], "mel": asdict(mel)}
+
+
+def write_pair(path: Path, network: bytes, description: dict[str, Any]) -> None:
+    """Write a network and its JSON, each whole or not at all; the JSON names the network."""
+    named = description | {"network_sha256": hashlib.sha256(network).hexdigest()}
+    write_whole(path, network)
+    write_whole(path.with_suffix(".json"), json.dumps(named, indent=1) + "\n")
 
 
 def parameters(model: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""The one network: log-mel of a mix in, five subspaces and five presences out.
+"""The one network: log-mel of a mix in, five subspaces and five presences out; and the front end.
 
 A residual trunk hears the mix. From its map a mask head says, cell by cell, how the mix's power is
 shared among the five parts; the map is then pooled over time once per part under that part's mask,
@@ -20,10 +20,50 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from partwise.embedding.logmel import MelSettings, mel_filterbank
 from partwise.parts import PARTS
 
 STRIDE = 8  # of the trunk, in frames and in bands
 _RANGE_DB = 80.0  # what lies deeper below the segment's loudest cell counts as silence
+
+
+class LogMelFrontend(nn.Module):
+    """Waveform to log-mel in dB, as ``MelSettings`` defines it; agrees with the NumPy one."""
+
+    window: Tensor
+    filters: Tensor
+
+    def __init__(self, settings: MelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.register_buffer("window", torch.hann_window(settings.n_fft), persistent=False)
+        filters = torch.from_numpy(mel_filterbank(settings))
+        self.register_buffer("filters", filters, persistent=False)
+
+    def power(self, samples: Tensor) -> Tensor:
+        """[batch, samples] -> mel power [batch, frames, bands]. Powers of stems nearly add up."""
+        s = self.settings
+        mode = "reflect" if samples.shape[-1] > s.n_fft // 2 else "constant"
+        spectrum = torch.stft(
+            samples,
+            s.n_fft,
+            s.hop_length,
+            window=self.window,
+            center=True,
+            pad_mode=mode,
+            return_complex=True,
+        )  # [batch, bins, frames]
+        power = spectrum.real.square() + spectrum.imag.square()
+        return (self.filters @ power).transpose(1, 2)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """[batch, samples] -> log-mel in dB [batch, frames, bands]."""
+        return power_to_db(self.power(samples), self.settings.floor)
+
+
+def power_to_db(power: Tensor, floor: float) -> Tensor:
+    """10 log10 of the power, floored; any shape."""
+    return 10.0 * torch.log10(torch.clamp(power, min=floor))
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,24 @@ import numpy as np
 
 from partwise.errors import PartwiseError
 
+BENCH = "pip install 'partwise-lab[bench]' -c constraints.txt"
+
+
+def squared_distances(vectors: np.ndarray) -> np.ndarray:
+    """Squares of the Euclidean distances, [segments, dim] -> [segments, segments]."""
+    squares = np.sum(vectors * vectors, axis=1)
+    return squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """[..., dim] of length 1; zeros stay zeros."""
+    norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0.0)
+
 
 def euclidean(features: np.ndarray) -> np.ndarray:
     """features [segments, width]; the diagonal is exactly 0."""
-    vectors = features.astype(np.float64)
-    squares = np.sum(vectors * vectors, axis=1)
-    squared = squares[:, None] + squares[None, :] - 2.0 * (vectors @ vectors.T)
+    squared = squared_distances(features.astype(np.float64))
     return symmetric(np.sqrt(np.maximum(squared, 0.0)))
 
 
@@ -38,13 +50,8 @@ def symmetric(distance: np.ndarray) -> np.ndarray:
 
 
 def _cosines(features: np.ndarray) -> np.ndarray:
-    vectors = features.astype(np.float64)
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0.0)
-    return np.clip(unit @ unit.T, -1.0, 1.0)
-
-
-BENCH = "pip install 'partwise-lab[bench]' -c constraints.txt"
+    vectors = unit(features.astype(np.float64))
+    return np.clip(vectors @ vectors.T, -1.0, 1.0)
 
 
 def need(rival: str, package: str, install: str = BENCH) -> None:

@@ -1,4 +1,4 @@
-"""Our own small separator: masks of `model.mask_unet`, put on the mix's spectrogram.
+"""Our own small separator: masks of `model.comparisons.MaskUNet`, put on the mix's spectrogram.
 
 The network says for every mel band and frame how the power is shared out; each frequency bin takes
 the masks of the bands that cover it. Stems are the masked spectrogram turned back into sound, with
@@ -17,8 +17,8 @@ from torch import Tensor
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.model.checkpoint import load_checkpoint
-from partwise_lab.model.frontend import LogMelFrontend, power_to_db
-from partwise_lab.model.mask_unet import MaskUNet
+from partwise_lab.model.comparisons import MaskUNet
+from partwise_lab.model.encoder import LogMelFrontend, power_to_db
 
 
 class MaskUNetSeparator:

@@ -209,7 +209,7 @@ def between(triplets: dict[int, Triplet], answers: Sequence[StoredAnswer]) -> di
         is called A is chance, so each trial is counted under both names
     split_half : how well one half of the listeners tells the other half's shares, corrected for
         the length by Spearman and Brown; mean over 200 random halves
-    one_vs_rest, perfect_majority : the human ceilings of ``measure.abx.scoring``
+    one_vs_rest, perfect_majority : the human ceilings of ``measure.abx.agreement``
     """
     counts = np.array([t.counts("overall") for t in triplets.values()], float).reshape(-1, 2)
     first, votes = counts[:, 0], counts[:, 1]

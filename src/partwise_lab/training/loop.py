@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 import csv
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +22,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from partwise.atomic import replacing
 from partwise.errors import PartwiseError
+from partwise.parts import PARTS
 from partwise_lab.model.checkpoint import load_checkpoint, parameters, save_checkpoint
-from partwise_lab.training import distributed
-from partwise_lab.training.curves import plot_curves
-from partwise_lab.training.objective import Objective
+from partwise_lab.training import machine
+from partwise_lab.training.recipes import Objective, same_choices
 
 LOG_EVERY = 20
 CHECKPOINT_EVERY_S = 120.0
@@ -48,20 +48,11 @@ class Progress:
     losses: dict[str, float]
 
 
-@dataclass
-class _Standing:
-    """What is kept between steps and across interruptions."""
-
-    step: int = 0
-    used_s: float = 0.0
-
-
 def train(
     objective: Objective,
     out: Path,
     *,
     minutes: float,
-    device: str = "cpu",
     threads: int | None = None,
     clock: Clock = "wall",
     start_from: Path | None = None,
@@ -79,103 +70,183 @@ def train(
         torch.set_num_threads(threads)
     now = time.perf_counter if clock == "wall" else time.process_time
     out.mkdir(parents=True, exist_ok=True)
-    learner = objective.learner
-    average = copy.deepcopy(objective.model).eval().requires_grad_(False)
-    optimiser = torch.optim.AdamW(
-        learner.parameters(), lr=objective.learning_rate, weight_decay=objective.weight_decay
-    )
-    run = {
-        "recipe": objective.settings,
-        "data_digest": objective.data_digest,
-        "mel": asdict(objective.mel),
-    }
-    at = _resume(out, run, learner, average, optimiser, device)
-    if at.step == 0:
+    run = _Run(objective, out, clock)
+    if not run.resume():
         if start_from:
-            _begin_with(start_from, objective.model, average)
+            run.begin_with(start_from)
         objective.begin()
-    synchronise = distributed.share(learner)
-    objective.restart(at.step * distributed.world() + distributed.rank())
+    synchronise = machine.share(objective.learner)
+    objective.restart(run.step * machine.world() + machine.rank())
     batches = _prefetched(objective)
-    learner.train()
-    budget_s = minutes * 60.0
-    saved_s = at.used_s
+    objective.learner.train()
+    budget_s, saved_s = minutes * 60.0, run.used_s
     sums: dict[str, torch.Tensor] = {}
-
-    def save() -> None:
-        if distributed.rank() > 0:
-            return
-        about = {
-            "recipe": objective.recipe,
-            "recipe_settings": objective.settings,
-            "data_digest": objective.data_digest,
-            "pieces": objective.pieces,
-            "minutes": round(at.used_s / 60.0, 1),
-            "clock": clock,
-            "device": _device_name(device),
-            "steps": at.step,
-            "segments": at.step * objective.segments * distributed.world(),
-            "parameters": parameters(objective.model),
-        }
-        try:
-            _save_state(out, run, learner, average, optimiser, at)
-            save_checkpoint(out / "last.safetensors", average, objective.mel, about)
-        except OSError as error:
-            raise PartwiseError(f"the checkpoint in {out} cannot be written: {error}") from None
-
     try:
-        while (used := distributed.largest(at.used_s / budget_s if budget_s else 1.0)) < 1.0:
+        while (used := machine.largest(run.used_s / budget_s if budget_s else 1.0)) < 1.0:
             began = now()
-            rate = _learning_rate(objective, at.step, used)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            loss, terms = objective.loss(next(batches), used)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            synchronise()
-            nn.utils.clip_grad_norm_(learner.parameters(), objective.clip_norm)
-            optimiser.step()
-            _average(average, objective.model, min(objective.ema, (1 + at.step) / (10 + at.step)))
-            at.step += 1
-            for name, value in {"loss": loss, **terms}.items():
+            rate = _learning_rate(objective, run.step, used)
+            for name, value in run.take_step(next(batches), used, rate, synchronise).items():
                 share = value.detach().float() / LOG_EVERY
                 sums[name] = sums[name] + share if name in sums else share
-            log_now = at.step % LOG_EVERY == 0
+            log_now = run.step % LOG_EVERY == 0
             losses = {name: float(value) for name, value in sums.items()} if log_now else {}
             took_s = now() - began
-            at.used_s += took_s
+            run.used_s += took_s
             if not log_now:
                 continue
             sums = {}
             if not math.isfinite(losses["loss"]):
                 raise PartwiseError(
-                    f"the loss became {losses['loss']} at step {at.step}: the last good checkpoint "
-                    f"is in {out}; try a lower learning rate"
+                    f"the loss became {losses['loss']} at step {run.step}: the last good "
+                    f"checkpoint is in {out}; try a lower learning rate"
                 )
-            if distributed.rank() == 0:
-                segments = objective.segments * distributed.world()
-                row = {
-                    "step": at.step,
-                    "minutes": round(at.used_s / 60, 3),
-                    "segments": at.step * segments,
-                    "loss": round(losses["loss"], 4),
-                    **{name: round(losses[name], 4) for name in objective.columns},
-                    "learning_rate": f"{rate:.3e}",
-                }
-                _log(out / "log.csv", row)
+            if machine.rank() == 0:
+                run.log(losses, rate)
                 if progress:
-                    speed = segments / max(took_s, 1e-9)
-                    progress(Progress(at.step, at.used_s / 60, minutes, speed, losses))
-            if at.used_s - saved_s > CHECKPOINT_EVERY_S:
-                save()
-                saved_s = at.used_s
+                    speed = objective.segments * machine.world() / max(took_s, 1e-9)
+                    progress(Progress(run.step, run.used_s / 60, minutes, speed, losses))
+            if run.used_s - saved_s > CHECKPOINT_EVERY_S:
+                run.save()
+                saved_s = run.used_s
     except KeyboardInterrupt:
-        save()
+        run.save()
         raise
-    save()
-    if distributed.rank() == 0:
+    run.save()
+    if machine.rank() == 0:
         plot_curves(out)
     return out / "last.safetensors"
+
+
+class _Run:
+    """What is kept between steps and across interruptions.
+
+    average : the model whose weights are the moving average of those that learn
+    step, used_s : steps taken, and the training time they took
+    """
+
+    def __init__(self, objective: Objective, out: Path, clock: Clock) -> None:
+        self.objective, self.out, self.clock = objective, out, clock
+        self.average = copy.deepcopy(objective.model).eval().requires_grad_(False)
+        chosen = objective.optimiser
+        self.optimiser = torch.optim.AdamW(
+            objective.learner.parameters(),
+            lr=chosen.learning_rate,
+            weight_decay=chosen.weight_decay,
+        )
+        self.step, self.used_s = 0, 0.0
+        self.is_of: dict[str, Any] = {
+            "recipe": objective.settings,
+            "data_digest": objective.data_digest,
+            "mel": asdict(objective.mel),
+        }
+
+    @property
+    def segments(self) -> int:
+        """What all processes have learnt from."""
+        return self.step * self.objective.segments * machine.world()
+
+    def take_step(
+        self, batch: Any, used: float, rate: float, synchronise: Callable[[], None]
+    ) -> dict[str, torch.Tensor]:
+        """Learn from one batch at a learning rate; the loss and its terms."""
+        objective, chosen = self.objective, self.objective.optimiser
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        loss, terms = objective.loss(batch, used)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        synchronise()
+        nn.utils.clip_grad_norm_(objective.learner.parameters(), chosen.clip_norm)
+        self.optimiser.step()
+        decay = min(chosen.ema, (1 + self.step) / (10 + self.step))
+        _average(self.average, objective.model, decay)
+        self.step += 1
+        return {"loss": loss, **terms}
+
+    def begin_with(self, path: Path) -> None:
+        """Take the weights of a checkpoint; what this network has beyond it keeps its own."""
+        weights = self.objective.model.state_dict()
+        theirs = load_checkpoint(path)[0].state_dict()
+        if any(name not in weights or weights[name].shape != theirs[name].shape for name in theirs):
+            raise PartwiseError(f"checkpoint {path} is of another network than this recipe")
+        self.objective.model.load_state_dict(weights | theirs)
+        self.average.load_state_dict(weights | theirs)
+
+    def resume(self) -> bool:
+        """Go on where the run in this folder stopped; whether there is one."""
+        path = self.out / "state.pt"
+        if not path.exists():
+            return False
+        device = self.objective.device
+        try:
+            state = torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:
+            raise PartwiseError(
+                f"{path} cannot be read ({error}): delete it to start anew"
+            ) from None
+        for key, value in self.is_of.items():
+            if not same_choices(state.get("run", {}).get(key), value):
+                raise PartwiseError(
+                    f"{self.out} holds a run with another {key.replace('_', ' ')}: "
+                    "choose another folder"
+                )
+        self.objective.learner.load_state_dict(state["learner"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.used_s = state["step"], state["used_s"]
+        return True
+
+    def save(self) -> None:
+        """Write what resuming needs, then the checkpoint."""
+        if machine.rank() > 0:
+            return
+        objective = self.objective
+        state = {
+            "run": self.is_of,
+            "learner": objective.learner.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "used_s": self.used_s,
+        }
+        about = {
+            "recipe": objective.name,
+            "recipe_settings": objective.settings,
+            "data_digest": objective.data_digest,
+            "pieces": objective.pieces,
+            "minutes": round(self.used_s / 60.0, 1),
+            "clock": self.clock,
+            "device": machine.device_name(objective.device),
+            "steps": self.step,
+            "segments": self.segments,
+            "parameters": parameters(objective.model),
+        }
+        try:
+            with replacing(self.out / "state.pt") as file:
+                torch.save(state, file)
+            save_checkpoint(self.out / "last.safetensors", self.average, objective.mel, about)
+        except OSError as error:
+            raise PartwiseError(
+                f"the checkpoint in {self.out} cannot be written: {error}"
+            ) from None
+
+    def log(self, losses: dict[str, float], rate: float) -> None:
+        """One more row of `log.csv`."""
+        row = {
+            "step": self.step,
+            "minutes": round(self.used_s / 60, 3),
+            "segments": self.segments,
+            "loss": round(losses["loss"], 4),
+            **{name: round(losses[name], 4) for name in self.objective.columns},
+            "learning_rate": f"{rate:.3e}",
+        }
+        path = self.out / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
 
 
 def _prefetched(objective: Objective) -> Iterator[Any]:
@@ -190,8 +261,9 @@ def _prefetched(objective: Objective) -> Iterator[Any]:
 
 def _learning_rate(objective: Objective, step: int, used: float) -> float:
     """Linear warm-up, then a cosine down to 1 % over the budget."""
+    chosen = objective.optimiser
     cosine = 0.505 + 0.495 * math.cos(math.pi * min(used, 1.0))
-    return objective.learning_rate * min(1.0, (step + 1) / objective.warmup_steps) * cosine
+    return chosen.learning_rate * min(1.0, (step + 1) / chosen.warmup_steps) * cosine
 
 
 @torch.no_grad()
@@ -204,73 +276,29 @@ def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
             kept.copy_(new)
 
 
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-
-
-def _begin_with(path: Path, model: nn.Module, average: nn.Module) -> None:
-    """Take the weights of a checkpoint; what this network has beyond it keeps its own."""
-    weights = model.state_dict()
-    theirs = load_checkpoint(path)[0].state_dict()
-    if any(name not in weights or weights[name].shape != theirs[name].shape for name in theirs):
-        raise PartwiseError(f"checkpoint {path} is of another network than this recipe")
-    model.load_state_dict(weights | theirs)
-    average.load_state_dict(weights | theirs)
-
-
-def _save_state(
-    out: Path,
-    run: dict[str, Any],
-    learner: nn.Module,
-    average: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    at: _Standing,
-) -> None:
-    partial = out / "state.partial"
-    torch.save(
-        {
-            "run": run,
-            "learner": learner.state_dict(),
-            "average": average.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "step": at.step,
-            "used_s": at.used_s,
-        },
-        partial,
-    )
-    os.replace(partial, out / "state.pt")
-
-
-def _resume(
-    out: Path,
-    run: dict[str, Any],
-    learner: nn.Module,
-    average: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    device: str,
-) -> _Standing:
-    path = out / "state.pt"
+def plot_curves(out: Path) -> None:
+    """Draw `curves.png` from `log.csv`: the losses of the parts, and beside them the others."""
+    path = out / "log.csv"
     if not path.exists():
-        return _Standing()
-    try:
-        state = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:
-        raise PartwiseError(f"{path} cannot be read ({error}): delete it to start anew") from None
-    for key, value in run.items():
-        if state.get("run", {}).get(key) != value:
-            raise PartwiseError(
-                f"{out} holds a run with another {key.replace('_', ' ')}: choose another folder"
-            )
-    learner.load_state_dict(state["learner"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    return _Standing(state["step"], state["used_s"])
+        return
+    import matplotlib
 
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
 
-def _log(path: Path, row: dict[str, Any]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    known = {"step", "minutes", "segments", "loss", "learning_rate"}
+    names = [name for name in rows[0] if name not in known]
+    parts = [name for name in names if name in set(PARTS)]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    minutes = [float(row["minutes"]) for row in rows]
+    for axis, shown in zip(axes, (parts, [n for n in names if n not in parts]), strict=True):
+        for name in shown:
+            axis.plot(minutes, [float(row[name]) for row in rows], label=name)
+        axis.set_xlabel("training time [min]")
+        if shown:
+            axis.legend()
+    axes[0].set_ylabel("loss")
+    figure.savefig(out / "curves.png", dpi=110)
+    plt.close(figure)

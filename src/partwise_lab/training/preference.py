@@ -26,7 +26,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,12 +39,13 @@ from partwise_lab.measure.abx.clips import Clips, complete, find_clips, hear_cli
 from partwise_lab.measure.abx.split import PieceSplit
 from partwise_lab.measure.heard import checkpoint_embedder
 from partwise_lab.model.checkpoint import load_checkpoint
+from partwise_lab.training.recipes import Objective, Optimiser
 
 NAME = "preference"
 
 
 @dataclass(frozen=True)
-class PreferenceRecipe:
+class PreferenceRecipe(Optimiser):
     """Every choice of a tuning.
 
     aspect : whose answers count: overall, timbre, rhythm or melody.
@@ -54,7 +54,6 @@ class PreferenceRecipe:
         tuning at 0.1 and 87 % at 0.3 (pull 1); a pull of 10 or more costs a few points.
     pull : weight of the squared entries of M, summed over a subspace and divided by its dim.
     triplets : per step.
-    learning_rate : the highest, of Adam.
     """
 
     name: str = NAME
@@ -63,10 +62,9 @@ class PreferenceRecipe:
     pull: float = 1.0
     triplets: int = 128
     learning_rate: float = 1e-3
+    weight_decay: float = 0.0  # the pull is towards the first weights, not towards zero
     warmup_steps: int = 20
-    clip_norm: float = 5.0
     ema: float = 0.0  # none: the convex end of the cosine is calm, and what is told is what is kept
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,37 +129,50 @@ def preference_loss(difference: Tensor, share: Tensor, votes: Tensor) -> Tensor:
     return (each * votes).sum() / votes.sum().clamp(min=1.0)
 
 
-class PreferenceObjective:
-    """`Objective` of the recipe on the answers to the triplets that can be heard.
+class PreferenceObjective(Objective):
+    """The recipe on the answers to those triplets whose clips can be heard.
 
-    model : as `load_checkpoint` gives it; about : its description.
-    there : triplets all of whose clips are in `clips`.
+    data : folder of the clips or of the songs they were cut from; answers : of listeners.
+    start : the checkpoint that is tuned.
+    on_skip : told of clips that are missing and answers that are malformed, and why.
+    Raises PartwiseError where the answers or the clips cannot be used, the songs are too few to be
+    split, or the checkpoint was itself tuned on answers.
     """
 
-    weight_decay = 0.0  # the pull is towards the first weights, not towards zero
-    columns: tuple[str, ...] = ("preference", "agreement", "pull")
+    columns = ("preference", "agreement", "pull")
 
     def __init__(
         self,
+        data: Path,
+        answers: Path,
         start: Path,
-        answers: Sequence[Triplet],
-        clips: Clips,
         recipe: PreferenceRecipe,
         device: str = "cpu",
         *,
         progress: Callable[[int, int], None] | None = None,
+        on_skip: Callable[[str, str], None] | None = None,
     ) -> None:
         self.model, self.mel, about = load_checkpoint(start)
-        self.choices, self.device, self.recipe = recipe, device, recipe.name
+        if about.get("recipe") == NAME:
+            raise PartwiseError(
+                f"--start-from {start} was itself tuned on answers, perhaps on songs that are now "
+                "kept for the test: start from the checkpoint that it began with"
+            )
+        self.name, self.recipe, self.optimiser, self.device = NAME, recipe, recipe, device
+        clips, there = _answered(data, answers, self.mel.sample_rate_hz, on_skip)
         self.model.to(device).eval().requires_grad_(False)
         self.project: nn.Module = self.model.project  # pyright: ignore
         self.dim: int = self.model.settings.dim  # pyright: ignore
-        split = PieceSplit.of(piece for t in answers for piece in t.pieces)
-        placed = {
-            name: [t for t in answers if split.place(t) == name] for name in ("train", "valid")
-        }
-        self.counts = split.count(answers)
-        _check_counts(self.counts, split)
+        split = PieceSplit.of(piece for t in there for piece in t.pieces)
+        placed = {name: [t for t in there if split.place(t) == name] for name in ("train", "valid")}
+        self.counts = split.count(there)
+        empty = " and ".join(name for name in ("train", "test") if not self.counts[name])
+        if empty:
+            raise PartwiseError(
+                "the answers are about too few songs to be split by song: of "
+                f"{len(split.train)} train, {len(split.valid)} valid and {len(split.test)} test "
+                f"songs, no triplet lies wholly in {empty}; answers about more songs are needed"
+            )
         used = [*placed["train"], *placed["valid"]]
         heard = hear_clips(
             clips, used, checkpoint_embedder(self.model, self.mel, device), progress=progress
@@ -176,32 +187,26 @@ class PreferenceObjective:
         self.first = {name: w.detach().clone() for name, w in self.project.named_parameters()}
         self.turns = Turns(self.dim).to(device)
         self.learner = nn.ModuleDict({"turns": self.turns})
-        self.settings: dict[str, Any] = {
+        self.settings = {
             **asdict(recipe),
             "start": {key: about.get(key) for key in ("recipe", "data_digest", "steps")},
-            "start_weights": _digest(start),
+            "start_weights": hashlib.sha256(start.read_bytes()).hexdigest()[:16],
             "hears": clips.hears,
             "songs": split.as_json(),
             "triplet_counts": self.counts,
         }
-        self.data_digest = digest_of(used)
-        self.pieces = len(split.train)
+        self.data_digest, self.pieces = digest_of(used), len(split.train)
         self.segments = recipe.triplets
-        self.learning_rate, self.warmup_steps = recipe.learning_rate, recipe.warmup_steps
-        self.clip_norm, self.ema = recipe.clip_norm, recipe.ema
         self.agreement_before = self.agreement()
         self.restart(0)
 
-    def begin(self) -> None:
-        """Nothing to do before the first step."""
-
     def restart(self, step: int) -> None:
         """Draw on from `step`."""
-        self.rng = np.random.default_rng([self.choices.seed, step])
+        self.rng = np.random.default_rng([self.recipe.seed, step])
 
     def draw(self) -> Opinions:
         """Triplets of the training songs, drawn with replacement."""
-        rows = self.rng.integers(len(self.opinions["train"]), size=self.choices.triplets)
+        rows = self.rng.integers(len(self.opinions["train"]), size=self.recipe.triplets)
         return self.opinions["train"].take(torch.from_numpy(rows).to(self.device))
 
     def loss(self, batch: Opinions, used: float) -> tuple[Tensor, dict[str, Tensor]]:
@@ -210,12 +215,12 @@ class PreferenceObjective:
         difference = self.difference(batch)
         terms = {
             "preference": preference_loss(
-                difference / self.choices.temperature, batch.share, batch.votes
+                difference / self.recipe.temperature, batch.share, batch.votes
             ),
             "agreement": _agreement(difference, batch),
             "pull": self.turns.change.square().sum(dim=(1, 2)).mean() / self.dim,
         }
-        return terms["preference"] + self.choices.pull * terms["pull"], terms
+        return terms["preference"] + self.recipe.pull * terms["pull"], terms
 
     def difference(self, of: Opinions) -> Tensor:
         """cos(X, first) - cos(X, second) in the part's subspace, [triplets]; mixes: the mean."""
@@ -243,33 +248,15 @@ class PreferenceObjective:
         }
 
 
-def prepare(
-    data: Path,
-    answers: Path,
-    start: Path,
-    recipe: PreferenceRecipe,
-    device: str = "cpu",
-    *,
-    progress: Callable[[int, int], None] | None = None,
-    on_skip: Callable[[str, str], None] | None = None,
-) -> PreferenceObjective:
-    """Read answers and clips, and let the network of the checkpoint `start` hear them.
-
-    on_skip : told of clips that are missing and answers that are malformed, and why.
-    Raises PartwiseError where the answers or the clips cannot be used, the songs are too few to be
-    split, or the checkpoint was itself tuned on answers.
-    """
-    _, mel, about = load_checkpoint(start)
-    if about.get("recipe") == NAME:
-        raise PartwiseError(
-            f"--start-from {start} was itself tuned on answers, perhaps on songs that are now kept "
-            "for the test: start from the checkpoint that it began with"
-        )
+def _answered(
+    data: Path, answers: Path, sample_rate_hz: int, on_skip: Callable[[str, str], None] | None
+) -> tuple[Clips, list[Triplet]]:
+    """The clips of XAB answers, and the triplets none of whose clips is missing."""
     read = read_answers(answers)
     asked = [t for t in triplets(read.answers, pooled=True) if t.kind is Kind.XAB]
     if not asked:
         raise PartwiseError(f"{answers} has no XAB answers, which the recipe {NAME} learns from")
-    clips = find_clips(data, answers, [c for t in asked for c in t.clips], mel.sample_rate_hz)
+    clips = find_clips(data, answers, [c for t in asked for c in t.clips], sample_rate_hz)
     there, reasons = complete(clips, asked)
     for what, why in (
         *((f"{count} answers", why) for why, count in read.malformed.items()),
@@ -278,18 +265,7 @@ def prepare(
     ):
         if on_skip:
             on_skip(what, why)
-    return PreferenceObjective(start, there, clips, recipe, device, progress=progress)
-
-
-def _check_counts(counts: dict[str, int], split: PieceSplit) -> None:
-    if counts["train"] and counts["test"]:
-        return
-    songs = f"{len(split.train)} train, {len(split.valid)} valid and {len(split.test)} test songs"
-    empty = " and ".join(name for name in ("train", "test") if not counts[name])
-    raise PartwiseError(
-        f"the answers are about too few songs to be split by song: of {songs}, no triplet lies "
-        f"wholly in {empty}; answers about more songs are needed"
-    )
+    return clips, there
 
 
 def _agreement(difference: Tensor, of: Opinions) -> Tensor:
@@ -297,7 +273,3 @@ def _agreement(difference: Tensor, of: Opinions) -> Tensor:
     first = (torch.sign(difference.detach()) + 1.0) / 2.0
     right = first * of.share + (1.0 - first) * (1.0 - of.share)
     return (right * of.votes).sum() / of.votes.sum().clamp(min=1.0)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,16 +1,101 @@
-"""Recipes: every choice of a training run as one frozen value, saved with the checkpoint."""
+"""Recipes: every choice of a training run as one frozen value, saved with the checkpoint.
+
+`Optimiser` is what all recipes choose and `Objective` what the loop asks of a recipe on its data;
+below them the recipes of the family `partwise`, rung by rung.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from torch import Tensor, nn
+
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.encoder import EncoderSettings
-from partwise_lab.training.augment import AugmentSettings
-from partwise_lab.training.plan import MixSettings
+from partwise_lab.training.pseudo_mix import MixSettings
+from partwise_lab.training.stem_bank import StemBank
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Optimiser:
+    """How the loop takes its steps.
+
+    learning_rate : the highest, reached after `warmup_steps`, then down a cosine over the budget.
+    weight_decay : of AdamW, which without decay is Adam.
+    clip_norm : of the gradients.
+    ema : decay of the averaged weights, which are the ones that are kept.
+    seed : of the weights and of what is drawn.
+    """
+
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup_steps: int = 150
+    clip_norm: float = 5.0
+    ema: float = 0.998
+    seed: int = 0
+
+
+class Objective(ABC):
+    """One recipe on one data set, as the loop sees it.
+
+    name : of the recipe, kept with the checkpoint.
+    settings : every choice of the recipe, JSON-able; a run is resumed only with the same ones.
+    data_digest, pieces, mel : the data and the front end.
+    model : the network that is averaged, kept and exported.
+    learner : everything that is learnt; holds ``model`` and what is dropped after training.
+    columns : names of the losses that ``loss`` returns, in the order of the log.
+    segments : pseudo-mixes (or stems) that one step learns from.
+    """
+
+    name: str
+    optimiser: Optimiser
+    device: str
+    settings: dict[str, Any]
+    data_digest: str
+    pieces: int
+    mel: MelSettings
+    model: nn.Module
+    learner: nn.Module
+    columns: tuple[str, ...]
+    segments: int
+
+    def __init__(
+        self, name: str, optimiser: Optimiser, bank: StemBank, device: str, **more: Any
+    ) -> None:
+        """more : further settings."""
+        self.name, self.optimiser, self.bank, self.device = name, optimiser, bank, device
+        self.settings = asdict(optimiser) | more
+        self.data_digest, self.pieces, self.mel = bank.digest, len(bank.pieces), bank.mel
+
+    def begin(self) -> None:  # noqa: B027
+        """Called once before the first step of a new run, when the model has its weights."""
+
+    @abstractmethod
+    def draw(self) -> Any:
+        """The next batch, on the device; called from a thread of its own."""
+
+    @abstractmethod
+    def loss(self, batch: Any, used: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total loss and its terms by column; `used` is the share of the budget spent, 0..1."""
+
+    @abstractmethod
+    def restart(self, step: int) -> None:
+        """Draw on from `step`, when a run is resumed."""
+
+
+def same_choices(theirs: Any, ours: Any) -> bool:
+    """Whether two runs have chosen alike; what one of them does not know counts as 0 or None, so
+    that runs of other versions can be resumed."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        return all(same_choices(theirs.get(key), ours.get(key)) for key in theirs | ours)
+    return json.dumps(theirs or None) == json.dumps(ours or None)
+
+
+@dataclass(frozen=True)
+class Recipe(Optimiser):
     """The recipe `partwise`: factorial pseudo-mixing, in-batch multi-positive contrastive loss in
     each subspace, presence, and masks supervised by the stems.
 
@@ -18,16 +103,11 @@ class Recipe:
     contrastive_weight, presence_weight, mask_weight : of the losses.
     identity_weight : of the piece-identity margin softmax; 0 leaves its heads out.
     identity_margin, identity_temperature : of that softmax.
-    learning_rate : the highest, reached after `warmup_steps`, then down a cosine over the budget.
-    augment : mix waveforms and do to them what recording, mastering and coding do; None mixes in
-        the mel-power domain, which costs next to nothing.
-    ema : decay of the averaged weights, which are the ones that are kept.
     """
 
     name: str = "partwise"
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     mix: MixSettings = field(default_factory=MixSettings)
-    augment: AugmentSettings | None = None
     temperature: float = 0.1
     contrastive_weight: float = 1.0
     presence_weight: float = 0.3
@@ -35,12 +115,6 @@ class Recipe:
     identity_weight: float = 0.0
     identity_margin: float = 0.1
     identity_temperature: float = 0.1
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    warmup_steps: int = 150
-    clip_norm: float = 5.0
-    ema: float = 0.998
-    seed: int = 0
 
 
 _NO_MASKS = EncoderSettings(masks="none")
@@ -97,13 +171,12 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
         ),
     ),
     "accelerator": (
-        "the widest of them on augmented waveforms with voices, in large batches: for a GPU",
+        "the widest of them, in large batches: for a GPU",
         Recipe(
             encoder=EncoderSettings(
                 dim=64, widths=(40, 80, 160), blocks=(1, 2, 2), masks="feature", overview=256
             ),
             mix=MixSettings(songs=96, views=4),
-            augment=AugmentSettings(),
             identity_weight=0.2,
             mask_weight=1.0,
             warmup_steps=500,
@@ -113,10 +186,6 @@ VARIANTS: dict[str, tuple[str, Recipe]] = {
     "masked-pooling-small-batches": (
         "masked pooling in batches of 12 songs, for budgets of some minutes of one core",
         Recipe(mix=_SMALL_BATCHES, warmup_steps=40, ema=0.99),
-    ),
-    "waveform": (
-        "masked pooling on augmented waveforms (light), for CPUs",
-        Recipe(augment=AugmentSettings.light()),
     ),
     "tiny": (
         "a small network and small batches, to try things out in seconds",

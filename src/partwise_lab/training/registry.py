@@ -12,21 +12,20 @@ import torch
 from partwise.errors import PartwiseError
 from partwise_lab.separation.separator import load_separator
 from partwise_lab.synthesis.voice_bank import read_voice_bank
-from partwise_lab.training import distributed
-from partwise_lab.training.augment.voices import Voices
+from partwise_lab.training import machine
+from partwise_lab.training.comparisons import (
+    IndividualObjective,
+    SeparatorObjective,
+    SeparatorRecipe,
+    separated_bank,
+)
 from partwise_lab.training.factorial import FactorialObjective
-from partwise_lab.training.individual import IndividualObjective
 from partwise_lab.training.loop import Clock, Progress, train
-from partwise_lab.training.objective import Objective
-from partwise_lab.training.paper.recipe import PAPER_RECIPES
-from partwise_lab.training.paper.stages import tempos_of, train_paper
+from partwise_lab.training.paper.recipe import PAPER_RECIPES, tempos_of, train_paper
 from partwise_lab.training.preference import NAME as PREFERENCE
-from partwise_lab.training.preference import PreferenceRecipe, prepare
-from partwise_lab.training.recipes import INDIVIDUAL, VARIANTS, Recipe
-from partwise_lab.training.separated_bank import separated_bank
-from partwise_lab.training.separator import SeparatorObjective, SeparatorRecipe
+from partwise_lab.training.preference import PreferenceObjective, PreferenceRecipe
+from partwise_lab.training.recipes import INDIVIDUAL, VARIANTS, Objective, Recipe
 from partwise_lab.training.stem_bank import StemBank
-from partwise_lab.training.wave_bank import WaveBank
 
 SHIPPED = "masked-features-overview-identity"  # what the name `partwise` stands for
 
@@ -55,6 +54,20 @@ class RunOptions:
     teachers: Path | None = None
     separator: str | None = None
     answers: Path | None = None
+
+    def choices(self) -> dict[str, Any]:
+        """What is chosen instead of a recipe's own."""
+        rate = {"learning_rate": self.learning_rate} if self.learning_rate else {}
+        return {"seed": self.seed, **rate}
+
+    def how(self, progress: Callable[[Progress], None] | None) -> dict[str, Any]:
+        """Options of `loop.train`."""
+        return {
+            "minutes": self.minutes,
+            "threads": self.threads,
+            "clock": self.clock,
+            "progress": progress,
+        }
 
 
 @dataclass(frozen=True)
@@ -119,45 +132,28 @@ def run_recipe(
     """Train one recipe (not `preference`: `run_preference`); returns the checkpoint's path.
 
     data : the folders of stems that `bank` was made of.
-    preparing(done, total) is called while the samples are gathered, if the recipe needs them.
+    preparing(done, total) is called while stems are separated, if the recipe needs them.
     Raises PartwiseError as `check_options` and `loop.train` do.
     """
     check_options(name, options)
-    chosen: dict[str, Any] = {"seed": options.seed}
-    if options.learning_rate:
-        chosen["learning_rate"] = options.learning_rate
+    chosen, how, device = options.choices(), options.how(progress), options.device
     if name in PAPER_RECIPES:
-        return train_paper(
-            bank,
-            replace(PAPER_RECIPES[name][1], **chosen),
-            tempos_of(data, bank),
-            out,
-            minutes=options.minutes,
-            teachers=options.teachers,
-            device=options.device,
-            threads=options.threads,
-            clock=options.clock,
-            progress=progress,
-        )
+        recipe = replace(PAPER_RECIPES[name][1], **chosen)
+        tempo_bpm, teachers = tempos_of(data, bank), options.teachers
+        return train_paper(bank, recipe, tempo_bpm, out, teachers=teachers, device=device, **how)
     objective: Objective
     if name == "separator":
-        objective = SeparatorObjective(bank, SeparatorRecipe(**chosen), options.device)
+        objective = SeparatorObjective(bank, SeparatorRecipe(**chosen), device)
     elif name == "individual":
         objective = _individual(replace(INDIVIDUAL, **chosen), data, bank, options, preparing)
     else:
         known = SHIPPED if name == "partwise" else name
         recipe = replace(VARIANTS[known][1], name=known, **chosen)
-        objective = _factorial(recipe, data, bank, options, preparing)
-    return train(
-        objective,
-        out,
-        minutes=options.minutes,
-        device=options.device,
-        threads=options.threads,
-        clock=options.clock,
-        start_from=options.start_from,
-        progress=progress,
-    )
+        if options.voices:  # stems like others
+            clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
+            bank = StemBank.join([bank, StemBank.of_voices(clips, bank.mel)])
+        objective = FactorialObjective(bank, recipe, device, sung=options.voices is not None)
+    return train(objective, out, start_from=options.start_from, **how)
 
 
 def _individual(
@@ -172,7 +168,7 @@ def _individual(
     if len(data) > 1:
         raise PartwiseError("--separator: the mixes of one folder are separated, not of several")
     separator = load_separator(options.separator, bank.mel.sample_rate_hz)
-    stems = distributed.first_alone(
+    stems = machine.first_alone(
         lambda: separated_bank(data[0], bank, separator, recipe.mix, progress=preparing)
     )
     return IndividualObjective(stems, recipe, options.device, separated=separator.digest)
@@ -190,7 +186,7 @@ def run_preference(
     """Tune a checkpoint on answers of listeners to clips in `data`.
 
     on_skip(what, why) is told what cannot be used, preparing(done, total) how many songs are heard.
-    Raises PartwiseError as `check_options`, `preference.prepare` and `loop.train` do.
+    Raises PartwiseError as `check_options`, `PreferenceObjective` and `loop.train` do.
     """
     check_options(PREFERENCE, options)
     if len(data) > 1:
@@ -199,47 +195,14 @@ def run_preference(
         raise ValueError("check_options lets neither be missing")
     if options.threads:
         torch.set_num_threads(options.threads)
-    chosen: dict[str, Any] = {"seed": options.seed}
-    if options.learning_rate:
-        chosen["learning_rate"] = options.learning_rate
-    objective = prepare(
+    objective = PreferenceObjective(
         data[0],
         options.answers,
         options.start_from,
-        replace(PreferenceRecipe(), **chosen),
+        PreferenceRecipe(**options.choices()),
         options.device,
         progress=preparing,
         on_skip=on_skip,
     )
-    path = train(
-        objective,
-        out,
-        minutes=options.minutes,
-        device=options.device,
-        threads=options.threads,
-        clock=options.clock,
-        progress=progress,
-    )
+    path = train(objective, out, **options.how(progress))
     return Tuned(path, objective.counts, objective.agreement_before, objective.agreement())
-
-
-def _factorial(
-    recipe: Recipe,
-    data: Sequence[Path],
-    bank: StemBank,
-    options: RunOptions,
-    preparing: Callable[[int, int], None] | None,
-) -> FactorialObjective:
-    clips = []
-    if options.voices:
-        clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
-    if recipe.augment is None:  # voices are stems like others
-        banks = [bank, StemBank.of_voices(clips, bank.mel)] if clips else [bank]
-        return FactorialObjective(StemBank.join(banks), recipe, options.device, sung=bool(clips))
-    if len(data) > 1:
-        raise PartwiseError(f"the recipe {recipe.name} mixes waveforms of one folder, not several")
-    waves = distributed.first_alone(lambda: WaveBank.build(data[0], bank, progress=preparing))
-    voices = Voices(clips, bank.mel) if clips else None
-    return FactorialObjective(
-        bank, recipe, options.device, waves=waves, voices=voices, sung=bool(clips)
-    )

@@ -6,6 +6,7 @@ out; so pseudo-mixes can be made in the mel-power domain, thousands a second.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece, data_digest, find_pieces
-from partwise_lab.model.frontend import LogMelFrontend
+from partwise_lab.model.encoder import LogMelFrontend
 
 # A frame is active when its level is at most this far below the stem's loudest frame.
 _ACTIVE_RANGE_DB = 45.0
@@ -109,24 +110,19 @@ class StemBank:
         its own. Real songs are sung and MIDI is not, and a voice counts as OTHER.
         """
         transform = LogMelFrontend(mel)
-        stems: dict[Part, list[BankedStem]] = {part: [] for part in PARTS}
-        rows, active = [], []
+        laid, rows = _Laid(), []
         digest = hashlib.blake2b(digest_size=6)
         for number, clip in enumerate(clips):
             digest.update(clip.tobytes())
             heard = stem_log_mel(clip, transform)
-            if heard is None:
-                continue
-            log_mel, sounding, level_db = heard
-            begin = sum(len(run) for run in rows)
-            stems[Part.OTHER].append(BankedStem(number, begin, len(log_mel), level_db))
-            rows.append(log_mel)
-            active.append(sounding)
+            if heard is not None:
+                laid.add(number, Part.OTHER, *heard)
+                rows.append(heard[0])
         if not rows:
             raise PartwiseError("the voice bank holds no voice that sounds")
         names = [f"voice {number}" for number in range(len(clips))]
-        runs = [np.concatenate(rows)]
-        return cls(mel, digest.hexdigest(), names, stems, runs, np.concatenate(active))
+        active = np.concatenate(laid.active)
+        return cls(mel, digest.hexdigest(), names, laid.stems, [np.concatenate(rows)], active)
 
     @classmethod
     def build(
@@ -149,11 +145,12 @@ class StemBank:
 
         def heard() -> Iterator[HeardPiece]:
             with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
-                work = pool.map(_piece_log_mel, pieces, [mel] * len(pieces), chunksize=4)
-                for number, (found, left_out) in enumerate(work):
+                hear = functools.partial(_hear_piece, mel)
+                work = pool.map(hear, range(len(pieces)), pieces, chunksize=4)
+                for done, found in enumerate(work, 1):
                     if progress:
-                        progress(number + 1, len(pieces))
-                    yield [(number, *stem) for stem in found], left_out
+                        progress(done, len(pieces))
+                    yield found
 
         names = [piece.name for piece in pieces]
         bank = cls.kept(folder, mel, data_digest(pieces), names, heard, on_skip=on_skip)
@@ -222,57 +219,59 @@ class StemBank:
         return self._on_device[where].float()
 
 
+class _Laid:
+    """Stems one after the other: where each lies, and `active` of each."""
+
+    def __init__(self) -> None:
+        self.stems: dict[Part, list[BankedStem]] = {part: [] for part in PARTS}
+        self.active: list[np.ndarray] = []
+        self.rows = 0
+
+    def add(
+        self, piece: int, part: Part, log_mel: np.ndarray, active: np.ndarray, level_db: float
+    ) -> None:
+        self.stems[part].append(BankedStem(piece, self.rows, len(log_mel), level_db))
+        self.active.append(active)
+        self.rows += len(log_mel)
+
+
 def _write(
     place: Path, mel: MelSettings, digest: str, pieces: list[str], heard: Iterable[HeardPiece]
 ) -> None:
     """Written beside its place and moved there whole: another process may be writing it too."""
-    final, place = place, place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
-    place.mkdir(parents=True, exist_ok=True)
-    try:
-        _write_into(place, mel, digest, pieces, heard)
-        with suppress(OSError):  # not empty: the other one was first, with the same content
-            os.replace(place, final)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _write_into(
-    place: Path, mel: MelSettings, digest: str, pieces: list[str], heard: Iterable[HeardPiece]
-) -> None:
-    stems: dict[str, list] = {part: [] for part in PARTS}
-    active: list[np.ndarray] = []
+    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
+    partial.mkdir(parents=True)
+    laid = _Laid()
     skipped: list[tuple[str, str]] = []
-    position = 0
-    partial = place / "log_mel.partial"
-    with partial.open("wb") as file:
-        for found, left_out in heard:
-            skipped += left_out
-            for piece, part, log_mel, sounding, level_db in found:
-                file.write(log_mel.tobytes())
-                active.append(sounding)
-                stems[part].append([piece, position, len(log_mel), level_db])
-                position += len(log_mel)
-    if not position:
-        cause = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
-        raise PartwiseError(f"no stem can be used{cause}")
-    # A raw file becomes .npy by putting a header before it; memmap makes that one copy, no RAM.
-    rows = np.lib.format.open_memmap(
-        place / "log_mel.npy", mode="w+", dtype=np.float16, shape=(position, mel.bands)
-    )
-    rows[:] = np.memmap(partial, dtype=np.float16, mode="r", shape=(position, mel.bands))
-    rows.flush()
-    partial.unlink()
-    np.save(place / "active.npy", np.concatenate([np.zeros(0, dtype=np.uint8), *active]))
-    index = {"digest": digest, "pieces": pieces, "stems": stems, "skipped": skipped}
-    write_whole(place / "index.json", json.dumps(index))
+    raw = partial / "log_mel.raw"
+    try:
+        with raw.open("wb") as file:
+            for found, left_out in heard:
+                skipped += left_out
+                for stem in found:
+                    file.write(stem[2].tobytes())
+                    laid.add(*stem)
+        if not laid.rows:
+            cause = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+            raise PartwiseError(f"no stem can be used{cause}")
+        # A raw file becomes .npy by putting a header before it; memmap makes that a copy, no RAM.
+        shape = (laid.rows, mel.bands)
+        rows = np.lib.format.open_memmap(partial / "log_mel.npy", "w+", np.float16, shape)
+        rows[:] = np.memmap(raw, dtype=np.float16, mode="r", shape=shape)
+        rows.flush()
+        raw.unlink()
+        np.save(partial / "active.npy", np.concatenate(laid.active))
+        stems = {part: [astuple(stem) for stem in laid.stems[part]] for part in PARTS}
+        index = {"digest": digest, "pieces": pieces, "stems": stems, "skipped": skipped}
+        write_whole(partial / "index.json", json.dumps(index))
+        with suppress(OSError):  # not empty: the other one was first, with the same content
+            os.replace(partial, place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _piece_log_mel(
-    piece: StemPiece, mel: MelSettings
-) -> tuple[list[tuple[Part, np.ndarray, np.ndarray, float]], list[tuple[str, str]]]:
-    """(part, log-mel float16 [frames, bands], active uint8 [frames], level in dB) of each stem, and
-    which stems were left out and why.
-    """
+def _hear_piece(mel: MelSettings, number: int, piece: StemPiece) -> HeardPiece:
+    """The stems of one piece, in a process of its own."""
     torch.set_num_threads(1)  # one process per core already
     transform = LogMelFrontend(mel)
     found, left_out = [], []
@@ -285,7 +284,7 @@ def _piece_log_mel(
         if heard is None:
             left_out.append((f"{piece.name}/{part}", "silent"))
         else:
-            found.append((part, *heard))
+            found.append((number, part, *heard))
     return found, left_out
 
 

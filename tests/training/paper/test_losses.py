@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn import functional as F  # noqa: E402
 
-from partwise_lab.model.paper_encoder import subspace_masks  # noqa: E402
-from partwise_lab.training.paper.losses import (  # noqa: E402
+from partwise_lab.model.comparisons import subspace_masks  # noqa: E402
+from partwise_lab.training.paper.recipe import (  # noqa: E402
     distillation_loss,
     masked_triplet_loss,
     near_zero_loss,

@@ -5,17 +5,22 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
-from partwise_lab.model.paper_encoder import PaperEncoderSettings  # noqa: E402
-from partwise_lab.training.paper.losses import distance, masked_triplet_loss  # noqa: E402
-from partwise_lab.training.paper.objective import PaperObjective, TeacherObjective  # noqa: E402
+from partwise_lab.model.comparisons import PaperEncoderSettings  # noqa: E402
 from partwise_lab.training.paper.recipe import (  # noqa: E402
     PAPER_RECIPES,
+    PaperObjective,
     PaperRecipe,
+    masked_triplet_loss,
+)
+from partwise_lab.training.paper.teachers import (  # noqa: E402  # noqa: E402
+    StemTeachers,
+    TeacherObjective,
     TeacherRecipe,
     TeacherSettings,
+    TeacherTable,
+    distance,
 )
-from partwise_lab.training.paper.teachers import StemTeachers, TeacherTable  # noqa: E402
-from partwise_lab.training.paper.windows import SegmentGrid  # noqa: E402
+from partwise_lab.training.paper.triplets import SegmentGrid  # noqa: E402
 
 TEMPOS = [100.0] * 12
 TINY = {
@@ -72,7 +77,7 @@ def test_each_recipe_has_its_losses(bank, name, columns):
     loss, terms = objective.loss(objective.draw(), 0.0)
     assert objective.columns == tuple(terms) == columns
     torch.testing.assert_close(loss, torch.stack(list(terms.values())).sum())
-    assert objective.recipe == name
+    assert objective.name == name
 
 
 @pytest.mark.parametrize("name", ["paper-additional", "paper"])
@@ -85,7 +90,7 @@ def test_steps_on_one_batch_bring_the_losses_down(bank_of, name):
 def test_pre_training_is_distillation_alone(bank):
     objective = PaperObjective(bank, RECIPE, TEMPOS, stage="pre-training", teachers=teachers(bank))
     assert objective.columns == ("auxiliary",)
-    assert objective.learning_rate == RECIPE.pretraining_learning_rate
+    assert objective.optimiser.learning_rate == RECIPE.pretraining_learning_rate
     before, after = descend(objective)
     assert after["auxiliary"] < 0.7 * before["auxiliary"]
 

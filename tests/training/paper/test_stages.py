@@ -7,11 +7,15 @@ torch = pytest.importorskip("torch")
 
 from partwise import PartwiseError  # noqa: E402
 from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
-from partwise_lab.model.paper_encoder import PaperEncoder, PaperEncoderSettings  # noqa: E402
+from partwise_lab.model.comparisons import PaperEncoder, PaperEncoderSettings  # noqa: E402
 from partwise_lab.training import loop  # noqa: E402
-from partwise_lab.training.paper import objective as objectives  # noqa: E402
-from partwise_lab.training.paper.recipe import PAPER_RECIPES, TeacherRecipe, TeacherSettings  # noqa: E402
-from partwise_lab.training.paper.stages import tempos_of, train_paper  # noqa: E402
+from partwise_lab.training.paper import recipe as recipes  # noqa: E402
+from partwise_lab.training.paper.recipe import (  # noqa: E402
+    PAPER_RECIPES,
+    tempos_of,
+    train_paper,
+)
+from partwise_lab.training.paper.teachers import TeacherRecipe, TeacherSettings  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 TEMPOS = [100.0] * 12
@@ -98,7 +102,7 @@ def test_teachers_from_elsewhere(bank, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(bank, tmp_path, monkeypatch):
-    monkeypatch.setattr(objectives, "masked_triplet_loss", lambda a, *_: a.sum() * float("nan"))
+    monkeypatch.setattr(recipes, "masked_triplet_loss", lambda a, *_: a.sum() * float("nan"))
     with pytest.raises(PartwiseError, match="the loss became nan at step 1"):
         train_paper(bank, tiny("paper-basic"), TEMPOS, tmp_path, minutes=1)
 

@@ -9,9 +9,14 @@ from partwise import PARTS, Part, PartwiseError  # noqa: E402
 from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.checkpoint import save_checkpoint  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
-from partwise_lab.training.paper.recipe import TeacherRecipe, TeacherSettings  # noqa: E402
-from partwise_lab.training.paper.teachers import StemTeachers, TeacherTable, load_teachers  # noqa: E402
-from partwise_lab.training.paper.windows import SegmentGrid  # noqa: E402
+from partwise_lab.training.paper.teachers import (  # noqa: E402  # noqa: E402
+    StemTeachers,
+    TeacherRecipe,
+    TeacherSettings,
+    TeacherTable,
+    load_teachers,
+)
+from partwise_lab.training.paper.triplets import SegmentGrid  # noqa: E402
 
 RECIPE = TeacherRecipe(
     networks=TeacherSettings(bands=60, dim=4, widths=(2, 2, 4)), seconds=1.0, hop_s=0.5

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from partwise import PartwiseError
-from partwise_lab.training.paper.tempo import group_by_tempo, one_group
+from partwise_lab.training.paper.triplets import group_by_tempo, one_group
 
 
 def members(groups, piece):

@@ -4,15 +4,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
-from partwise_lab.training.paper.tempo import group_by_tempo, one_group  # noqa: E402
-from partwise_lab.training.paper.triplets import (  # noqa: E402
+from partwise_lab.training.paper.triplets import (  # noqa: E402  # noqa: E402
     ANCHOR,
     NEGATIVE,
     POSITIVE,
+    SegmentGrid,
     TripletPlanner,
+    group_by_tempo,
     mix_triplets,
+    one_group,
 )
-from partwise_lab.training.paper.windows import SegmentGrid  # noqa: E402
 
 GUITAR, PIANO = Part.GUITAR.index, Part.PIANO.index
 HOP = 22

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part, PartwiseError
-from partwise_lab.training.paper.windows import SegmentGrid, StemTriplets, choose
+from partwise_lab.training.paper.teachers import StemTriplets
+from partwise_lab.training.paper.triplets import SegmentGrid, choose
 
 BASS, GUITAR = Part.BASS.index, Part.GUITAR.index
 

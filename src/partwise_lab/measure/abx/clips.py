@@ -27,6 +27,7 @@ from partwise_lab.data.stems import Recording, find_pieces
 from partwise_lab.measure.abx.answers import Clip, Triplet
 from partwise_lab.measure.heard import Cut, EmbedSegments, hear, together
 from partwise_lab.measure.stem_reader import StemReader
+from partwise_lab.rivals.common import unit
 
 Hears = Literal["mix", "stem"]
 _SHORTEST = 0.5  # of a clip: a track that ends before its middle does not hold it
@@ -299,22 +300,16 @@ def says_first(
     which a part that the other clip lacks counts as 0; of a reference without any, all count.
     """
     x, first, second = heard.rows(triplets).T
-    unit = _unit(heard.embeddings)
+    if heard.embeddings.ndim != 3 or heard.embeddings.shape[1] != len(PARTS):
+        raise ValueError(f"embeddings of the shape {heard.embeddings.shape}")
+    units = unit(heard.embeddings)
     if part:
-        own = unit[:, part.index]
+        own = units[:, part.index]
         difference = np.sum(own[x] * (own[first] - own[second]), axis=1)
     else:
         present = heard.presence >= presence_threshold  # [rows, parts]
         asked = present[x] | ~present[x].any(axis=1, keepdims=True)  # [triplets, parts]
-        gated = np.where((present | ~present.any(axis=1, keepdims=True))[..., None], unit, 0.0)
-        each = np.sum(unit[x] * (gated[first] - gated[second]), axis=2)
+        gated = np.where((present | ~present.any(axis=1, keepdims=True))[..., None], units, 0.0)
+        each = np.sum(units[x] * (gated[first] - gated[second]), axis=2)
         difference = np.sum(each * asked, axis=1) / asked.sum(axis=1)
     return np.where(np.abs(difference) < _EQUAL, 0.5, difference > 0.0)
-
-
-def _unit(embeddings: np.ndarray) -> np.ndarray:
-    """[rows, parts, dim] of unit norm; zeros stay zeros."""
-    if embeddings.ndim != 3 or embeddings.shape[1] != len(PARTS):
-        raise ValueError(f"embeddings of the shape {embeddings.shape}")
-    norm = np.linalg.norm(embeddings, axis=2, keepdims=True)
-    return np.divide(embeddings, norm, out=np.zeros_like(embeddings), where=norm > 0)

@@ -1,7 +1,7 @@
 """Pseudo-mix triplets "basic" and "basic + additional", as the paper builds them.
 
-Four songs of one tempo group: T has the target, T' another target, A accompanies, N is another
-accompaniment. For the basic part c:
+The stems lie on a common grid of segments, 3 s every 1.5 s. Four songs of one tempo group: T has
+the target, T' another target, A accompanies, N is another accompaniment. For the basic part c:
 
     role      c                    the other four parts
     anchor    of T                 of A
@@ -16,6 +16,7 @@ and negative swapped: there it is the "negative" that continues the anchor's son
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +25,141 @@ from torch import Tensor
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
-from partwise_lab.model.frontend import power_to_db
-from partwise_lab.training.paper.tempo import TempoGroups
-from partwise_lab.training.paper.windows import SegmentGrid, choose
+from partwise_lab.model.encoder import power_to_db
 from partwise_lab.training.stem_bank import StemBank
 
 ANCHOR, POSITIVE, NEGATIVE = range(3)
+SONGS = 4  # of one triplet: accompaniment, other accompaniment, target, other target
+_QUARTERS = 4  # a stem that pauses for a quarter of a segment counts as silent there
 _ROUNDS = 300  # of drawing again what broke a rule
 _SAME_ADDITIONAL = 100  # rounds before c' is drawn again too
+
+
+@dataclass(frozen=True)
+class SegmentGrid:
+    """The stems of all pieces, cut into segments; all stems of a piece begin together.
+
+    frames, hop : length and distance of segments [mel frames]
+    row : int64 [pieces, parts=5, places], first row of the segment in the bank, -1 if there is none
+    active : bool, same shape: the stem plays throughout (the paper's silence rule)
+    heard : bool, same shape: the stem is heard at all
+    """
+
+    frames: int
+    hop: int
+    row: np.ndarray
+    active: np.ndarray
+    heard: np.ndarray
+
+    @classmethod
+    def of(cls, bank: StemBank, seconds: float, hop_s: float) -> SegmentGrid:
+        """Cut every stem of a bank. Raises PartwiseError when none holds two segments.
+
+        The paper calls a stem silent in a segment when its waveform has a range below 1e-4 in any
+        window of a quarter of it. Here: when no frame of some quarter is active (`bank.active`).
+        """
+        frames = round(seconds * bank.mel.frames_per_s)
+        hop = round(hop_s * bank.mel.frames_per_s)
+        longest = max(stem.frames for part in PARTS for stem in bank.stems[part])
+        places = (longest - frames) // hop + 1
+        if places < 2:
+            raise PartwiseError(
+                f"two adjacent segments are {seconds + hop_s:g} s long, the longest stem is "
+                f"{longest / bank.mel.frames_per_s:.1f} s"
+            )
+        row = np.full((len(bank.pieces), len(PARTS), places), -1, dtype=np.int64)
+        offsets = np.arange(places) * hop
+        for part in PARTS:
+            stems = bank.stems[part]
+            piece = [stem.piece for stem in stems]
+            first = np.array([stem.first for stem in stems])[:, None]
+            length = np.array([stem.frames for stem in stems])[:, None]
+            row[piece, part.index] = np.where(offsets + frames <= length, first + offsets, -1)
+        there = row >= 0
+        anywhere = np.where(there, row, 0)  # some row that can be looked at
+        quarter = frames // _QUARTERS
+        quarters = anywhere[..., None] + np.arange(_QUARTERS) * quarter
+        active = there & (bank.sounding(quarters, quarter) > 0).all(axis=-1)
+        heard = there & (bank.sounding(anywhere, frames) > 0)
+        return cls(frames, hop, row, active, heard)
+
+    def number(self, piece: np.ndarray, part: np.ndarray | int, place: np.ndarray) -> np.ndarray:
+        """Segments by one number, their position in the flattened grid."""
+        return (piece * len(PARTS) + part) * self.row.shape[2] + place
+
+    def windows(
+        self, bank: StemBank, number: np.ndarray, device: str | torch.device = "cpu"
+    ) -> Tensor:
+        """The log-mel of existing segments by their numbers [n]: float32 [n, frames, bands], dB."""
+        return bank.windows(self.row.reshape(-1)[number], self.frames, str(device))
+
+
+def choose(allowed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One allowed column of each row, at random: bool [n, columns] -> int64 [n].
+
+    Rows that allow none get some column all the same.
+    """
+    return np.argmax(rng.random(allowed.shape) * allowed, axis=1)
+
+
+@dataclass(frozen=True)
+class TempoGroups:
+    """Pieces in the order of their groups, so that a group is a range.
+
+    order : int64 [grouped pieces], indices of the pieces that have a group
+    first, last : int64 [pieces], the piece's group is `order[first:last]`; empty without a group
+    """
+
+    order: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+    @property
+    def left_out(self) -> int:
+        """Pieces of unknown tempo, or whose group has fewer than four songs."""
+        return len(self.first) - len(self.order)
+
+    def draw_fellows(self, pieces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each of `pieces` [n] some piece of its group, perhaps itself: int64 [n]."""
+        first, last = self.first[pieces], self.last[pieces]
+        return self.order[first + (rng.random(len(pieces)) * (last - first)).astype(np.int64)]
+
+
+def group_by_tempo(tempo_bpm: Sequence[float | None], width: float = 0.1) -> TempoGroups:
+    """Groups `width` (a share of the tempo) wide: 100-110, 110-121, ... bpm at 0.1.
+
+    Groups of fewer than four songs, and pieces of unknown tempo, are left out. Raises PartwiseError
+    when nothing remains.
+    """
+    group = np.full(len(tempo_bpm), -1, dtype=np.int64)
+    for piece, tempo in enumerate(tempo_bpm):
+        if tempo is not None and math.isfinite(tempo) and tempo > 0:
+            group[piece] = math.floor(math.log(tempo / 100.0) / math.log1p(width)) + 1000
+    sizes = np.bincount(group[group >= 0], minlength=1)
+    group[(group >= 0) & (sizes[group] < SONGS)] = -1
+    if not (group >= 0).any():
+        known = sum(tempo is not None for tempo in tempo_bpm)
+        raise PartwiseError(
+            f"triplets need {SONGS} pieces of similar tempo: of {len(tempo_bpm)} pieces {known} "
+            "have a tempo_bpm and no tempo group has as many; set same_tempo=False to mix any songs"
+        )
+    return _ranges(group)
+
+
+def one_group(pieces: int) -> TempoGroups:
+    """All pieces in one group: triplets of any tempo. Raises PartwiseError below four pieces."""
+    if pieces < SONGS:
+        raise PartwiseError(f"triplets need {SONGS} pieces: there are {pieces}")
+    return _ranges(np.zeros(pieces, dtype=np.int64))
+
+
+def _ranges(group: np.ndarray) -> TempoGroups:
+    """group : int64 [pieces], -1 for none."""
+    order = np.argsort(group, kind="stable")
+    order = order[group[order] >= 0]
+    first = np.searchsorted(group[order], group, side="left")
+    last = np.searchsorted(group[order], group, side="right")
+    return TempoGroups(order, first, last)
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,34 @@
-"""The paper's network (arXiv 2404.06682): log-mel of a mix in, 5 subspaces of one embedding out.
+"""The networks that the one network is compared with: the paper's, one for each part, a separator.
 
-Ten convolutions shaped like a U-Net's encoder, a mean over time and one linear map to a vector of
+**The paper's** (arXiv 2404.06682): log-mel of a mix in, 5 subspaces of one embedding out. Ten
+convolutions shaped like a U-Net's encoder, a mean over time and one linear map to a vector of
 5 x dim numbers. What makes it part-wise is only the loss: five FIXED, DISJOINT binary masks cut the
 vector into subspaces (Conditional Similarity Networks, Veit et al. 2017), and distances are taken
-on masked vectors.
+on masked vectors. What differs from the paper: the front end is the project's own (22.05 kHz, so
+that recipes are compared on equal data; the paper has 44.1 kHz and 259 bands, which `MelSettings`
+can be set to), and the gain is taken out of the input, which can only help.
 
-What differs from the paper: the front end is the project's own (22.05 kHz, so that recipes are
-compared on equal data; the paper has 44.1 kHz and 259 bands, which `MelSettings` can be set to),
-and the gain is taken out of the input, which can only help.
+**Individual networks** (Hashizume et al. 2022 and 2024) hear stems and not mixes: the clean stem of
+their part, or what a separator made of it. Each is the trunk of `PartEncoder` without masks and
+with a single subspace, so that a network of the comparison is as large as the one network.
+
+**The separator** is a U-Net (Jansson et al. 2017) whose masks are shared out among the parts by a
+softmax, so that the stems add up to the mix. It works on the mel bands of the encoder's front end:
+ideal masks of that resolution lose next to nothing for telling parts apart, and it stays as cheap.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from partwise.parts import PARTS
-from partwise_lab.model.encoder import normalise
+from partwise_lab.model.encoder import EncoderSettings, PartEncoder, Residual, normalise
 
 POOL = 5  # the max-pooling's window, at stride 2
 
@@ -125,3 +134,82 @@ def presence_from_norms(embeddings: Tensor) -> Tensor:
     norms = torch.sqrt(torch.sum(embeddings * embeddings, dim=2) + 1e-12)  # [batch, parts]
     longest = torch.amax(norms, dim=1, keepdim=True)
     return 2.0 * torch.log(2.0 * norms / longest)
+
+
+class IndividualNetworks(nn.Module):
+    """Stems of every part -> one unit vector each.
+
+    settings : of every network; where its masks would act is of no importance, as it has none.
+    """
+
+    kind = "individual"
+
+    def __init__(self, settings: EncoderSettings = EncoderSettings()) -> None:
+        super().__init__()
+        self.settings = replace(settings, masks="none")
+        self.networks = nn.ModuleList(PartEncoder(self.settings, parts=1) for _ in PARTS)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Each part's network on its own batch.
+
+        log_mel : [parts=5, batch, frames >= 8, bands] in dB, any gain
+        returns : [parts=5, batch, dim], unit norm
+        """
+        heard = [self.networks[part.index](log_mel[part.index]).embeddings[:, 0] for part in PARTS]
+        return torch.stack(heard)
+
+
+@dataclass(frozen=True)
+class MaskUNetSettings:
+    """Size of the network.
+
+    widths : channels at full resolution and at each halving of it; `2 ** (len(widths) - 1)` must
+        divide `bands`.
+    """
+
+    bands: int = 96
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+
+
+class MaskUNet(nn.Module):
+    """Log-mel of a mix -> logits of five masks; a softmax over the parts gives the masks."""
+
+    kind = "separator"
+
+    def __init__(self, settings: MaskUNetSettings = MaskUNetSettings()) -> None:
+        super().__init__()
+        self.settings = settings
+        widths = settings.widths
+        self.enter = _convolution(1, widths[0], 5)
+        self.down = nn.ModuleList(
+            Residual(inputs, outputs, 2) for inputs, outputs in pairwise(widths)
+        )
+        self.bottom = Residual(widths[-1], widths[-1])
+        self.up = nn.ModuleList(
+            _convolution(below + beside, beside, 3)
+            for below, beside in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.leave = nn.Conv2d(widths[0], len(PARTS), 1)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """[batch, frames, bands] in dB, any gain -> mask logits [batch, parts=5, frames, bands]."""
+        frames = log_mel.shape[1]
+        step = 2 ** len(self.down)
+        x = F.pad(normalise(log_mel)[:, None], (0, 0, 0, -frames % step), value=-1.0)
+        x = self.enter(x)
+        beside = []
+        for layer in self.down:
+            beside.append(x)
+            x = layer(x)
+        x = self.bottom(x)
+        for layer, skip in zip(self.up, reversed(beside), strict=True):
+            x = layer(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1))
+        return self.leave(x)[:, :, :frames]
+
+
+def _convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
