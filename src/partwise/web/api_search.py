@@ -8,7 +8,7 @@ import time
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from partwise.library.index.run import cores
+from partwise.hearing.child import cores
 from partwise.library.search.searcher import SearchOptions
 from partwise.web.asking import (
     among,

@@ -28,7 +28,7 @@ from partwise.web.client_answers import (
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
-    from partwise.library.reports import IndexSummary, Reporter
+    from partwise.library.reports import IndexSummary, Progress, Reporter
     from partwise.library.search.hits import Hit
     from partwise.library.search.moments import Moment
 
@@ -155,7 +155,7 @@ class Client:
         *,
         prune: bool = False,
         retry_failed: bool = False,
-        reporter: Reporter | None = None,
+        reporter: Reporter[Progress] | None = None,
         wait: bool = True,
     ) -> IndexSummary | None:
         """Let the server hear folders of its own machine; None at once unless ``wait``.

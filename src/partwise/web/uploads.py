@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from partwise.audio.types import USUAL_SUFFIX
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.media.covers import has_cover
@@ -20,19 +21,6 @@ from partwise.web.server import UPLOAD_PREFIX, NotHere, Server, Song
 
 MOST_KEPT = 50
 MOST_BYTES = 2_000_000_000
-
-# By the names of ``audio.container.sniff``.
-_SUFFIXES = {
-    "AAC": ".aac",
-    "AIFF": ".aiff",
-    "FLAC": ".flac",
-    "MP3": ".mp3",
-    "MP4": ".m4a",
-    "Matroska": ".mka",
-    "Ogg": ".ogg",
-    "WAV": ".wav",
-    "WMA": ".wma",
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +57,7 @@ class Uploads:
     def keep(self, path: Path, heard: Heard, name: str) -> Upload:
         """Keep a recording from now on. name : what the client calls its file, for show only."""
         song_id = f"{UPLOAD_PREFIX}{secrets.token_hex(16)}"
-        kept = path.with_name(song_id + suffix_of(heard.kind))
+        kept = path.with_name(song_id + USUAL_SUFFIX.get(heard.kind, ""))
         path.rename(kept)
         tags = heard.tags
         title = tags.title or shown_name(name)
@@ -127,11 +115,6 @@ class Uploads:
     def _too_much(self) -> bool:
         size = sum(upload.size for upload in self._kept.values())
         return len(self._kept) > self._most_kept or size > self._most_bytes
-
-
-def suffix_of(kind: str) -> str:
-    """The ending for what a file holds: what the client called it is never part of a path."""
-    return _SUFFIXES.get(kind, "")
 
 
 def shown_name(name: str) -> str:
