@@ -11,6 +11,7 @@ from starlette.responses import Response
 from partwise.hearing.child import cores
 from partwise.library.search.searcher import SearchOptions
 from partwise.web.asking import (
+    among,
     ask,
     by_part,
     condition,
@@ -66,6 +67,7 @@ def _answer(asked: SearchAsked, server: Server, shared: Shared) -> Response:
             max_per_artist=asked.max_per_artist,
             include_duplicates=asked.include_duplicates,
             where=condition(asked.where, asked.filter),
+            among=among(server, asked.filter),
         ),
     )
     answer = {

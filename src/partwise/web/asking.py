@@ -77,8 +77,15 @@ def title_of(server: Server, song_id: str) -> str:
     return track.title
 
 
+def among(server: Server, wanted: Filter | None) -> set[str] | None:
+    """Ids of the tracks that the text of a filter finds; None where there is none."""
+    if wanted is None or not wanted.text:
+        return None
+    return {track.track_id for track in server.library.matcher.find(wanted.text)}
+
+
 def condition(where: str | None, wanted: Filter | None) -> str | None:
-    """SQL for ``Searcher.search``: what the client wrote, and what its filter says."""
+    """SQL for ``Searcher.search``: what the client wrote, and what else its filter says."""
     terms = [] if wanted is None else list(_terms(wanted))
     if where is not None and where.strip():
         terms.append(f"({where})")
@@ -86,11 +93,6 @@ def condition(where: str | None, wanted: Filter | None) -> str | None:
 
 
 def _terms(wanted: Filter) -> Iterable[str]:
-    # The file's name: what stands behind the last slash, which SQL finds from the other end.
-    name = "reverse(split_part(reverse(path), '/', 1))"
-    if wanted.text:
-        columns = ("title", "artist", "album", name)
-        yield "(" + " OR ".join(_holds(column, wanted.text) for column in columns) + ")"
     if wanted.artist:
         yield _holds("artist", wanted.artist)
     if wanted.album:

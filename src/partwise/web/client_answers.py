@@ -12,6 +12,7 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.library.reports import IndexSummary, Progress
 from partwise.library.search.hits import Hit
 from partwise.library.search.moments import Moment, QueryMoment
+from partwise.library.tables.catalogue import Track
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.parts import PARTS, Part
 from partwise.paths import path_to_text, shown, text_to_path
@@ -36,6 +37,13 @@ def hit_of(hit: dict[str, Any], names: dict[str, str]) -> Hit:
         paths=paths,
         alike=tuple(Path(path) for path in hit["alike"]),
     )
+
+
+def track_of(track: dict[str, Any]) -> Track:
+    """One track."""
+    tags = Tags(track["title"], track["artist"], track["album"], track["year"])
+    paths = tuple(map(text_to_path, track["paths"]))
+    return Track(track["track_id"], paths, tags, track["duration_s"])
 
 
 def moment_of(moment: dict[str, Any], names: dict[str, str]) -> Moment:

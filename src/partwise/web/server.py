@@ -65,7 +65,7 @@ class Server:
             searcher = self.library.searcher
             for name in ("tracks", "segments"):
                 searcher.index(name)
-            _ = searcher.catalogue
+            _ = searcher.matcher
         except Unavailable:
             raise
         except PartwiseError:  # none yet: the page makes one

@@ -32,15 +32,6 @@ def check_library(server: Server) -> None:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """All tracks ordered by artist, album and title; texts : where to look for a word."""
-
-    catalogue: dict[str, Track]
-    tracks: list[Track]
-    texts: list[str]
-
-
-@dataclass(frozen=True)
 class Sound:
     """The parts of a whole track, and how surely each is heard."""
 
@@ -55,7 +46,6 @@ class LibraryState:
         self._server = server
         self._guard = threading.Lock()
         self._status: tuple[Any, LibraryStatus] | None = None
-        self._listing: Listing | None = None
 
     def overview(self) -> LibraryStatus | None:
         """What it holds in numbers, and its failures; None while there is no library."""
@@ -70,16 +60,12 @@ class LibraryState:
             return self._status[1]
 
     def tracks(self, text: str, limit: int, offset: int) -> tuple[int, list[Track]]:
-        """How many tracks hold a text in title, artist, album or file name, and some of them."""
+        """How many tracks a text finds, and some of them: see ``matcher.Matcher.find``."""
         if not has_library(self._server):
             return 0, []
-        listing = self._current_listing()
-        wanted = text.strip().casefold()
-        found: Sequence[Track] = listing.tracks
-        if wanted:
-            pairs = zip(listing.tracks, listing.texts, strict=True)
-            found = [track for track, names in pairs if wanted in names]
-        return len(found), list(found[offset : offset + limit])
+        matcher = self._server.library.matcher
+        found = matcher.numbers(text)
+        return len(found), matcher.tracks(found[offset : offset + limit])
 
     def track(self, track_id: str) -> Track:
         """Raises NotHere."""
@@ -111,28 +97,3 @@ class LibraryState:
             )
             for row, track_id in enumerate(rows.column("track_id").to_pylist())
         }
-
-    def _current_listing(self) -> Listing:
-        catalogue = self._server.library.catalogue
-        with self._guard:
-            if self._listing is None or self._listing.catalogue is not catalogue:
-                self._listing = _list(catalogue)
-            return self._listing
-
-
-def _list(catalogue: dict[str, Track]) -> Listing:
-    tracks = sorted(catalogue.values(), key=_order)
-    return Listing(catalogue, tracks, [_text(track) for track in tracks])
-
-
-def _order(track: Track) -> tuple[str, ...]:
-    tags = track.tags
-    names = (tags.artist, tags.album, tags.title)
-    return (*((name or "\uffff").casefold() for name in names), track.paths[0])
-
-
-def _text(track: Track) -> str:
-    """On lines of their own, so that no search matches across two names."""
-    tags = track.tags
-    files = [shown(Path(path).name) for path in track.paths]
-    return "\n".join(filter(None, (tags.title, tags.artist, tags.album, *files))).casefold()
