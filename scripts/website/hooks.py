@@ -110,7 +110,7 @@ def openapi() -> dict[str, Any]:
 
 def http_page(schema: dict[str, Any]) -> str:
     """A page of the API: every address with what it takes and answers."""
-    from partwise.web.api_docs import operations
+    from partwise.web.pages import operations
 
     lines = [
         "# HTTP API",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from partwise.web import known_covers
-from partwise.web.known_covers import KnownCovers
+from partwise.web import background
+from partwise.web.background import KnownCovers
 
 TRACKS = [("a", Path("/music/a.mp3")), ("b", Path("/music/b.mp3")), ("c", Path("/music/c.mp3"))]
 
@@ -18,7 +18,7 @@ def test_what_there_is_no_time_for_is_known_the_next_time(monkeypatch: pytest.Mo
         time.sleep(0.05)
         return path.stem != "b"
 
-    monkeypatch.setattr(known_covers, "has_cover", slow)
+    monkeypatch.setattr(background, "has_cover", slow)
     covers = KnownCovers()
     assert covers.of(TRACKS) == {"a"}  # after the first, the time is up
     until_s = time.monotonic() + 5
@@ -29,8 +29,8 @@ def test_what_there_is_no_time_for_is_known_the_next_time(monkeypatch: pytest.Mo
 
 def test_what_was_found_long_ago_is_looked_at_again(monkeypatch: pytest.MonkeyPatch):
     has = {"value": True}
-    monkeypatch.setattr(known_covers, "has_cover", lambda path: has["value"])
-    monkeypatch.setattr(known_covers, "FRESH_S", 0.0)
+    monkeypatch.setattr(background, "has_cover", lambda path: has["value"])
+    monkeypatch.setattr(background, "FRESH_S", 0.0)
     covers = KnownCovers()
     assert covers.of(TRACKS) == {"a", "b", "c"}
     has["value"] = False

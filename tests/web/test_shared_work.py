@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from partwise.web.background import ClientGone, SharedWork
 from partwise.web.playable import Stopped
-from partwise.web.shared_work import ClientGone, SharedWork
 
 
 async def _here() -> bool:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,16 @@ from partwise.audio.segment import HOP_S, SEGMENT_S
 from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.hearing.isolated import FILE_BYTES
+from partwise.library.library import Library
 from partwise.parts import PARTS
-from partwise.web.errors import Refused
-from partwise.web.server import Server
-from partwise.web.state import has_library
+from partwise.web.responses import Refused
 
 LONGEST_S = 1800.0
 WALL_S = 60.0
 AT_A_TIME = 2
 WAIT_S = 20.0
 _LOOK_S = 0.05
-_NICE = 5
+_NICE = 5  # searches come first
 
 
 @dataclass(frozen=True)
@@ -45,21 +44,24 @@ class Heard:
 
 
 class Ears:
-    """Hears files of strangers, a few at a time.
+    """Hears files of strangers, a few at a time, and nicely: searches come first.
 
+    library : whose settings count. model : ONNX file; None for the shipped one.
     longest_s : length that a recording may have. wall_s : time that hearing it may take.
     at_a_time : children at once. wait_s : how long a file waits for its turn.
     """
 
     def __init__(
         self,
-        server: Server,
+        library: Library,
+        model: Path | None = None,
         longest_s: float = LONGEST_S,
         wall_s: float = WALL_S,
         at_a_time: int = AT_A_TIME,
         wait_s: float = WAIT_S,
     ) -> None:
-        self._server = server
+        self._library = library
+        self._model = model
         self._longest_s = longest_s
         self._wall_s = wall_s
         self._wait_s = wait_s
@@ -92,14 +94,14 @@ class Ears:
 
     def _command(self, path: Path, out: Path) -> list[str]:
         segment_s, hop_s = SEGMENT_S, HOP_S
-        if has_library(self._server):
-            active = self._server.library.store.active
+        if self._library.exists:
+            active = self._library.store.active
             segment_s, hop_s = active.segment_s, active.hop_s
         command = [sys.executable, "-m", "partwise.hearing.isolated", str(path), str(out)]
         command += [f"--segment-s={segment_s!r}", f"--hop-s={hop_s!r}"]
         command += [f"--longest-s={self._longest_s!r}"]
-        if self._server.model is not None:
-            command.append(f"--model={os.path.abspath(self._server.model)}")
+        if self._model is not None:
+            command.append(f"--model={os.path.abspath(self._model)}")
         return command
 
     def _run(self, path: Path, out: Path, gone: threading.Event) -> None:
@@ -115,6 +117,8 @@ class Ears:
                     env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 )
             try:
+                with suppress(OSError):  # it has ended already
+                    os.setpriority(os.PRIO_PROCESS, child.pid, _NICE)
                 code = self._wait(child, gone)
             finally:
                 child.kill()
