@@ -121,7 +121,7 @@ def http_page(schema: dict[str, Any]) -> str:
     ]
     for operation in operations(schema):
         lines += ["", f"## `{operation.method} {operation.path}`", ""]
-        lines += [operation.text or operation.summary, ""]
+        lines += [operation.text, ""]
         if operation.fields:
             lines += ["| takes | kind | |", "| --- | --- | --- |"]
             for field in operation.fields:

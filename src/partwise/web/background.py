@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from partwise.library.library import Library
 from partwise.library.map.atlas import Atlas, atlas_file, make_atlas, read_atlas
 from partwise.library.media.covers import has_cover
+from partwise.library.search.cache import Kept, Key
 from partwise.library.tables.catalogue import Track
 from partwise.library.tables.reader import Store
 from partwise.paths import shown
@@ -161,38 +162,26 @@ class KnownCovers:
             time.sleep((time.monotonic() - started) * (1.0 / LOOKING_SHARE - 1.0))
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A map as it was read. stamp : of its file."""
-
-    stamp: tuple[str, int, int]
-    atlas: Atlas
-
-
 class MapState:
     """The map of a library: read when it changes, made in the background when there is none."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._lock = threading.Lock()
-        self._read: _Read | None = None
+        self._kept = Kept()
+        self._guard = threading.Lock()
         self._making: threading.Thread | None = None
         self._failed: tuple[float, str] | None = None
-        self._listed: tuple[object, bytes] | None = None
 
     def atlas(self) -> Atlas:
         """The map. Raises NotHere while there is none yet."""
         if not self._library.exists:
             raise NotHere("there is nothing to map yet: index a folder first")
         store = self._library.store
-        with self._lock:
-            stamp = _stamp(store)
-            if self._read is None or self._read.stamp != stamp:
-                found = read_atlas(store)
-                self._read = None if found is None else _Read(stamp, found)
-            if self._read is not None:
-                return self._read.atlas
-            raise NotHere(self._make(store.folder))
+        found = self._kept.get("atlas", lambda: _stamp(store), lambda _: read_atlas(store))
+        if found is None:
+            with self._guard:
+                raise NotHere(self._make(store.folder))
+        return found
 
     def _make(self, folder: Path) -> str:
         """Begin to make the map if that is not being done; what to tell meanwhile."""
@@ -219,16 +208,17 @@ class MapState:
         """JSON of what the points are. Raises NotHere while there is no map yet."""
         atlas = self.atlas()
         store = self._library.store
+
+        def make(_: object) -> bytes:
+            listed = list_points(atlas, self._library.catalogue)
+            text = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
+            return text.encode("utf-8", "replace")
+
         key = (atlas.version, store.tracks.version, store.ledger_table.version)
-        with self._lock:
-            if self._listed is None or self._listed[0] != key:
-                listed = list_points(atlas, self._library.catalogue)
-                text = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
-                self._listed = (key, text.encode("utf-8", "replace"))
-            return self._listed[1]
+        return self._kept.get("listed", lambda: key, make)
 
 
-def _stamp(store: Store) -> tuple[str, int, int]:
+def _stamp(store: Store) -> Key:
     try:
         status = os.stat(atlas_file(store))
     except OSError:

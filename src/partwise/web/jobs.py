@@ -213,11 +213,8 @@ class _Reporter:
 
 def summary_json(summary: IndexSummary) -> dict[str, Any]:
     """Counts of a run, by their names."""
-    names = (
-        *("indexed", "copies", "unchanged", "moved", "failed", "failed_earlier", "missing"),
-        *("pruned", "left", "audio_s", "seconds", "replaced", "interrupted"),
-    )
-    return {name: getattr(summary, name) for name in names}
+    lists = ("failures", "waiting")
+    return {name: value for name, value in vars(summary).items() if name not in lists}
 
 
 def failures_json(rows: Sequence[LedgerRow]) -> list[dict[str, str]]:

@@ -5,6 +5,7 @@ What people typed into tags is escaped by the templates; a page's scripts put te
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -115,11 +116,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Operation:
-    """One address with its method."""
+    """One address with its method. answers : status and meaning."""
 
     method: str
     path: str
-    summary: str
     text: str
     fields: tuple[Field, ...]
     answers: tuple[tuple[str, str], ...]
@@ -127,36 +127,34 @@ class Operation:
 
 def operations(schema: dict[str, Any]) -> list[Operation]:
     """What an OpenAPI description says, in its own order."""
-    found = []
-    for path, item in schema["paths"].items():
-        for method in (name for name in _METHODS if name in item):
-            operation = item[method]
-            fields = [
-                Field(
-                    entry["name"],
-                    kind_of(entry["schema"]),
-                    entry.get("required", False),
-                    entry.get("description", ""),
-                )
-                for entry in operation.get("parameters", ())
-            ]
-            for content in operation.get("requestBody", {}).get("content", {}).values():
-                fields += _body_fields(content["schema"], schema)
-            answers = [
-                (status, answer.get("description", ""))
-                for status, answer in operation["responses"].items()
-            ]
-            found.append(
-                Operation(
-                    method.upper(),
-                    path,
-                    operation.get("summary", ""),
-                    operation.get("description", ""),
-                    tuple(fields),
-                    tuple(answers),
-                )
-            )
-    return found
+    return [
+        Operation(
+            method.upper(),
+            path,
+            item[method].get("description") or item[method].get("summary", ""),
+            tuple(_fields(item[method], schema)),
+            tuple(
+                (status, a.get("description", ""))
+                for status, a in item[method]["responses"].items()
+            ),
+        )
+        for path, item in schema["paths"].items()
+        for method in _METHODS
+        if method in item
+    ]
+
+
+def _fields(operation: dict[str, Any], schema: dict[str, Any]) -> Iterator[Field]:
+    for entry in operation.get("parameters", ()):
+        needed = entry.get("required", False)
+        yield Field(entry["name"], kind_of(entry["schema"]), needed, entry.get("description", ""))
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        body = content["schema"]
+        if "$ref" in body:
+            body = schema["components"]["schemas"][kind_of(body)]
+        for name, entry in body.get("properties", {}).items():
+            needed = name in body.get("required", ())
+            yield Field(name, kind_of(entry), needed, entry.get("description", ""))
 
 
 def kind_of(schema: dict[str, Any]) -> str:
@@ -174,13 +172,3 @@ def kind_of(schema: dict[str, Any]) -> str:
     if kind == "string":
         return "file" if schema.get("format") == "binary" else "text"
     return kind
-
-
-def _body_fields(body: dict[str, Any], schema: dict[str, Any]) -> list[Field]:
-    if "$ref" in body:
-        body = schema["components"]["schemas"][body["$ref"].rsplit("/", 1)[-1]]
-    required = body.get("required", ())
-    return [
-        Field(name, kind_of(entry), name in required, entry.get("description", ""))
-        for name, entry in body.get("properties", {}).items()
-    ]

@@ -7,11 +7,10 @@ browsers play, waves, the map, the run of the moment. It is made once per state 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -19,6 +18,7 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.overview import LibraryStatus, overview
+from partwise.library.search.cache import Kept, Key
 from partwise.library.tables.catalogue import Track, existing
 from partwise.paths import shown
 from partwise.web.background import KnownCovers, MapState, SharedWork
@@ -47,9 +47,7 @@ class Server:
         self.copies = Copies(library.path / "cache" / "audio")
         self.waves = Waves(library.path)
         self.work = SharedWork()
-        self._guard = threading.Lock()
-        self._status: tuple[Any, LibraryStatus] | None = None
-        self._listing: Listing | None = None
+        self._kept = Kept()
 
     def close(self) -> None:
         """End what runs and remove what is temporary."""
@@ -120,31 +118,26 @@ class Server:
         if not self.library.exists:
             return None
         store = self.library.store
-        tables = (store.tracks, store.segments, store.ledger_table)
-        key = (store.digest, *(table.version for table in tables))
-        with self._guard:
-            if self._status is None or self._status[0] != key:
-                self._status = (key, overview(store))
-            return self._status[1]
+
+        def key() -> Key:
+            tables = (store.tracks, store.segments, store.ledger_table)
+            return (store.digest, *(table.version for table in tables))
+
+        return self._kept.get("overview", key, lambda _: overview(store))
 
     def tracks(self, text: str, limit: int, offset: int) -> tuple[int, list[Track]]:
         """How many tracks hold a text in title, artist, album or file name, and some of them."""
         if not self.library.exists:
             return 0, []
-        listing = self._current_listing()
+        catalogue = self.library.catalogue
+        key = (self.library.store.digest, id(catalogue))
+        listing: Listing = self._kept.get("listing", lambda: key, lambda _: _list(catalogue))
         wanted = text.strip().casefold()
         found: Sequence[Track] = listing.tracks
         if wanted:
             pairs = zip(listing.tracks, listing.texts, strict=True)
             found = [track for track, names in pairs if wanted in names]
         return len(found), list(found[offset : offset + limit])
-
-    def _current_listing(self) -> Listing:
-        catalogue = self.library.catalogue
-        with self._guard:
-            if self._listing is None or self._listing.catalogue is not catalogue:
-                self._listing = _list(catalogue)
-            return self._listing
 
 
 @dataclass(frozen=True)
