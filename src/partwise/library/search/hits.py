@@ -49,11 +49,12 @@ class Hit:
         ids : of the query's songs by name, to have what the HTTP API answers instead: the tags
             beside the other fields (``Track.to_json``), parts, and ids in moments.
         """
+        flat = ids is not None  # 500 hits an answer: nothing is made in vain
         plain = {
             "rank": self.rank,
             "score": self.score,
             "track_id": self.track_id,
-            "path": path_to_text(self.path),
+            **({} if flat else {"path": path_to_text(self.path)}),
             "paths": [path_to_text(path) for path in self.paths],
             "similarities": {
                 name: value if part in heard and part in self.parts else None
@@ -61,17 +62,13 @@ class Hit:
             },
             "presence": dict(zip(PART_NAMES, self.presence, strict=True)),
             "moments": [moment.to_json(ids) for moment in self.moments],
-            "tags": vars(self.tags).copy(),
+            **(vars(self.tags) if flat else {"tags": dict(vars(self.tags))}),
             "duration_s": self.duration_s,
-            "alike": [path_to_text(path) for path in self.alike],
+            "alike": [shown(path) if flat else path_to_text(path) for path in self.alike],
         }
-        if ids is None:
-            return plain
-        del plain["path"]
-        plain |= plain.pop("tags")
-        plain["title"] = self.tags.title or shown(self.path.stem)
-        plain["parts"] = [part.value for part in self.parts]
-        plain["alike"] = [shown(path) for path in self.alike]
+        if flat:
+            plain["title"] = self.tags.title or shown(self.path.stem)
+            plain["parts"] = list(map(str, self.parts))
         return plain
 
     @classmethod

@@ -50,7 +50,7 @@ class Moment:
             "query": [
                 {
                     **({"name": side.name} if ids is None else {"song_id": ids[side.name]}),
-                    "parts": [part.value for part in side.parts],
+                    "parts": list(map(str, side.parts)),
                     "start_s": side.start_s,
                     "end_s": side.end_s,
                 }

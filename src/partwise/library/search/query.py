@@ -173,13 +173,13 @@ class Query:
                 {
                     "name": seed.name,
                     "track_id": seed.track_id,
-                    "parts": [part.value for part in source.parts],
+                    "parts": list(map(str, source.parts)),
                     "duration_s": seed.duration_s,
                 }
                 for source in self.sources
                 for seed in source.seeds
             ],
-            "parts": [part.value for part in self.parts],
+            "parts": list(map(str, self.parts)),
             "presence": by_part(self.presence),
             "passage": None if self.passage is None else list(self.passage),
         }
