@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from partwise.web import background
-from partwise.web.background import ClientGone, KnownCovers, SharedWork
-from partwise.web.playable import Stopped
+from partwise.web.background import KnownCovers, SharedWork
+from partwise.web.responses import ClientGone
 
 TRACKS = [("a", Path("/music/a.mp3")), ("b", Path("/music/b.mp3")), ("c", Path("/music/c.mp3"))]
 
@@ -80,7 +80,7 @@ def test_work_goes_on_while_one_client_waits_and_ends_with_the_last() -> None:
     def work(stop: threading.Event) -> str:
         if stop.wait(10):
             stopped.set()
-            raise Stopped
+            raise ClientGone
         return "done"
 
     async def run() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from starlette.requests import Request
 
 from partwise.hearing import isolated
 from partwise.library.library import Library
@@ -22,7 +23,7 @@ from partwise.web.app import Settings, create_app
 from partwise.web.hearing import Ears
 from partwise.web.responses import NotHere, Refused
 from partwise.web.server import Server
-from partwise.web.uploads import Gate, Uploads, shown_name
+from partwise.web.uploads import Uploads, received, shown_name
 from served import client_of, live
 from sounds import sound, write
 
@@ -383,14 +384,25 @@ def test_a_clients_name_is_only_shown(name: str, title: str):
     assert shown_name(name) == title
 
 
+def arriving() -> Request:
+    body = START + b"x\r\n--b--\r\n"
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+    return Request({"type": "http", "headers": headers}, receive)
+
+
 def test_no_body_waits_for_a_place_for_ever():
-    async def enter_twice() -> int:
-        gate = Gate(most=1)
-        async with gate.enter():
+    async def receive_twice() -> int:
+        uploads = Uploads(most_arriving=1)
+        async with received(arriving(), uploads) as file:
+            assert file.path.read_bytes() == b"x"
             with pytest.raises(Refused) as error:
-                async with gate.enter():
+                async with received(arriving(), uploads):
                     pass
-        async with gate.enter():
+        async with received(arriving(), uploads):
             return error.value.status
 
-    assert asyncio.run(enter_twice()) == 429
+    assert asyncio.run(receive_twice()) == 429

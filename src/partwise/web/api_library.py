@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import compress
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from partwise import __version__
 from partwise.library.media.playlists import Entry, m3u8_bytes, xspf_bytes
@@ -20,7 +20,7 @@ from partwise.library.tables.catalogue import Track
 from partwise.parts import PARTS, Part, by_part
 from partwise.paths import shown
 from partwise.web.jobs import failures_json
-from partwise.web.responses import EventStream, Refused, is_known, json_response
+from partwise.web.responses import Refused, events_of, is_known, json_response
 from partwise.web.schemas import (
     JSON_ERRORS,
     TEXT,
@@ -237,17 +237,21 @@ async def events(request: Request, server: OneServer) -> Response:
     """How the run goes, as server-sent events; the stream stays open between runs."""
     if server.streams >= MOST_STREAMS:
         raise Refused(503, "too many are following the index already: ask again a little later")
-    server.streams += 1
 
     def read() -> tuple[Any, dict[str, Any]] | None:
         job = server.jobs.job
         return None if job is None else ((job.job_id, job.number), job.as_json())
 
-    def done() -> None:
-        server.streams -= 1
+    async def counted() -> AsyncIterator[str]:
+        server.streams += 1
+        try:
+            async for text in events_of("job", read, lambda: request.app.state.closing):
+                yield text
+        finally:
+            server.streams -= 1
 
-    state = request.app.state
-    return EventStream("job", read, lambda: state.closing, done)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(counted(), headers=headers, media_type="text/event-stream")
 
 
 # --- the map

@@ -45,7 +45,7 @@ async def upload(request: Request, server: OneServer) -> Response:
 
     At most 200 MB, 30 minutes and 60 seconds of work. Its id works wherever a song's id does.
     """
-    async with server.gate.enter(), received(request, server.uploads) as file:
+    async with received(request, server.uploads) as file:
 
         def hear_and_keep(gone: threading.Event) -> dict[str, Any]:
             heard = server.ears.hear(file.path, gone)
@@ -75,10 +75,7 @@ def delete_upload(song_id: SongId, server: OneServer) -> Response:
         }
     },
 )
-async def embed(
-    request: Request,
-    server: OneServer,
-) -> Response:
+async def embed(request: Request, server: OneServer) -> Response:
     """Part embeddings of a recording, which is not kept, or of a song by its id."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -91,7 +88,7 @@ async def embed(
             return json_response(embedded_json(digest, server.segments(song_id)))
 
         return await run_in_threadpool(of_song)
-    async with server.gate.enter(), received(request, server.uploads) as file:
+    async with received(request, server.uploads) as file:
 
         def of_file(gone: threading.Event) -> Response:
             heard = server.ears.hear(file.path, gone)

@@ -21,7 +21,7 @@ from partwise.library.search.cache import Kept, Key
 from partwise.library.tables.catalogue import Track
 from partwise.library.tables.reader import Store
 from partwise.paths import shown
-from partwise.web.responses import NotHere
+from partwise.web.responses import ClientGone, NotHere
 
 T = TypeVar("T")
 _LOG = logging.getLogger("partwise.web")
@@ -39,10 +39,6 @@ FRESH_S = 600.0
 _MOST_WAITING = 5000
 # How long a failure is told before the map is tried again.
 _RETRY_S = 60.0
-
-
-class ClientGone(Exception):
-    """The client left before the work was done."""
 
 
 @dataclass

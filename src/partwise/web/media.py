@@ -16,8 +16,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from partwise.library.media.covers import find_cover
 from partwise.parts import PART_NAMES
-from partwise.web.background import ClientGone
-from partwise.web.playable import Playable, Stopped, media_type_of
+from partwise.web.playable import Playable, media_type_of
 from partwise.web.responses import NotHere, is_known
 from partwise.web.schemas import content, error_answers
 from partwise.web.server import OneServer, Server
@@ -28,8 +27,6 @@ router = APIRouter(prefix="/api/v1/tracks/{song_id}", tags=["media"])
 _NO_SNIFFING = {"x-content-type-options": "nosniff"}
 # The address holds a hash of the content, so what it gives never changes; but the file may go.
 _KEEP_AN_HOUR = "private, max-age=3600"
-# What a request gets whose client has left: nobody reads it.
-_CLIENT_GONE = 499
 
 
 _ERRORS = error_answers(404, 422)
@@ -47,10 +44,7 @@ _COVER = content("An image.", "image/*") | _NOT_CHANGED | _ERRORS
 async def audio(song_id: str, request: Request, server: OneServer) -> Response:
     """The recording, whole or the range asked for; as FLAC where browsers do not play its kind."""
     song = await run_in_threadpool(server.song, song_id)
-    try:
-        playable = await _playable(song, request, server)
-    except (ClientGone, Stopped):
-        return Response(status_code=_CLIENT_GONE)
+    playable = await _playable(song, request, server)
     return await run_in_threadpool(_file_answer, song, playable, request)
 
 
@@ -154,14 +148,11 @@ async def peaks(
     song = await run_in_threadpool(server.song, song_id)
     wave = await run_in_threadpool(server.waves.at_hand, song)
     if wave is None:
-        try:
-            wave = await server.work.result(
-                f"wave {song_id}",
-                lambda stop: server.waves.measured(song, stop),
-                request.is_disconnected,
-            )
-        except (ClientGone, Stopped):
-            return Response(status_code=_CLIENT_GONE)
+        wave = await server.work.result(
+            f"wave {song_id}",
+            lambda stop: server.waves.measured(song, stop),
+            request.is_disconnected,
+        )
     passage = wave.passage(start_s or 0.0, wave.duration_s if end_s is None else end_s)
     drawn = wave.points(points)
     return JSONResponse(

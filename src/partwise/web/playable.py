@@ -27,6 +27,7 @@ from partwise.audio.container import read_head, sniff
 from partwise.audio.decode import DecodeError, open_recording
 from partwise.library.media.peaks import Wave, keep_wave, measure, peaks_file, read_wave
 from partwise.library.stores.faults import storage_errors
+from partwise.web.responses import ClientGone
 from partwise.web.uploads import Song
 
 LIMIT_BYTES = 2 * 2**30
@@ -37,10 +38,6 @@ _AS_THEY_ARE = {"FLAC": "audio/flac", "MP3": "audio/mpeg", "AAC": "audio/aac"}
 _IN_OGG = {"vorbis", "opus", "libopus", "flac"}
 _IN_MP4 = {"aac", "mp3", "mp3float", "opus", "libopus", "flac"}
 _IN_WAV = {"PCM_U8", "PCM_16", "PCM_24"}
-
-
-class Stopped(Exception):
-    """Nobody waits for it any more."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def media_type_of(path: Path) -> str | None:
 
 
 def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:
-    """Write a recording as FLAC of 16 bits. Raises Stopped, DecodeError and OSError."""
+    """Write a recording as FLAC of 16 bits. Raises ClientGone, DecodeError and OSError."""
     with replacing(out) as file:
         sound: soundfile.SoundFile | None = None
         try:
@@ -90,7 +87,7 @@ def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:
             if sound is not None:
                 sound.close()
         if stopped():
-            raise Stopped
+            raise ClientGone
         if sound is None:
             raise DecodeError(path, "there is no audio in it")
 
@@ -127,8 +124,11 @@ class Copies:
         return place
 
     def make(self, song_id: str, path: Path, keep: bool, stop: threading.Event) -> Path:
-        """Make the copy of a song. Raises Stopped when ``stop`` is set meanwhile, DecodeError, and
-        PartwiseError when the disk is full."""
+        """Make the copy of a song.
+
+        Raises ClientGone when ``stop`` is set meanwhile, DecodeError, and PartwiseError for a full
+        disk.
+        """
         place = self._place(song_id, keep)
         with storage_errors(place.parent):
             write_flac(path, place, stop.is_set)
@@ -177,7 +177,7 @@ class Waves:
         """Measure a song, and keep its wave: on disk if it is in the library."""
         wave = measure(song.path, stop.is_set)
         if stop.is_set():
-            raise Stopped
+            raise ClientGone
         if song.in_library:
             wave = keep_wave(peaks_file(self._library, song.song_id), wave)
         return self._remember(song, wave)

@@ -26,7 +26,7 @@ from partwise.web.hearing import Ears
 from partwise.web.jobs import Jobs
 from partwise.web.playable import Copies, Waves
 from partwise.web.responses import NotHere
-from partwise.web.uploads import UPLOAD_PREFIX, Gate, Song, Uploads
+from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
 
 class Server:
@@ -38,7 +38,6 @@ class Server:
     def __init__(self, library: Library, model: Path | None = None) -> None:
         self.library = library
         self.uploads = Uploads()
-        self.gate = Gate()
         self.ears = Ears(library, model)
         self.jobs = Jobs(library, model)
         self.streams = 0  # of events, open now; touched in the event loop's thread alone

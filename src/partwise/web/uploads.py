@@ -79,10 +79,16 @@ class Upload:
 class Uploads:
     """The recordings that are kept, the oldest given up first; all are gone when the server ends.
 
-    most_kept, most_bytes : how many, and how much of the disk.
+    most_kept, most_bytes : how many, and how much of the disk. most_arriving : bodies at a time.
     """
 
-    def __init__(self, most_kept: int = MOST_KEPT, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        most_kept: int = MOST_KEPT,
+        most_bytes: int = MOST_BYTES,
+        most_arriving: int = MOST_ARRIVING,
+    ) -> None:
+        self.places = asyncio.Semaphore(most_arriving)
         self.folder = Path(tempfile.mkdtemp(prefix="partwise-uploads-"))
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._most_kept = most_kept
@@ -169,58 +175,41 @@ class Received:
     name: str
 
 
-class Gate:
-    """Lets so many bodies in at a time."""
-
-    def __init__(self, most: int = MOST_ARRIVING) -> None:
-        self._most = most
-        self._inside = 0  # touched in the event loop's thread alone
-
-    @asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
-        if self._inside >= self._most:
-            raise Refused(429, "too many uploads at a time: try again in a minute")
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
-
-
 @asynccontextmanager
-async def received(
-    request: Request, uploads: Uploads, most_bytes: int = MAX_UPLOAD_BYTES
-) -> AsyncIterator[Received]:
+async def received(request: Request, uploads: Uploads) -> AsyncIterator[Received]:
     """The part called ``file`` of the request's body, which is gone at the end unless moved.
 
     ``security.BodyLimits`` counts the body as it comes. Raises Refused for anything else than one
-    file that is not empty.
+    file that is not empty, and when too many are arriving: nobody waits for a place.
     """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Refused(415, "send the recording as multipart/form-data, in a field called file")
-    path = uploads.new_path()
-    try:
-        async with request.form(max_files=1, max_fields=4) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise Refused(422, "there is no field called file with a recording in it")
-            await run_in_threadpool(_write, file, path, most_bytes)
-            yield Received(path, file.filename or "")
-    except ClientDisconnect:
-        raise Refused(408, "the client has gone") from None
-    finally:
-        path.unlink(missing_ok=True)
+    if uploads.places.locked():
+        raise Refused(429, "too many uploads at a time: try again in a minute")
+    async with uploads.places:
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise Refused(415, "send the recording as multipart/form-data, in a field called file")
+        path = uploads.new_path()
+        try:
+            async with request.form(max_files=1, max_fields=4) as form:
+                file = form.get("file")
+                if not isinstance(file, UploadFile):
+                    raise Refused(422, "there is no field called file with a recording in it")
+                await run_in_threadpool(_write, file, path)
+                yield Received(path, file.filename or "")
+        except ClientDisconnect:
+            raise Refused(408, "the client has gone") from None
+        finally:
+            path.unlink(missing_ok=True)
 
 
-def _write(file: UploadFile, path: Path, most_bytes: int) -> None:
+def _write(file: UploadFile, path: Path) -> None:
     file.file.seek(0)
     with path.open("xb") as out:
         shutil.copyfileobj(file.file, out, 1 << 20)
         size = out.tell()
     if size == 0:
         raise Refused(422, "the file is empty")
-    if size > most_bytes:
-        raise Refused(413, f"too large: at most {most_bytes / 1e6:g} MB")
+    if size > MAX_UPLOAD_BYTES:
+        raise Refused(413, f"too large: at most {MAX_UPLOAD_BYTES / 1e6:g} MB")
 
 
 async def while_there(request: Request, work: Callable[[threading.Event], T]) -> T:
