@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +17,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from partwise.library.media.covers import find_cover
 from partwise.parts import PART_NAMES
-from partwise.web.playable import Playable, media_type_of
+from partwise.web.playable import media_type_of
 from partwise.web.responses import NotHere, is_known
 from partwise.web.schemas import content, error_answers
 from partwise.web.server import OneServer, Server
@@ -44,30 +45,27 @@ _COVER = content("An image.", "image/*") | _NOT_CHANGED | _ERRORS
 async def audio(song_id: str, request: Request, server: OneServer) -> Response:
     """The recording, whole or the range asked for; as FLAC where browsers do not play its kind."""
     song = await run_in_threadpool(server.song, song_id)
-    playable = await _playable(song, request, server)
-    return await run_in_threadpool(_file_answer, song, playable, request)
-
-
-async def _playable(song: Song, request: Request, server: Server) -> Playable:
     media_type = await run_in_threadpool(media_type_of, song.path)
-    if media_type is not None:
-        return Playable(song.path, media_type, copied=False)
+    path = song.path if media_type else await _copy(song, request, server)
+    return await run_in_threadpool(_file_answer, song, path, media_type, request)
+
+
+async def _copy(song: Song, request: Request, server: Server) -> Path:
     copy = await run_in_threadpool(server.copies.find, song.song_id, song.in_library)
-    if copy is None:
-        copy = await server.work.result(
-            f"copy {song.song_id}",
-            lambda stop: server.copies.make(song.song_id, song.path, song.in_library, stop),
-            request.is_disconnected,
-        )
-    return Playable(copy, "audio/flac", copied=True)
+    return copy or await server.work.result(
+        f"copy {song.song_id}",
+        lambda stop: server.copies.make(song.song_id, song.path, song.in_library, stop),
+        request.is_disconnected,
+    )
 
 
-def _file_answer(song: Song, playable: Playable, request: Request) -> Response:
+def _file_answer(song: Song, path: Path, media_type: str | None, request: Request) -> Response:
+    """media_type : None for a copy in FLAC."""
     try:
-        status = os.stat(playable.path)
+        status = os.stat(path)
     except OSError:
         raise NotHere("its file is gone: index again") from None
-    etag = f'"{song.song_id}{"-flac" if playable.copied else ""}"'
+    etag = f'"{song.song_id}{"" if media_type else "-flac"}"'
     headers = {
         **_NO_SNIFFING,
         "etag": etag,
@@ -83,9 +81,8 @@ def _file_answer(song: Song, playable: Playable, request: Request) -> Response:
             416,
             {**_NO_SNIFFING, "content-range": f"bytes */{status.st_size}"},
         )
-    return FileResponse(
-        playable.path, headers=headers, media_type=playable.media_type, stat_result=status
-    )
+    media_type = media_type or "audio/flac"
+    return FileResponse(path, headers=headers, media_type=media_type, stat_result=status)
 
 
 def _range_is_usable(request: Request, etag: str, size: int) -> bool:

@@ -16,7 +16,6 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
@@ -38,15 +37,6 @@ _AS_THEY_ARE = {"FLAC": "audio/flac", "MP3": "audio/mpeg", "AAC": "audio/aac"}
 _IN_OGG = {"vorbis", "opus", "libopus", "flac"}
 _IN_MP4 = {"aac", "mp3", "mp3float", "opus", "libopus", "flac"}
 _IN_WAV = {"PCM_U8", "PCM_16", "PCM_24"}
-
-
-@dataclass(frozen=True)
-class Playable:
-    """A file that a browser plays. copied : whether it is a copy in another format."""
-
-    path: Path
-    media_type: str
-    copied: bool
 
 
 def media_type_of(path: Path) -> str | None:
