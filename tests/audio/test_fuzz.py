@@ -23,7 +23,7 @@ FILES = 12  # of each format; the benchmark hears 500
 KNOWN = [("wav 16", 218), ("flac in ogg", 61), ("flac in ogg", 121), ("opus", 56)]
 _MISBEHAVIOUR = """
 import os, time
-from partwise.library import hearing
+from partwise.hearing import worker as hearing
 
 heard = hearing.hear
 

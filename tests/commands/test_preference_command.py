@@ -49,7 +49,7 @@ def test_what_is_missing_is_one_sentence(without, sentence, command, capsys):
     assert main(command[:at] + command[at + 2 :]) == 2
     error = capsys.readouterr().err
     assert sentence in error
-    assert error.startswith("partwise: ")
+    assert error.startswith("partwise-lab: ")
 
 
 def test_no_answers_there_is_one_sentence(command, tmp_path, capsys):

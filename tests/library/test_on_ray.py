@@ -39,7 +39,7 @@ hears = any("partwise.hearing.worker " in word for word in sys.orig_argv)
 if hears and "MISBEHAVES_ON_RAY" in os.environ:
     import time
     from partwise.embedding.encoder import Encoder
-    from partwise.library import hearing
+    from partwise.hearing import worker as hearing
 
     embed, status = Encoder.embed_file, hearing._status
 

@@ -32,7 +32,7 @@ def test_clicks_go_to_the_drums_and_tones_to_the_others():
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "librosa", None)
-    with pytest.raises(PartwiseError, match=r"librosa.*partwise\[bench\]"):
+    with pytest.raises(PartwiseError, match=r"librosa.*partwise-lab\[bench\]"):
         load_separator("hpss", RATE_HZ)
 
 

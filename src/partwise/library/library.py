@@ -69,7 +69,7 @@ class Library:
     def store(self) -> Store:
         """The tables, opened on first use."""
         if self._store is None:
-            self._store = Store(self.path)
+            self._store = Store(self.path, snapshot=not self.resident)
         return self._store
 
     @property
@@ -234,7 +234,11 @@ class Library:
         the measured one. Raises PartwiseError while another process writes.
         """
         from partwise.library.tables.lock import WriterLock
+        from partwise.library.tables.snapshot import write_snapshot
 
         with WriterLock(self.path):
-            tracks = self.store.tracks.optimise(min_rows)
-            return self.store.segments.optimise(min_rows) or tracks
+            store = Store(self.path)
+            done = [table.optimise(min_rows) for table in (store.tracks, store.segments)]
+            write_snapshot(store)
+        self._close()
+        return any(done)

@@ -140,12 +140,12 @@ def test_weights_for_a_rival_that_takes_none_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "package", "remedy"),
     [
-        ("mfcc", "librosa", r"pip install 'partwise\[bench\]' -c constraints.txt"),
+        ("mfcc", "librosa", r"pip install 'partwise-lab\[bench\]' -c constraints.txt"),
         ("musicnn", "musicnn", r"pip install --no-deps musicnn==0\.1\.0"),
-        ("musicnn", "librosa", r"pip install 'partwise\[bench\]' -c constraints.txt"),
+        ("musicnn", "librosa", r"pip install 'partwise-lab\[bench\]' -c constraints.txt"),
         ("audiomuse", "musicnn", r"pip install --no-deps musicnn==0\.1\.0"),
-        ("musly", "pymusly", r"pip install 'partwise\[bench\]' -c constraints.txt"),
-        ("bliss", "bliss_audio", r"pip install 'partwise\[bench\]' -c constraints.txt"),
+        ("musly", "pymusly", r"pip install 'partwise-lab\[bench\]' -c constraints.txt"),
+        ("bliss", "bliss_audio", r"pip install 'partwise-lab\[bench\]' -c constraints.txt"),
         ("mert", "transformers", "pip install transformers"),
         ("muq", "muq", "pip install muq"),
         ("clap", "transformers", "pip install transformers"),

@@ -31,6 +31,7 @@ from partwise.library.reports import (
 from partwise.library.tables.ledger import State, now
 from partwise.library.tables.lock import WriterLock
 from partwise.library.tables.manifest import FILE_NAME, ModelInfo, Rate
+from partwise.library.tables.snapshot import write_snapshot
 from partwise.library.tables.writer import Writer, check_place, make_folder, open_or_create
 from partwise.paths import FoundFile, shown
 
@@ -198,6 +199,7 @@ class _Run:
         if not self.summary.interrupted:
             self._close(plan, prune)
             self._draw_map()
+            self._write_snapshot()
         self.summary.failures.sort(key=lambda row: row.path)
         return self.summary
 
@@ -326,3 +328,10 @@ class _Run:
             make_atlas(self.store)
         except Exception as error:
             self.reporter.say(f"the map of the library could not be made: {error}")
+
+    def _write_snapshot(self) -> None:
+        """What lets a command answer at once; without it, it answers from the tables."""
+        try:
+            write_snapshot(self.store)
+        except OSError as error:
+            self.reporter.say(f"the snapshot of the library could not be written: {error}")

@@ -17,7 +17,7 @@ import numpy as np
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
-from partwise.library.search.cache import Kept, Key
+from partwise.library.search.cache import Kept
 from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, alike
 from partwise.library.search.hits import Hit, Scored, files_of
 from partwise.library.search.moments import Moment, best_moments
@@ -25,7 +25,6 @@ from partwise.library.search.query import Query
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import vectors_of
-from partwise.library.stores.vector_index import open_index
 from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue, select
 from partwise.parts import PARTS, PartWeights
 
@@ -94,20 +93,19 @@ class Searcher:
     def catalogue(self) -> dict[str, Track]:
         """The tracks that have a file, by id."""
 
-        def key() -> Key:
-            store = self._store
-            return (store.digest, store.tracks.version, store.ledger_table.version)
-
-        return self._kept.get("catalogue", key, lambda _: read_catalogue(self._store))
+        return self._kept.get(
+            "catalogue",
+            lambda: self._store.state("tracks", "ledger"),
+            lambda _: read_catalogue(self._store),
+        )
 
     def index(self, table_name: str) -> Searchable:
         """The vector index of ``"tracks"`` or ``"segments"``."""
-        store = self._store.tracks if table_name == "tracks" else self._store.segments
-
-        def make(former: Searchable | None) -> Searchable:
-            return open_index(store, self._max_rows, former)
-
-        return self._kept.get(table_name, lambda: (self._store.digest, store.version), make)
+        return self._kept.get(
+            table_name,
+            lambda: self._store.state(table_name),
+            lambda former: self._store.index(table_name, self._max_rows, former),
+        )
 
     def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:
         """Segments of some tracks, in order of time: from memory where they are held there."""
@@ -282,7 +280,9 @@ class Searcher:
 
         # Both are replaced as a whole when they change: which ones they are is their version.
         return self._kept.get(
-            "duplicates", lambda: (self._store.digest, id(index), id(catalogue)), make
+            "duplicates",
+            lambda: (self._store.digest, str(id(index)), str(id(catalogue))),
+            make,
         )
 
     def _durations_s(self, track_ids: Sequence[str]) -> np.ndarray:

@@ -43,7 +43,7 @@ def build_query(
     Raises PartwiseError when a song is not found, cannot be heard or is ambiguous, and when the
     library holds nothing.
     """
-    if searcher.store.tracks.count() == 0:
+    if searcher.store.count() == 0:
         raise PartwiseError(
             f"the library at {searcher.store.folder} holds no tracks yet:"
             " run `partwise index FOLDER`"
@@ -129,7 +129,7 @@ class _Finder:
             raise PartwiseError(
                 f"{shown(path)}: {(error.strerror or str(error)).lower()}"
             ) from None
-        return track_id if self._store.tracks.count([track_id]) else None
+        return track_id if self._store.has(track_id) else None
 
     def _heard(self, path: str) -> Seed:
         """A file that is not in the library, embedded as the library's tracks were."""

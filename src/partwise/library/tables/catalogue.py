@@ -62,9 +62,7 @@ class Track:
 
 def read_catalogue(store: Store) -> dict[str, Track]:
     """The tracks of the active model that have a file, by id."""
-    names = ["track_id", "duration_s", "title", "artist", "album", "year"]
-    rows = store.tracks.fetch(columns=names)
-    columns = [rows.column(name).to_pylist() for name in names]
+    columns = store.about_tracks().values()
     paths = store.live_paths()
     return {
         track_id: Track(track_id, tuple(paths[track_id]), Tags(*tags), duration_s)

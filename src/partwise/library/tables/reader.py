@@ -10,7 +10,8 @@ Writing is in ``writer.py``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,10 +25,13 @@ from partwise.library.stores.faults import gone
 from partwise.library.stores.guarded import open_guarded
 from partwise.library.stores.lance import LanceStore, connect
 from partwise.library.stores.opening import open_place
-from partwise.library.stores.protocol import Place, VectorStore
+from partwise.library.stores.protocol import Place, Searchable, VectorStore
 from partwise.library.stores.rows import in_list, presence_of, quoted, vectors_of
+from partwise.library.stores.vector_index import open_index
 from partwise.library.tables.ledger import LedgerRow, State, ledger_schema, rows_from_arrow
 from partwise.library.tables.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
+from partwise.library.tables.snapshot import FILE_NAME as SNAPSHOT
+from partwise.library.tables.snapshot import Snapshot, open_snapshot, stamp
 from partwise.paths import absolute, path_to_text
 
 if TYPE_CHECKING:
@@ -62,33 +66,30 @@ class TrackTable:
 class Store:
     """A library folder opened for reading. Needs no lock, and sees what a writer adds.
 
+    snapshot : answer from the library's snapshot while that agrees with the tables.
+
     Raises PartwiseError when ``folder`` holds no library, or one that cannot be read.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, snapshot: bool = False) -> None:
         self.folder = Path(folder)
         self._manifest = read_manifest(self.folder)
-        self._seen = self._stamp()
+        self._seen = modified(self.folder / FILE_NAME)
         self._place: Place | None = None
         self._stores: dict[str, VectorStore] = {}
         self._ledger: Any = None
+        self._uses_snapshot = snapshot
+        self._snapshot: tuple[Any, Snapshot | None] = (None, None)
 
     # --- what the folder is
-
-    def _stamp(self) -> tuple[int, int]:
-        try:
-            stat = (self.folder / FILE_NAME).stat()
-        except OSError:
-            return (0, 0)
-        return (stat.st_ino, stat.st_mtime_ns)
 
     @property
     def manifest(self) -> Manifest:
         """``library.json``, read again when it has changed."""
-        if self._stamp() != self._seen:
+        if (now := modified(self.folder / FILE_NAME)) != self._seen:
             if not self.folder.is_dir():
                 raise gone(self.folder)
-            self._seen = self._stamp()
+            self._seen = now
             self._manifest = read_manifest(self.folder)
             self._stores.clear()  # a model's stores may have been dropped, or made anew
             self._ledger = None
@@ -116,6 +117,45 @@ class Store:
             if model is not None and digest in (None, model.digest):
                 return model
         raise PartwiseError(f"the library at {self.folder} has no vectors of the model {digest}")
+
+    # --- the snapshot
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot, where one may be used and agrees with the tables as they are now."""
+        if not self._uses_snapshot:
+            return None
+        now = stamp(self.folder, self.active)
+        key = (now, modified(self.folder / SNAPSHOT))
+        if key != self._snapshot[0]:
+            self._snapshot = (key, open_snapshot(self.folder, self.active, now))
+        return self._snapshot[1]
+
+    def state(self, *tables: str) -> tuple[str, ...]:
+        """Changes when one of "tracks", "segments" and "ledger" does; the model's digest first."""
+        if (snapshot := self.snapshot) is not None:
+            return (self.digest, snapshot.stamp)
+        table = {"ledger": lambda: self.ledger_table}
+        opened = (table.get(name, lambda name=name: getattr(self, name))() for name in tables)
+        return (self.digest, *(str(one.version) for one in opened))
+
+    def index(
+        self, name: str, max_rows: int | None = None, former: Searchable | None = None
+    ) -> Searchable:
+        """What answers searches among "tracks" or "segments": see ``vector_index.open_index``."""
+        if max_rows is None and (snapshot := self.snapshot) is not None:
+            with self._damage_told():
+                if (found := getattr(snapshot, name)) is not None:
+                    return found
+        return open_index(getattr(self, name), max_rows, former)
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        """Damage of the snapshot costs time and no more: from now on the tables are read."""
+        try:
+            yield
+        except ValueError:
+            self._uses_snapshot = False
 
     # --- tables and stores
 
@@ -166,6 +206,8 @@ class Store:
         """The ledger's rows of a file: as it is named, and where its symbolic links lead."""
         name = absolute(path)
         spellings = {path_to_text(name), path_to_text(os.path.realpath(name))}
+        if (snapshot := self.snapshot) is not None:
+            return [snapshot.ledger[text] for text in sorted(spellings) if text in snapshot.ledger]
         rows = self.ledger_table.search().where(in_list("path", sorted(spellings)))
         return list(rows_from_arrow(rows.to_arrow()).values())
 
@@ -175,9 +217,19 @@ class Store:
         rows = [row for row in self.rows_of_file(name) if row.state is State.INDEXED]
         ids = [row.content_hash for row in rows if row.content_hash is not None]
         for track_id in [*ids, name]:
-            if path_to_text(track_id) == track_id and self.tracks.count([track_id]):
+            if path_to_text(track_id) == track_id and self.has(track_id):
                 return track_id
         return None
+
+    def has(self, track_id: str) -> bool:
+        """Whether there is a track with this id, whether or not it has a file."""
+        if (snapshot := self.snapshot) is not None:
+            return track_id in snapshot
+        return self.tracks.count([track_id]) > 0
+
+    def count(self) -> int:
+        """How many tracks there are."""
+        return self.tracks.count() if (snapshot := self.snapshot) is None else len(snapshot)
 
     def rows_of_content(self, content_hash: str) -> list[LedgerRow]:
         """The ledger's rows of the indexed files with this content, by path."""
@@ -191,14 +243,24 @@ class Store:
         Paths are those of the operating system: usable with ``open``, perhaps not printable.
         """
         paths: dict[str, list[str]] = {}
-        rows = self.ledger_table.search().where(f"state = '{State.INDEXED}'")
-        table = rows.select(list(ledger_schema().names)).to_arrow()
-        for row in rows_from_arrow(table).values():
-            if row.content_hash is not None:
+        if (snapshot := self.snapshot) is not None:
+            ledger = snapshot.ledger
+        else:
+            rows = self.ledger_table.search().where(f"state = '{State.INDEXED}'")
+            ledger = rows_from_arrow(rows.select(list(ledger_schema().names)).to_arrow())
+        for row in ledger.values():
+            if row.state is State.INDEXED and row.content_hash is not None:
                 paths.setdefault(row.content_hash, []).append(row.os_path)
         for of_track in paths.values():
             of_track.sort()
         return paths
+
+    def about_tracks(self) -> dict[str, list[Any]]:
+        """Columns track_id, duration_s, title, artist, album and year of all tracks."""
+        if (snapshot := self.snapshot) is not None:
+            return snapshot.about
+        names = ["track_id", "duration_s", "title", "artist", "album", "year"]
+        return self.tracks.fetch(columns=names).to_pydict()
 
     def track_ids(self, digest: str | None = None) -> set[str]:
         """Content hashes that have a track of the model (the active one unless given)."""
@@ -233,6 +295,9 @@ class Store:
         model = self.model(digest)
         found: dict[str, PartEmbeddings] = {}
         ids = set(track_ids)
+        if digest is None and (snapshot := self.snapshot) is not None:
+            with self._damage_told():
+                return snapshot.segments_of(ids)
         rows = self.vectors(segments_name(model.digest)).fetch(ids)
         rows = rows.sort_by([("track_id", "ascending"), ("segment", "ascending")])
         tracks = self.vectors(tracks_name(model.digest)).fetch(ids, ["track_id", "duration_s"])
@@ -261,6 +326,15 @@ class Store:
     def size_on_disk(self) -> int:
         """Bytes that the library's folder takes."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+
+def modified(path: Path) -> tuple[int, int]:
+    """Another value for every file that takes this one's place; zeros when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_ino, status.st_mtime_ns)
 
 
 def tracks_name(digest: str) -> str:
