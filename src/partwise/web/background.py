@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,9 +16,9 @@ from typing import Generic, TypeVar
 from partwise.library.library import Library
 from partwise.library.map.atlas import Atlas, atlas_file, make_atlas, read_atlas
 from partwise.library.media.covers import has_cover
-from partwise.library.search.cache import Kept, Key
+from partwise.library.search.cache import Kept
 from partwise.library.tables.catalogue import Track
-from partwise.library.tables.reader import Store
+from partwise.library.tables.reader import Store, modified
 from partwise.paths import shown
 from partwise.web.responses import ClientGone, NotHere
 
@@ -173,7 +172,8 @@ class MapState:
         if not self._library.exists:
             raise NotHere("there is nothing to map yet: index a folder first")
         store = self._library.store
-        found = self._kept.get("atlas", lambda: _stamp(store), lambda _: read_atlas(store))
+        stamp = (store.digest, *map(str, modified(atlas_file(store))))
+        found = self._kept.get("atlas", lambda: stamp, lambda _: read_atlas(store))
         if found is None:
             with self._guard:
                 raise NotHere(self._make(store.folder))
@@ -210,16 +210,8 @@ class MapState:
             text = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
             return text.encode("utf-8", "replace")
 
-        key = (atlas.version, store.tracks.version, store.ledger_table.version)
+        key = (atlas.version, *store.state("tracks", "ledger"))
         return self._kept.get("listed", lambda: key, make)
-
-
-def _stamp(store: Store) -> Key:
-    try:
-        status = os.stat(atlas_file(store))
-    except OSError:
-        return (store.digest, 0, 0)
-    return (store.digest, status.st_ino, status.st_mtime_ns)
 
 
 def list_points(atlas: Atlas, catalogue: dict[str, Track]) -> dict[str, object]:

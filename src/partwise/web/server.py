@@ -18,7 +18,7 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.overview import LibraryStatus, overview
-from partwise.library.search.cache import Kept, Key
+from partwise.library.search.cache import Kept
 from partwise.library.tables.catalogue import Track, existing
 from partwise.paths import shown
 from partwise.web.background import KnownCovers, MapState, SharedWork
@@ -117,19 +117,18 @@ class Server:
         if not self.library.exists:
             return None
         store = self.library.store
-
-        def key() -> Key:
-            tables = (store.tracks, store.segments, store.ledger_table)
-            return (store.digest, *(table.version for table in tables))
-
-        return self._kept.get("overview", key, lambda _: overview(store))
+        return self._kept.get(
+            "overview",
+            lambda: store.state("tracks", "segments", "ledger"),
+            lambda _: overview(store),
+        )
 
     def tracks(self, text: str, limit: int, offset: int) -> tuple[int, list[Track]]:
         """How many tracks hold a text in title, artist, album or file name, and some of them."""
         if not self.library.exists:
             return 0, []
         catalogue = self.library.catalogue
-        key = (self.library.store.digest, id(catalogue))
+        key = (self.library.store.digest, str(id(catalogue)))
         listing: Listing = self._kept.get("listing", lambda: key, lambda _: _list(catalogue))
         wanted = text.strip().casefold()
         found: Sequence[Track] = listing.tracks
