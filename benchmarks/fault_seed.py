@@ -18,10 +18,9 @@ import numpy as np
 from partwise.embedding.encoder import load_encoder
 from partwise.hearing.worker import Outcome, Settings, hear
 from partwise.library.check.check import check
-from partwise.library.check.report import Report
 from partwise.library.index import run as indexing
 from partwise.library.library import Library
-from partwise.library.reports import IndexSummary
+from partwise.library.reports import IndexSummary, Report
 from partwise.paths import FoundFile
 from recordings import record
 from tiny_model import write_tiny_model

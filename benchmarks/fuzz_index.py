@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fuzz_child import is_sentence
 from fuzz_files import FORMATS, mutate, original
-from partwise.library.index.scan import is_audio_name
+from partwise.audio.types import is_audio_name
 from partwise.library.library import Library
 from partwise.library.tables.ledger import State
 

@@ -30,8 +30,7 @@ import pyarrow as pa
 
 from made_up import SEGMENTS_PER_TRACK, AroundReal, tables
 from measuring import child, load_average, memory_mb, size_of
-from partwise.library.index.planning import plan_run
-from partwise.library.index.scan import Scan
+from partwise.library.index.planning import Scan, plan_run
 from partwise.library.index.settle import BATCH_FILES
 from partwise.library.map.atlas import LIMIT_S
 from partwise.library.map.layout import lay_out

@@ -12,12 +12,12 @@ import soundfile
 
 from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.hearing.worker import hash_content
 from partwise.library.library import Library
 from partwise.library.tables.ledger import LedgerRow, State, now
 from partwise.library.tables.manifest import ModelInfo
 from partwise.library.tables.writer import NewTrack, Writer, open_or_create
 from partwise.parts import PARTS, Part
+from partwise.paths import hash_content
 from partwise_lab.survey.listeners import Said, join, keep_answer, questions
 from partwise_lab.survey.testfile import TestFile
 from small_library import DIGEST, DIM, angle

@@ -13,13 +13,12 @@ import numpy as np
 
 from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.hearing.worker import hash_content
 from partwise.library.library import Library
 from partwise.library.tables.ledger import LedgerRow, State, now
 from partwise.library.tables.manifest import ModelInfo
 from partwise.library.tables.writer import NewTrack, Writer, open_or_create
 from partwise.parts import PARTS, Part
-from partwise.paths import path_to_text
+from partwise.paths import hash_content, path_to_text
 
 DIM = 8
 DIGEST = "0123456789abcdef"

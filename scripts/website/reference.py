@@ -32,7 +32,8 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.library.reports",
             "partwise.library.overview",
             "partwise.library.check.check",
-            "partwise.library.index.on_ray",
+            "partwise.library.index.run",
+            "partwise.library.index.ray_workers",
         ),
     ),
     "reference/stores.md": (

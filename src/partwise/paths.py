@@ -1,13 +1,18 @@
-"""File names for people and for tables, and where the library lives."""
+"""Files: their names for people and for tables, what their content is called; and where the library
+lives."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 _URI = "file://"
+_BLOCK = 1 << 20
 
 
 def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
@@ -51,6 +56,22 @@ def absolute(path: str | os.PathLike[str]) -> str:
 def is_under(path: str, folder: str) -> bool:
     """Whether an absolute path is ``folder`` itself or lies below it."""
     return path == folder or path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
+
+
+def hash_content(path: str | os.PathLike[str]) -> str:
+    """128-bit BLAKE2b of a file's bytes, 32 hexadecimal digits: what its track is called.
+
+    Raises OSError for a file that cannot be read, or is not a regular one.
+    """
+    result = blake2b(digest_size=16)
+    # Not blocking: opening a named pipe that took the file's place would wait for ever.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        while block := file.read(_BLOCK):
+            result.update(block)
+    return result.hexdigest()
 
 
 def default_library() -> Path:

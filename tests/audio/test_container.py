@@ -7,7 +7,6 @@ import io
 import pytest
 
 from partwise.audio.container import (
-    claimed,
     declared_bytes,
     not_audio,
     ogg_has_end,
@@ -61,14 +60,6 @@ def test_head_begins_behind_tags():
     file = io.BytesIO(tag + bytes(128) + tag + bytes(128) + b"fLaC")
     assert read_head(file) == b"fLaC"
     assert file.tell() == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "container"),
-    [("a.WAV", "WAV"), ("a.b.opus", "Ogg"), ("a.m4a", "MP4"), ("mp3", None), ("a.txt", None)],
-)
-def test_claimed(name: str, container: str | None):
-    assert claimed(name) == container
 
 
 @pytest.mark.parametrize(

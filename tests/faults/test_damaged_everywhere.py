@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from fault_seed import Seed  # pyright: ignore[reportMissingImports]
 from partwise.cli import main
 from partwise.library.check import check as checking
+from partwise.library.check.tables import Tables
 from partwise.library.library import Library
 from partwise.web.app import create_app
 from partwise.web.server import Server
@@ -66,8 +67,7 @@ def test_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Exit codes and words; damaged tables are read in this process, to be quick."""
-    monkeypatch.setattr(checking, "examine_isolated", checking.examine)
-    monkeypatch.setattr(checking, "mend_isolated", checking.mend)
+    monkeypatch.setattr(checking, "Tables", lambda folder, isolated: Tables(folder, False))
     library = seed.copy(tmp_path / "library")
     command = ["check", "--library", str(library)]
     assert main(command) == 0

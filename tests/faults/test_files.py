@@ -28,7 +28,6 @@ def test_damaged_rows_and_versions(place: str, spoil: str, seed: Seed, tmp_path:
     assert spoilt.faults == ()
     assert spoilt.found, "a file that holds what is stored cannot be missed"
     assert "ledger" not in place or spoilt.heard_again == 0
-    assert "tracks" not in place or spoilt.heard_again == 0
 
 
 @pytest.mark.parametrize("spoil", SPOILS)

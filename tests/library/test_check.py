@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,13 @@ import pytest
 
 from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
-from partwise.library.check import isolated_salvage
 from partwise.library.check import repair as mending
-from partwise.library.check import salvage as lance_salvage
+from partwise.library.check import tables as checked_tables
 from partwise.library.check.check import check
-from partwise.library.check.isolated_salvage import examine_isolated, mend_isolated
-from partwise.library.check.report import Report
 from partwise.library.check.rows import TOLERANCES, wrong_vectors
+from partwise.library.check.tables import Tables
 from partwise.library.library import Library
+from partwise.library.reports import Report
 from partwise.library.stores.rows import vector_column, vectors_of
 from partwise.library.tables.ledger import State
 from partwise.library.tables.lock import WriterLock
@@ -117,27 +116,27 @@ def test_vectors_that_are_not_finite() -> None:
     assert wrong_vectors(norms, presence, model, tolerance) == "vectors that are not finite"
 
 
-def test_a_wrong_track_whose_file_is_gone_is_made_from_its_segments(library: Library) -> None:
+def test_a_wrong_track_whose_file_is_gone_is_lost_and_named(library: Library) -> None:
     track_id = id_of(library, "1.mp3")
-    vectors = library.tracks().vectors
     rewrite(library, TRACKS, track_id, SPOILT["turned"][1])
     (library.path.parent / "music" / "1.mp3").unlink()
     report = look(library, repair=True)
-    assert "made anew from their segments" in str(report.findings[0])
+    assert "1.mp3" in report.findings[0].problem
+    assert report.findings[0].mended == "1 lost: dropped, and none of their files is there"
     assert look(library).findings == []
-    assert np.allclose(Store(library.path).track_vectors().vectors, vectors, atol=1e-6)
+    assert track_id not in Store(library.path).track_ids()
 
 
-def test_lost_tracks_are_made_from_their_segments(library: Library) -> None:
-    before = library.tracks()
+def test_lost_tracks_are_heard_again(library: Library) -> None:
     shutil.rmtree(library.path / f"{TRACKS}.lance")
     assert f"the table {TRACKS} cannot be read whole: it is missing" in problems(look(library))
-    assert look(library, repair=True).sound
-    assert look(library).findings == []
-    after = Store(library.path).track_vectors()
-    assert after.track_ids == before.track_ids
-    assert np.allclose(after.vectors, before.vectors, atol=1e-6)
-    assert np.allclose(after.duration_s, before.duration_s)
+    report = look(library, repair=True)
+    assert report.sound
+    assert "segments and no track" in problems(report)
+    assert "4 dropped, to be heard again by the next index run" in str(report.findings[1])
+    again = look(library)
+    assert again.findings == []
+    assert again.notes == ["4 file(s) wait for the next index run to be heard"]
 
 
 def test_a_track_that_is_there_twice(library: Library) -> None:
@@ -239,31 +238,72 @@ def test_findings_beside_a_writer_may_be_its_work(library: Library) -> None:
         assert "what was found may be no more than its unfinished work" in look(library).notes[0]
 
 
-@pytest.mark.parametrize("moment", range(3))
+def spoil(library: Library, table: str) -> None:
+    """Cut everything that a table holds."""
+    for file in (library.path / f"{table}.lance" / "data").glob("*.lance"):
+        file.write_bytes(file.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("moment", ["os.replace", "lancedb.connect"])
 def test_a_repair_that_is_cut_off_is_taken_up_again(
-    library: Library, moment: int, monkeypatch: pytest.MonkeyPatch
+    library: Library, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the renames that put a new table in place."""
-    before = library.tracks()
-    file = min((library.path / f"{TRACKS}.lance" / "data").glob("*.lance"))
-    file.write_bytes(file.read_bytes()[:100])
-    rename, calls = os.replace, []
+    """Before a damaged table is put aside, or before an empty one takes its place."""
+    spoil(library, TRACKS)
 
-    def cut_off(source: Path, target: Path) -> None:
-        if len(calls) == moment:
-            raise KeyboardInterrupt
-        calls.append(target)
-        rename(source, target)
+    def cut_off(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(lance_salvage.os, "replace", cut_off)
+    begin_anew = checked_tables.begin_anew
+
+    def begin_anew_cut_off(*arguments: Any) -> str:
+        monkeypatch.setattr(moment, cut_off)
+        return begin_anew(*arguments)
+
+    monkeypatch.setattr(checked_tables, "begin_anew", begin_anew_cut_off)
     with pytest.raises(KeyboardInterrupt):
         look(library, repair=True)
     monkeypatch.undo()
     assert not look(library).sound
     assert look(library, repair=True).sound
     assert look(library).findings == []
-    assert not (library.path / "salvage").exists()
-    assert Store(library.path).track_vectors().track_ids == before.track_ids
+    assert (library.path / "damaged" / f"{TRACKS}.lance").is_dir()
+    assert {row.reason for row in Library(library.path).ledger()} == {mending.UNHEARD}
+
+
+@pytest.mark.parametrize("former", [False, True])
+def test_a_damaged_table_is_put_aside_and_named(library: Library, former: bool) -> None:
+    aside = f"{SEGMENTS}.lance"
+    if former:
+        (library.path / "damaged" / aside).mkdir(parents=True)
+        aside = f"{SEGMENTS} 2.lance"
+    spoil(library, SEGMENTS)
+    mended = look(library, repair=True).findings[0].mended
+    assert mended == f"began it anew, and kept what is damaged as damaged/{aside}"
+    assert any((library.path / "damaged" / aside / "data").iterdir())
+    again = look(library)
+    assert aside in again.notes[-1]
+    assert "in the folder 'damaged' is what repairs put aside" in again.notes[-1]
+    assert (again.findings, again.tracks, again.segments) == ([], 0, 0)
+    assert {row.reason for row in Library(library.path).ledger()} == {mending.UNHEARD}
+
+
+def test_what_came_last_is_lost_alone(library: Library) -> None:
+    """A power cut: the newest rows were never written."""
+    segments = library.store.segments
+    tracks = sorted(library.tracks().track_ids)
+    rows = segments.fetch([tracks[0]])
+    segments.delete([tracks[0]])
+    segments.upsert(rows, new=True)
+    newest = max(
+        (library.path / f"{SEGMENTS}.lance" / "data").glob("*.lance"),
+        key=lambda path: path.stat().st_mtime_ns,
+    )
+    newest.write_bytes(b"")
+    report = look(library, repair=True)
+    assert "went back to an older version, of 9 rows" in str(report.findings[0])
+    assert look(library).findings == []
+    assert sorted(Store(library.path).track_ids()) == tracks[1:]
 
 
 def test_a_broken_vector_index_is_built_anew(tmp_path: Path) -> None:
@@ -300,21 +340,33 @@ def test_a_lost_library_json_of_another_model_needs_that_model(library: Library)
 # --- damage that ends the process that reads it
 
 
-def test_in_a_process_of_its_own(library: Library) -> None:
-    assert examine_isolated(library.path, SEGMENTS) is None
-    file = min((library.path / f"{SEGMENTS}.lance" / "data").glob("*.lance"))
-    file.write_bytes(file.read_bytes()[:100])
-    damage = examine_isolated(library.path, SEGMENTS)
+@pytest.fixture
+def apart(library: Library) -> Iterator[Tables]:
+    tables = Tables(library.path, isolated=True)
+    yield tables
+    tables.close()
+
+
+def test_in_a_process_of_its_own(library: Library, apart: Tables) -> None:
+    told: list[int] = []
+    assert apart.examine(SEGMENTS, told.append) is None
+    assert told[-1] == 12
+    spoil(library, SEGMENTS)
+    damage = apart.examine(SEGMENTS)
     assert damage is not None
     assert damage.file is not None
-    assert damage.file.endswith(file.name)
+    assert damage.file.startswith(f"{SEGMENTS}.lance/data/")
     schema = mending.expected_tables(library.store.manifest)[SEGMENTS]
-    assert mend_isolated(library.path, SEGMENTS, schema) == "began it anew: no row could be read"
-    assert examine_isolated(library.path, SEGMENTS) is None
+    assert apart.mend(SEGMENTS, schema).startswith("began it anew, and kept what is damaged as")
+    assert apart.examine(SEGMENTS) is None
 
 
-def test_a_reader_that_dies_is_a_finding(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated_salvage, "_PROGRAM", "import os; os.abort()")
-    damage = examine_isolated(library.path, SEGMENTS)
+def test_a_reader_that_dies_is_a_finding(
+    library: Library, apart: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checked_tables, "_PROGRAM", "import os; os.abort()")
+    damage = apart.examine(SEGMENTS)
     assert damage is not None
     assert damage.cause == "reading it ends the process (SIGABRT)"
+    schema = mending.expected_tables(library.store.manifest)[SEGMENTS]
+    assert apart.mend(SEGMENTS, schema).startswith("began it anew")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.hearing import worker_process as hearing_process
+from partwise.hearing import process as hearing_process
 from partwise.library.library import Library
 from partwise.library.stores.faults import storage_errors
 from partwise.library.tables.ledger import State

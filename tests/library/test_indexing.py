@@ -13,12 +13,12 @@ from mutagen.flac import FLAC
 from partwise.audio.tags import Tags
 from partwise.embedding.encoder import load_encoder
 from partwise.errors import PartwiseError
-from partwise.hearing.worker import hash_content
 from partwise.library.index import run as indexing
 from partwise.library.index.run import IndexSummary
 from partwise.library.library import Library
 from partwise.library.reports import Progress
 from partwise.library.tables.ledger import LedgerRow, State
+from partwise.paths import hash_content
 from recordings import StopAfter, counts, record
 from sounds import tone, write
 

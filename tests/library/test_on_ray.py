@@ -77,7 +77,7 @@ if hears and "MISBEHAVES_ON_RAY" in os.environ:
 @pytest.fixture(scope="module")
 def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment of a Ray whose hearing processes misbehave."""
-    from partwise.library.index.ray_local import LocalRay
+    from partwise.library.index.ray_cluster import LocalRay
 
     folder = tmp_path_factory.mktemp("misbehaviour")
     (folder / "sitecustomize.py").write_text(_MISBEHAVIOUR)
@@ -92,7 +92,7 @@ def ray_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def ray_address(ray_environment: dict[str, str]) -> Iterator[str]:
     """A Ray of one node with two CPUs, which this process has joined as a program would."""
-    from partwise.library.index.ray_local import LocalRay
+    from partwise.library.index.ray_cluster import LocalRay
 
     local = None
     try:
@@ -344,7 +344,7 @@ def test_an_address_that_does_not_answer(index, music: Path, tmp_path: Path) -> 
 def test_a_missing_package_is_named(
     index, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("partwise.library.index.on_ray.find_spec", lambda name: None)
+    monkeypatch.setattr("partwise.library.index.ray_cluster.find_spec", lambda name: None)
     with pytest.raises(PartwiseError, match=r"pip install 'partwise\[scale\]' -c constraints.txt"):
         index(music, "library", on="ray")
     assert not (tmp_path / "library").exists()
@@ -372,7 +372,7 @@ def test_nothing_of_ray_is_imported_unless_asked_for(
 def test_only_one_content_is_handed_in(tmp_path: Path) -> None:
     """Copies may be heard at the same time in two places; the second hearing counts for nothing."""
     from partwise.hearing.worker import Outcome
-    from partwise.library.index.on_ray import RayWorkers
+    from partwise.library.index.ray_workers import RayWorkers
 
     taken = threading.Event()
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
+from partwise.hearing.process import WorkersUnfit
 from partwise.hearing.worker import LOOK_AGAIN, Outcome
-from partwise.hearing.worker_process import WorkersUnfit
-from partwise.library.index.wire import SCHEMA, outcomes_from_arrow, outcomes_to_arrow
+from partwise.library.index.ray_workers import SCHEMA, outcomes_from_arrow, outcomes_to_arrow
 
 
 def heard(segments: int) -> PartEmbeddings:

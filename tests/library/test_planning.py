@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from partwise.hearing.worker import LOOK_AGAIN
-from partwise.library.index.planning import Plan, plan_run
-from partwise.library.index.scan import Scan, scan
+from partwise.library.index.planning import Plan, Scan, plan_run, scan
 from partwise.library.tables.ledger import LedgerRow, State
 
 MODEL, KNOWN = "newmodel", {"hash a", "hash b"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from partwise.embedding.encoder import load_encoder
-from partwise.hearing.worker import hash_content
 from partwise.library.index import run as indexing
 from partwise.library.library import Library
+from partwise.paths import hash_content
 from recordings import StopAfter, counts, record
 from tiny_model import write_tiny_model
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library.index.scan import Scan, scan
+from partwise.library.index.planning import Scan, scan
 from partwise.paths import path_to_text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
 from typing import BinaryIO
 
 HEAD_BYTES = 4096
@@ -24,31 +23,6 @@ _AUDIO_MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"wvpk", "WavPack"),
     (0, b"MAC ", "Monkey's Audio"),
 )
-
-_SUFFIXES: dict[str, str] = {
-    ".wav": "WAV",
-    ".wave": "WAV",
-    ".aif": "AIFF",
-    ".aiff": "AIFF",
-    ".aifc": "AIFF",
-    ".au": "AU",
-    ".caf": "CAF",
-    ".w64": "W64",
-    ".flac": "FLAC",
-    ".ogg": "Ogg",
-    ".oga": "Ogg",
-    ".opus": "Ogg",
-    ".m4a": "MP4",
-    ".m4b": "MP4",
-    ".mp4": "MP4",
-    ".wma": "WMA",
-    ".mka": "Matroska",
-    ".webm": "Matroska",
-    ".mp3": "MP3",
-    ".aac": "AAC",
-    ".wv": "WavPack",
-    ".ape": "Monkey's Audio",
-}
 
 _OTHER_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF document"),
@@ -116,11 +90,6 @@ def _is_text(head: bytes) -> bool:
             return True
     printable = sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in head)
     return printable > 0.8 * len(head)  # an old eight-bit encoding
-
-
-def claimed(path: str | os.PathLike[str]) -> str | None:
-    """The container that the file's suffix promises; None for a suffix that promises nothing."""
-    return _SUFFIXES.get(PurePath(path).suffix.lower())
 
 
 def declared_bytes(head: bytes) -> int | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from partwise.audio import container
 from partwise.audio.resample import Resampler, check_rate
+from partwise.audio.types import type_of
 from partwise.errors import PartwiseError
 from partwise.paths import shown
 
@@ -131,9 +132,9 @@ class AudioStream:
             other = None if name else container.not_audio(head)
             if other:
                 raise DecodeError(self.path, f"not audio: it holds {other}")
-            claimed = container.claimed(os.fsdecode(self.path))
-            if name and claimed and name != claimed:
-                self.notes.append(f"named as {claimed} but holds {name}")
+            promised = type_of(os.fsdecode(self.path))
+            if name and promised and promised.container not in ("", name):
+                self.notes.append(f"named as {promised.container} but holds {name}")
             declared = container.declared_bytes(head)
             cut = declared is not None and size < declared - 2
             if declared is not None and cut:

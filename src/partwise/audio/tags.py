@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,26 +24,12 @@ def read_tags(path: str) -> Tags:
 
     Several artists are joined with a semicolon. The year is the first four digits of the date.
     """
-    return _tags_of(_parsed(path))
-
-
-def read_tags_and_length(path: str) -> tuple[Tags, float | None]:
-    """The same, and the length [s] as the file's header gives it, None where it gives none."""
-    file = _parsed(path)
-    length_s = getattr(getattr(file, "info", None), "length", None)
-    return _tags_of(file), float(length_s) if length_s else None
-
-
-def _parsed(path: str) -> Any:
     import mutagen
 
     try:
-        return mutagen.File(path, easy=True)  # type: ignore[attr-defined]
+        file = mutagen.File(path, easy=True)  # type: ignore[attr-defined]
     except Exception:  # a tag parser meets any bytes at all; no tag is worth losing a recording
-        return None
-
-
-def _tags_of(file: Any) -> Tags:
+        return NO_TAGS
     if file is None or not file.tags:
         return NO_TAGS
     if type(file).__name__ in _UNEASY:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from partwise.library.check.report import Report
-from partwise.library.reports import duration_text
+from partwise.commands.console import LIBRARY, Printer
+from partwise.library.reports import Report
 from partwise.paths import shown
-
-_LINE_EVERY_S = 5.0
 
 
 def check(
-    library: Path | None = typer.Option(
-        None,
-        "--library",
-        metavar="DIR",
-        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
-    ),
+    library: Path | None = LIBRARY,
     repair: bool = typer.Option(False, "--repair", help="Mend what is found."),
     files: bool = typer.Option(
         False, "--files", help="Also read every file, whether it still holds what was indexed."
@@ -42,8 +34,8 @@ def check(
     """
     from partwise.library.library import Library
 
-    progress = _Progress()
-    report = Library(library).check(repair=repair, files=files, model=model, tell=progress.tell)
+    with Printer() as reporter:
+        report = Library(library).check(repair=repair, files=files, model=model, reporter=reporter)
     if as_json:
         print(json.dumps(_json(report), indent=2))
     else:
@@ -78,41 +70,6 @@ def _json(report: Report) -> dict[str, Any]:
         "files": report.files,
         "files_read": report.files_read,
         "seconds": round(report.seconds, 3),
-        "findings": [
-            {
-                "where": finding.where,
-                "problem": finding.problem,
-                "remedy": finding.remedy,
-                "mended": finding.mended,
-            }
-            for finding in report.findings
-        ],
+        "findings": [asdict(finding) for finding in report.findings],
         "notes": report.notes,
     }
-
-
-class _Progress:
-    """A line on standard error now and then, with rate and time left."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._started_s = self._told_s = time.monotonic()
-
-    def tell(self, stage: str, done: int, total: int) -> None:
-        """See ``partwise.library.check.check.Tell``; bytes are told as MB."""
-        now_s = time.monotonic()
-        if stage != self._stage:
-            self._stage, self._started_s = stage, now_s
-        if now_s - self._told_s < _LINE_EVERY_S:
-            return
-        self._told_s = now_s
-        rate = done / max(now_s - self._started_s, 1e-9)
-        if not done or now_s - self._started_s < 1.0:
-            text = stage
-        elif stage == "bytes":
-            text = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s"
-        else:
-            text = f"{stage}: {done}{f' of {total}' if total else ' rows'}, {rate:.0f}/s"
-        if done and total:
-            text += f", about {duration_text((total - done) / rate)} left"
-        print(text, file=sys.stderr, flush=True)

@@ -1,18 +1,31 @@
-"""Progress on stderr for long work: rate and time left, as a bar or as occasional lines."""
+"""What commands have in common: an option, and what is told on standard error."""
 
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Sequence
-from types import TracebackType
+from typing import Self
 
 import typer
 
-from partwise.library.reports import duration_text
+from partwise.library.reports import Progress, Stage
+from partwise.paths import shown
 
+# The option of every command that asks or fills a library.
+LIBRARY = typer.Option(
+    None,
+    "--library",
+    metavar="DIR",
+    help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
+)
+_FIRST_LINE_S = 10.0
 _LINE_EVERY_S = 15.0
+_REWRITTEN_EVERY_S = 0.2
+_CLEAR = "\r\x1b[K"
+_BAR = 24  # characters
 _SHOWN = 10  # of the things left out
 
 
@@ -48,46 +61,59 @@ def command_line(context: typer.Context, verb: str) -> str:
     return shlex.join(words)
 
 
-class Ticker:
-    """Shows done / total with rate and time left; call it after each step.
+class Printer:
+    """A ``Reporter`` on standard error: on a terminal a line that is rewritten, else one now and
+    then."""
 
-    On a terminal one line is rewritten; elsewhere a line is printed every 15 s.
-    """
-
-    def __init__(self, verb: str, unit: str) -> None:
-        self.verb, self.unit = verb, unit
+    def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self._began = time.monotonic()
-        self._first: float | None = None  # what was already done before this run
-        self._shown = -_LINE_EVERY_S if self._live else self._began
+        self._next_s: float | None = None  # counted from the first update
 
-    def __call__(self, done: float, total: float, note: str = "") -> None:
-        now = time.monotonic()
-        if self._first is None:
-            self._first = done
-        if now - self._shown < (0.2 if self._live else _LINE_EVERY_S):
+    def say(self, sentence: str) -> None:
+        self.close()
+        print(sentence, file=sys.stderr, flush=True)
+
+    def update(self, progress: Progress | Stage) -> None:
+        now_s = time.monotonic()
+        if self._next_s is None:
+            self._next_s = now_s + (0.0 if self._live else _FIRST_LINE_S)
+        if now_s < self._next_s or (not self._live and progress.done == progress.total != 0):
             return
-        self._shown = now
-        rate = (done - self._first) / max(now - self._began, 1e-9)
-        left = f", {duration_text((total - done) / rate)} left" if rate > 0 else ""
-        text = f"{self.verb}: {done:.4g} of {total:.4g} {self.unit}, {rate:.2f}/s{left}"
-        if note:
-            text += f", {note}"
-        if self._live:
-            sys.stderr.write(f"\r\x1b[K{text}")
-        else:
-            sys.stderr.write(text + "\n")
+        if not self._live:
+            self._next_s = now_s + _LINE_EVERY_S
+            self.say(str(progress))
+            return
+        self._next_s = now_s + _REWRITTEN_EVERY_S
+        full = round(_BAR * min(1.0, progress.done / progress.total)) if progress.total else 0
+        line = f"{'━' * full}{'─' * (_BAR - full)} {shown(str(progress))}"
+        width = shutil.get_terminal_size().columns
+        sys.stderr.write(f"{_CLEAR}{line[: width - 1]}")
         sys.stderr.flush()
 
-    def __enter__(self) -> Ticker:
+    def close(self) -> None:
+        """Take the line away."""
+        if self._live:
+            sys.stderr.write(_CLEAR)
+            sys.stderr.flush()
+
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Ticker(Printer):
+    """For work that calls back with how much is done: call it after each step."""
+
+    def __init__(self, verb: str, unit: str) -> None:
+        super().__init__()
+        self.verb, self.unit = verb, unit
+        self._began_s = time.monotonic()
+        self._first: float | None = None  # what was already done before this run
+
+    def __call__(self, done: float, total: float, note: str = "") -> None:
+        if self._first is None:
+            self._first = done
+        elapsed_s = time.monotonic() - self._began_s
+        self.update(Stage(self.verb, done, total, self.unit, elapsed_s, self._first, note))

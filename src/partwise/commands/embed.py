@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,11 @@ import typer
 from partwise.atomic import replacing
 from partwise.audio.decode import RecordingError
 from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
+from partwise.commands.console import Printer
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.embedding.encoder import Encoder, Progress, load_encoder
+from partwise.embedding.encoder import Encoder, load_encoder
 from partwise.errors import PartwiseError
+from partwise.library.reports import Stage
 from partwise.parts import PARTS
 from partwise.paths import shown
 
@@ -47,17 +47,24 @@ def embed(
     _check_out(out)
     encoder = load_encoder(model, threads=min(_MOST_THREADS, os.cpu_count() or 1))
     heard: list[tuple[Path, PartEmbeddings]] = []
-    with _progress(len(files)) as begin:
-        for path in files:
+    began_s = time.monotonic()
+    with Printer() as printer:
+        for done, path in enumerate(files):
+
+            def tell(seconds: float, done: int = done, path: Path = path) -> None:
+                note = f"{seconds:,.0f} s of {shown(path.name)}"
+                elapsed_s = time.monotonic() - began_s
+                printer.update(Stage("embedding", done, len(files), "files", elapsed_s, note=note))
+
             try:
-                found = encoder.embed_file(path, segment_s, hop_s, begin(path))
+                found = encoder.embed_file(path, segment_s, hop_s, tell)
             except RecordingError as error:
                 if len(files) == 1:
                     raise
-                print(f"partwise: {error}", file=sys.stderr)
+                printer.say(f"partwise: {error}")
                 continue
             for note in found.notes:
-                print(f"partwise: {shown(path)}: {note}", file=sys.stderr)
+                printer.say(f"partwise: {shown(path)}: {note}")
             heard.append((path, found))
     if not heard:
         raise PartwiseError(f"none of the {len(files)} files can be used: nothing was written")
@@ -93,34 +100,3 @@ def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]
     except OSError as error:
         raise PartwiseError(f"--out {shown(out)} cannot be written ({error.strerror})") from None
     return len(paths)
-
-
-@contextmanager
-def _progress(files: int) -> Iterator[Any]:
-    """A bar on a terminal, nothing elsewhere. Gives a function: path -> progress of that file."""
-    if not sys.stderr.isatty():
-        yield lambda path: None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[seconds]:,.0f} s of {task.description}"),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=files, seconds=0.0)
-        begun = -1
-
-        def begin(path: Path) -> Progress:
-            nonlocal begun
-            begun += 1
-            name = escape(shown(path.name))
-            bar.update(task, completed=begun, description=name, seconds=0.0)
-            return lambda seconds: bar.update(task, seconds=seconds)
-
-        yield begin

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,25 +13,19 @@ from typing import Any
 
 import typer
 
+from partwise.commands.console import LIBRARY, Printer
 from partwise.errors import PartwiseError
-from partwise.library.reports import IndexSummary, Progress, duration_text, files_text
+from partwise.library.reports import IndexSummary, duration_text, files_text
 from partwise.paths import shown
 
 _LISTED_FAILURES = 10
-_FIRST_LINE_S = 10.0
-_LINE_EVERY_S = 30.0
 
 
 def index(
     folders: list[Path] = typer.Argument(
         ..., metavar="FOLDER", help="Folders of recordings; single files work too."
     ),
-    library: Path | None = typer.Option(
-        None,
-        "--library",
-        metavar="DIR",
-        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
-    ),
+    library: Path | None = LIBRARY,
     jobs: int | None = typer.Option(
         None, "--jobs", metavar="N", help="Worker processes (default: one per core)."
     ),
@@ -79,7 +72,7 @@ def index(
     from partwise.library.library import Library
 
     target = Library(library)
-    with _stopping() as stopped, _reporting() as reporter:
+    with _stopping() as stopped, Printer() as reporter:
         summary = target.index(
             folders,
             jobs=jobs,
@@ -171,73 +164,3 @@ def _stopping() -> Iterator[_Stopped]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _reporting() -> Iterator[_Lines | _Bar]:
-    if not sys.stderr.isatty():
-        yield _Lines()
-        return
-    bar = _Bar()
-    try:
-        yield bar
-    finally:
-        bar.close()
-
-
-class _Lines:
-    """Progress for a log: a line now and then."""
-
-    def __init__(self) -> None:
-        self._next_s = time.monotonic() + _FIRST_LINE_S
-
-    def say(self, sentence: str) -> None:
-        print(sentence, file=sys.stderr, flush=True)
-
-    def update(self, progress: Progress) -> None:
-        if time.monotonic() < self._next_s or progress.files_done == progress.files_total:
-            return
-        self._next_s = time.monotonic() + _LINE_EVERY_S
-        files = f"{progress.files_done} of {files_text(progress.files_total)}"
-        self.say(f"{files}, {_rate(progress)}{_left(progress)}")
-
-
-class _Bar:
-    """Progress for a terminal, on standard error."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as RichProgress
-
-        self._progress = RichProgress(
-            BarColumn(),
-            TextColumn("{task.completed} of {task.total} files{task.fields[rest]}"),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task: Any = None
-
-    def say(self, sentence: str) -> None:
-        self._progress.console.print(sentence, markup=False, highlight=False)
-
-    def update(self, progress: Progress) -> None:
-        rest = f", {_rate(progress)}{_left(progress)}"
-        if self._task is None:
-            self._progress.start()
-            self._task = self._progress.add_task("", total=progress.files_total, rest=rest)
-        self._progress.update(self._task, completed=progress.files_done, rest=rest)
-
-    def close(self) -> None:
-        self._progress.stop()
-
-
-def _rate(progress: Progress) -> str:
-    return f"{progress.rate:.0f} x real time"
-
-
-def _left(progress: Progress) -> str:
-    # The first seconds go to starting the workers and say nothing about the rest.
-    if progress.left_s is None or progress.elapsed_s < 3:
-        return ""
-    return f", about {duration_text(progress.left_s)} left"

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from partwise.commands.console import LIBRARY
 from partwise.library.overview import LibraryStatus
 from partwise.library.reports import duration_text
 from partwise.library.stores.protocol import Accuracy
@@ -22,12 +23,7 @@ LEAST_RECALL = 0.98
 
 
 def status(
-    library: Path | None = typer.Option(
-        None,
-        "--library",
-        metavar="DIR",
-        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
-    ),
+    library: Path | None = LIBRARY,
     failed: bool = typer.Option(False, "--failed", help="List every failure, and nothing else."),
     as_json: bool = typer.Option(
         False,
@@ -146,12 +142,7 @@ def _json(state: LibraryStatus) -> dict[str, Any]:
 
 
 def _model(model: ModelInfo) -> dict[str, Any]:
-    return {
-        "digest": model.digest,
-        "dim": model.dim,
-        "segment_s": model.segment_s,
-        "hop_s": model.hop_s,
-    }
+    return {name: getattr(model, name) for name in ("digest", "dim", "segment_s", "hop_s")}
 
 
 def _size(number: float) -> str:

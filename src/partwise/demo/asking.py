@@ -12,7 +12,7 @@ from partwise.parts import PARTS, Part, PartWeights
 
 if TYPE_CHECKING:
     from partwise.library.library import Library
-    from partwise.library.reports import IndexSummary, Reporter
+    from partwise.library.reports import IndexSummary, Progress, Reporter
 
 # Tags that only the demo's files have: a library given by the user may hold other music too.
 ONLY_DEMO = "artist = 'partwise demo band' AND album = 'Who plays with whom'"
@@ -31,7 +31,11 @@ Answers = dict[Part, dict[str, list[Answer] | None]]
 
 
 def hear(
-    library: Library, groups: Groups, *, jobs: int | None = None, reporter: Reporter | None = None
+    library: Library,
+    groups: Groups,
+    *,
+    jobs: int | None = None,
+    reporter: Reporter[Progress] | None = None,
 ) -> IndexSummary:
     """Index the demo's audio. Raises PartwiseError when a piece could not be heard."""
     summary = library.index([groups.folder], jobs=jobs, reporter=reporter)

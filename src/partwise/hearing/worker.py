@@ -1,66 +1,46 @@
-"""A worker process: hash, decode and embed one file at a time.
+"""Hearing one file: hash, decode, embed; and the child process that does so for file after file.
 
-``main`` is fed through its standard input and answers on its standard output, in pickles; it
-imports neither the store nor anything else that is not needed to hear. It ends when its standard
-input ends, so it never outlives the process that started it.
+``main`` imports neither the store nor anything else that is not needed to hear.
 """
 
 from __future__ import annotations
 
-import errno
+import math
 import os
-import pickle
-import queue
-import signal
-import stat
-import sys
-import threading
 import time
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from partwise.audio.container import read_head, sniff
+from partwise.audio.decode import DecodeError
 from partwise.audio.tags import NO_TAGS, Tags, read_tags
+from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
-from partwise.paths import text_to_path
+from partwise.hearing.child import Limits, Message, Parent
+from partwise.paths import hash_content, text_to_path
 
 if TYPE_CHECKING:
-    from partwise.embedding.embeddings import PartEmbeddings
     from partwise.embedding.encoder import Encoder
 
-_BLOCK = 1 << 20
 LOOK_AGAIN = -1  # a modification time that no file has: the next run does not call it unchanged
+_ARRAYS = {"embeddings": 3, "presence": 2, "start_s": 1, "end_s": 1, "presence_threshold": 1}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What every file of a run has in common. model : path of the ONNX file, None = shipped."""
+    """What every file of a run has in common.
+
+    model : path of the ONNX file, None = shipped. longest_s : length that a recording may have.
+    """
 
     model: str | None
     segment_s: float
     hop_s: float
-    nice: int = 0
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The worker has loaded its model."""
-
-    digest: str
-
-
-@dataclass(frozen=True)
-class Unfit:
-    """The worker cannot work at all."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Hashed:
-    """What the content is called; the worker waits to be told whether to hear it (a bool)."""
-
-    content_hash: str
+    longest_s: float | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -69,9 +49,10 @@ class Outcome:
 
     path : as it was given (text). size, mtime_ns : from before reading.
     content_hash : None when the content could not be read.
-    failure : one reason, or None. vanished : it is not there any more.
+    failure : one reason, or None. fault : its kind: "unreadable" (no audio), "unusable", "too
+    long", "memory", "crashed", "late" or "other". vanished : it is not there any more.
     embeddings : None when it failed, or when the content was known already.
-    seconds : time it took [s].
+    container : what the file holds by its first bytes, if that is known. seconds : time it took.
     """
 
     path: str
@@ -79,22 +60,53 @@ class Outcome:
     mtime_ns: int
     content_hash: str | None = None
     failure: str | None = None
+    fault: str = ""
     vanished: bool = False
     embeddings: PartEmbeddings | None = None
     tags: Tags = NO_TAGS
+    container: str = ""
     seconds: float = 0.0
+
+    def to_message(self) -> Message:
+        """For ``from_message``, through a pipe or the network."""
+        message = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "embeddings"}
+        heard = self.embeddings
+        if heard is not None:
+            message |= {f"heard_{f.name}": getattr(heard, f.name) for f in fields(heard)}
+        return message | {"tags": astuple(self.tags)}
+
+    @classmethod
+    def from_message(cls, message: Message) -> Outcome:
+        """Believed only as far as it fits. Raises an error of any kind for what does not."""
+        heard = None
+        names = [name for name in message if name.startswith("heard_")]
+        if names:
+            values: dict[str, Any] = {n.removeprefix("heard_"): message[n] for n in names}
+            values["notes"] = tuple(values["notes"])
+            for name, dimensions in _ARRAYS.items():
+                kind = np.float64 if name.endswith("_s") else np.float32
+                if values[name].ndim != dimensions or values[name].dtype != kind:
+                    raise ValueError(f"{name} is not what was asked for")
+            heard = PartEmbeddings(**values)
+        plain = {name: value for name, value in message.items() if name not in names}
+        return cls(**plain | {"embeddings": heard, "tags": Tags(*message["tags"])})
 
 
 class _Failed(Exception):
     """This file cannot be heard. again : the next run should try, whatever the file looks like."""
 
-    def __init__(self, reason: str, *, again: bool = False, vanished: bool = False) -> None:
+    def __init__(
+        self, reason: str, fault: str = "other", *, again: bool = False, vanished: bool = False
+    ) -> None:
         super().__init__(reason)
+        self.fault = fault
         self.again = again
         self.vanished = vanished
 
 
-def hear(path: str, encoder: Encoder, settings: Settings, is_wanted: Any) -> Outcome:
+def hear(
+    path: str, encoder: Encoder, settings: Settings, is_wanted: Callable[[str], bool]
+) -> Outcome:
     """Hash a file and, if ``is_wanted(content_hash)``, embed it and read its tags. Never raises.
 
     The file is looked at before and after: one that changed in between has failed.
@@ -102,6 +114,10 @@ def hear(path: str, encoder: Encoder, settings: Settings, is_wanted: Any) -> Out
     started = time.monotonic()
     name = text_to_path(path)
     outcome = Outcome(path, 0, LOOK_AGAIN)
+
+    def failed(reason: str, fault: str, **others: Any) -> Outcome:
+        return replace(outcome, failure=reason, fault=fault, **others)
+
     try:
         before = _status(name)
         outcome = replace(outcome, size=before.st_size, mtime_ns=before.st_mtime_ns)
@@ -110,25 +126,42 @@ def hear(path: str, encoder: Encoder, settings: Settings, is_wanted: Any) -> Out
         outcome = replace(outcome, content_hash=content_hash)
         if is_wanted(content_hash):
             try:
-                embeddings = encoder.embed_file(name, settings.segment_s, settings.hop_s)
+                outcome = replace(outcome, **_heard(name, encoder, settings))
             finally:
                 _check_unchanged(name, before)  # explains a failure better than the decoder can
-            outcome = replace(outcome, embeddings=embeddings, tags=read_tags(name))
     except _Failed as error:
-        outcome = replace(outcome, failure=str(error), vanished=error.vanished)
-        if error.again:
-            outcome = replace(outcome, mtime_ns=LOOK_AGAIN, content_hash=None)
+        again = {"mtime_ns": LOOK_AGAIN, "content_hash": None} if error.again else {}
+        outcome = failed(str(error), error.fault, vanished=error.vanished, embeddings=None, **again)
     except PartwiseError as error:
         # The ledger has the path already: only the reason, where it stands apart.
-        outcome = replace(outcome, failure=getattr(error, "reason", None) or str(error))
+        fault = "unreadable" if isinstance(error, DecodeError) else "unusable"
+        outcome = failed(getattr(error, "reason", None) or str(error), fault)
     except MemoryError:
-        outcome = replace(outcome, failure="not enough memory to read it", mtime_ns=LOOK_AGAIN)
-    except OSError as error:
+        outcome = failed("not enough memory to read it", "memory", mtime_ns=LOOK_AGAIN)
+    except OSError as error:  # no fault of its content
         reason = error.strerror.lower() if error.strerror else str(error)
-        outcome = replace(outcome, failure=reason, mtime_ns=LOOK_AGAIN)  # no fault of its content
+        outcome = failed(reason, "other", mtime_ns=LOOK_AGAIN)
     except Exception as error:  # a decoder's surprise costs one file, and the ledger names it
-        outcome = replace(outcome, failure=f"{type(error).__name__}: {error}")
+        outcome = failed(f"{type(error).__name__}: {error}", "other")
     return replace(outcome, seconds=time.monotonic() - started)
+
+
+def _heard(name: str, encoder: Encoder, settings: Settings) -> dict[str, Any]:
+    """The fields of an outcome that are had by decoding."""
+    longest_s = math.inf if settings.longest_s is None else settings.longest_s
+
+    def check(seconds: float) -> None:
+        if seconds > longest_s:
+            raise _Failed(f"longer than {longest_s / 60:g} minutes", "too long")
+
+    with open(name, "rb") as file:
+        container = sniff(read_head(file)) or ""
+    # Segments overlap, so progress runs ahead of the recording by less than one of them.
+    found = encoder.embed_file(
+        name, settings.segment_s, settings.hop_s, lambda s: check(s - settings.segment_s)
+    )
+    check(found.seconds)
+    return {"embeddings": found, "tags": read_tags(name), "container": container}
 
 
 def _status(name: str) -> os.stat_result:
@@ -147,72 +180,25 @@ def _check_unchanged(name: str, before: os.stat_result) -> None:
         raise _Failed("changed while being read", again=True)
 
 
-def hash_content(path: str | os.PathLike[str]) -> str:
-    """128-bit BLAKE2b of a file's bytes, 32 hexadecimal digits: what its track is called.
-
-    Raises OSError for a file that cannot be read, or is not a regular one.
-    """
-    result = blake2b(digest_size=16)
-    # Not blocking: opening a named pipe that took the file's place would wait for ever.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(handle, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        while block := file.read(_BLOCK):
-            result.update(block)
-    return result.hexdigest()
-
-
-# --- the process
-
-
-def send(pipe: Any, message: object) -> None:
-    """Write one message."""
-    pickle.dump(message, pipe, protocol=pickle.HIGHEST_PROTOCOL)
-    pipe.flush()
-
-
-def _watch(source: Any, inbox: queue.SimpleQueue[Any]) -> None:
-    """Pass messages on; at the end of the pipe the parent is gone, and so are we."""
-    while True:
-        try:
-            message = pickle.load(source)
-        except Exception:  # end of file, or cut in the middle of a message
-            os._exit(0)
-        inbox.put(message)
-
-
 def main() -> None:
-    """Serve files until the standard input ends."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # meant for the parent, which ends us in its own time
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # Whatever a library prints must not end up between the messages.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_watch, args=(sys.stdin.buffer, inbox), daemon=True).start()
-    settings: Settings = inbox.get()
+    """The child: settings in, the model's digest out; then files in and outcomes out."""
+    parent = Parent()
+    settings = Settings(**parent.receive())
     try:
-        if settings.nice and hasattr(os, "nice"):
-            os.nice(settings.nice)
         from partwise.embedding.encoder import load_encoder
 
         encoder = load_encoder(settings.model, threads=1)
     except Exception as error:
-        reason = (
-            str(error) if isinstance(error, PartwiseError) else f"{type(error).__name__}: {error}"
-        )
-        send(answers, Unfit(reason))
+        ours = isinstance(error, PartwiseError)
+        parent.answer(unfit=str(error) if ours else f"{type(error).__name__}: {error}")
         return
-    send(answers, Ready(encoder.digest))
-    # From here on standard error is noise: decoders comment on every odd frame.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    os.dup2(2, 1)
+    parent.answer(digest=encoder.digest)
+    parent.silence()
 
-    def is_wanted(content: str) -> bool:
-        send(answers, Hashed(content))
-        return inbox.get()
+    def is_wanted(content_hash: str) -> bool:
+        parent.answer(hashed=content_hash)
+        return parent.receive()["wanted"]
 
     while True:
-        send(answers, hear(inbox.get(), encoder, settings, is_wanted))
+        path = parent.receive()["path"]
+        parent.answer(**hear(path, encoder, settings, is_wanted).to_message())

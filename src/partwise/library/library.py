@@ -16,9 +16,7 @@ from partwise.parts import PartWeights
 from partwise.paths import library_folder
 
 if TYPE_CHECKING:
-    from partwise.library.check.check import Tell
-    from partwise.library.check.report import Report
-    from partwise.library.reports import IndexSummary, Reporter
+    from partwise.library.reports import IndexSummary, Progress, Report, Reporter, Stage
     from partwise.library.search.hits import Hit
     from partwise.library.search.journey import Step
     from partwise.library.search.query import Query
@@ -118,14 +116,14 @@ class Library:
         repair: bool = False,
         files: bool = False,
         model: str | os.PathLike[str] | None = None,
-        tell: Tell = lambda *_: None,
+        reporter: Reporter[Stage] | None = None,
     ) -> Report:
         """Look whether everything is whole, and mend it: see ``check.check.check``."""
         from partwise.library.check.check import check
 
         path = None if model is None else Path(model)
         try:
-            return check(self.path, repair=repair, files=files, model=path, tell=tell)
+            return check(self.path, repair=repair, files=files, model=path, reporter=reporter)
         finally:
             self._close()
 
@@ -135,41 +133,20 @@ class Library:
         self,
         folders: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
         *,
-        jobs: int | None = None,
-        nice: int = 0,
-        prune: bool = False,
-        retry_failed: bool = False,
-        model: str | os.PathLike[str] | None = None,
-        store: str | None = None,
-        precision: str | None = None,
-        on: str | None = None,
-        reporter: Reporter | None = None,
+        reporter: Reporter[Progress] | None = None,
         stop: threading.Event | None = None,
+        **options: Any,
     ) -> IndexSummary:
         """Hear every recording below ``folders`` that is new or has changed.
 
-        Makes the library when there is none; its vectors then lie in ``store`` (a URI such as
-        ``s3://bucket/prefix``; None for the library's folder), in ``precision``.
-        See ``partwise.library.index.run.index``.
+        Makes the library when there is none. reporter, stop : see ``index.run.index``.
+        options : see ``index.run.IndexOptions``.
         """
-        from partwise.library.index.run import index
+        from partwise.library.index.run import IndexOptions, index
 
         roots = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
         try:
-            return index(
-                self.path,
-                roots,
-                jobs=jobs,
-                nice=nice,
-                prune=prune,
-                retry_failed=retry_failed,
-                model=model,
-                store=store,
-                precision=precision,
-                on=on,
-                reporter=reporter,
-                stop=stop,
-            )
+            return index(self.path, roots, IndexOptions(**options), reporter, stop)
         finally:
             if not self.resident:  # a server reads beside its answers what is new
                 self._close()

@@ -1,16 +1,18 @@
-"""What an indexing run tells while it works, and at its end."""
+"""What long work tells while it is on, and what an indexing run and a check tell at their end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from partwise.library.tables.ledger import LedgerRow
+if TYPE_CHECKING:
+    from partwise.library.tables.ledger import LedgerRow
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """Where an indexing run stands.
 
     files_done, files_total : files read so far and to be read.
     bytes_done, bytes_total : their sizes.
@@ -26,6 +28,14 @@ class Progress:
     elapsed_s: float
 
     @property
+    def done(self) -> int:
+        return self.files_done
+
+    @property
+    def total(self) -> int:
+        return self.files_total
+
+    @property
     def rate(self) -> float:
         """Seconds of audio embedded per second."""
         return self.audio_s / self.elapsed_s if self.elapsed_s > 0 else 0.0
@@ -37,15 +47,54 @@ class Progress:
             return None
         return self.elapsed_s * (self.bytes_total - self.bytes_done) / self.bytes_done
 
+    def __str__(self) -> str:
+        said = [f"{self.files_done} of {files_text(self.files_total)}"]
+        said.append(f"{self.rate:.0f} x real time")
+        # The first seconds go to starting the workers and say nothing about the rest.
+        if self.left_s is not None and self.elapsed_s >= 3:
+            said.append(f"about {duration_text(self.left_s)} left")
+        return ", ".join(said)
 
-class Reporter(Protocol):
-    """Who listens to an indexing run."""
+
+@dataclass(frozen=True)
+class Stage:
+    """Where any other long work stands.
+
+    name : what is being done. done of total, in ``unit``; total is 0 where it is not known.
+    elapsed_s : seconds since it began. first : what was done before that.
+    note : what else there is to say.
+    """
+
+    name: str
+    done: float = 0.0
+    total: float = 0.0
+    unit: str = ""
+    elapsed_s: float = 0.0
+    first: float = 0.0
+    note: str = ""
+
+    def __str__(self) -> str:
+        if not self.done or not self.elapsed_s:
+            return ", ".join(filter(None, [self.name, self.note]))
+        rate = (self.done - self.first) / self.elapsed_s
+        amount = f"{_short(self.done)} of {_short(self.total)}" if self.total else _short(self.done)
+        said = [f"{self.name}: {amount} {self.unit}".rstrip(), f"{rate:.2f}/s"]
+        if self.total and rate > 0:
+            said.append(f"about {duration_text((self.total - self.done) / rate)} left")
+        return ", ".join(filter(None, [*said, self.note]))
+
+
+Told = TypeVar("Told", contravariant=True)
+
+
+class Reporter(Protocol[Told]):
+    """Who listens to long work; told a ``Progress`` by an indexing run, else a ``Stage``."""
 
     def say(self, sentence: str) -> None:
         """Something worth reading once."""
         ...
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: Told) -> None:
         """Called often, a few times a second at most."""
         ...
 
@@ -56,7 +105,7 @@ class Silent:
     def say(self, sentence: str) -> None:
         pass
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: object) -> None:
         pass
 
 
@@ -99,6 +148,48 @@ class IndexSummary:
         return self.indexed + self.unchanged + self.moved
 
 
+@dataclass(frozen=True)
+class Finding:
+    """where : the table or file. problem : what is wrong with it, a clause.
+
+    remedy : what ``--repair`` does, or what has to be done by hand. mended : what it has done, None
+    as long as the problem is there.
+    """
+
+    where: str
+    problem: str
+    remedy: str
+    mended: str | None = None
+
+    def __str__(self) -> str:
+        end = f"; mended: {self.mended}" if self.mended else f"; {self.remedy}"
+        return f"{self.where}: {self.problem}{end}"
+
+
+@dataclass
+class Report:
+    """What was looked at, and what was found.
+
+    tracks, segments : of the active model. files : ledger rows. files_read : with ``files``.
+    notes : worth knowing, and nothing to mend.
+    """
+
+    folder: Path
+    repaired: bool
+    tracks: int = 0
+    segments: int = 0
+    files: int = 0
+    files_read: int = 0
+    seconds: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong, or not any more."""
+        return all(finding.mended for finding in self.findings)
+
+
 def duration_text(seconds: float) -> str:
     """``8 s``, ``3 min``, ``5.2 h``: short, to two digits or so."""
     if seconds < 90:
@@ -111,3 +202,7 @@ def duration_text(seconds: float) -> str:
 def files_text(count: int) -> str:
     """``1 file``, ``2 files``."""
     return "1 file" if count == 1 else f"{count} files"
+
+
+def _short(number: float) -> str:
+    return f"{number:.4g}" if number < 1000 else f"{number:.0f}"

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from partwise.library.index.run import cores
+from partwise.hearing.child import cores
 from partwise.library.search.hits import Hit
 from partwise.library.search.query import Query, Seed
 from partwise.library.search.searcher import SearchOptions

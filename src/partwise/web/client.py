@@ -140,7 +140,7 @@ class Client:
         *,
         prune: bool = False,
         retry_failed: bool = False,
-        reporter: Reporter | None = None,
+        reporter: Reporter[Progress] | None = None,
         wait: bool = True,
     ) -> IndexSummary | None:
         """Let the server hear folders of its own machine; None at once unless ``wait``.

@@ -1,40 +1,41 @@
-"""Hearing a file in a child process with limits (``isolated``), from the server's side."""
+"""Hearing files that strangers sent: in a process of its own each, with limits, a few at a time."""
 
 from __future__ import annotations
 
-import json
+import math
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from partwise.audio.segment import HOP_S, SEGMENT_S
 from partwise.audio.tags import Tags
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.hearing.isolated import FILE_BYTES
+from partwise.hearing.child import Late, Limits
+from partwise.hearing.process import Hearer, WorkersUnfit
+from partwise.hearing.worker import Outcome, Settings
 from partwise.library.library import Library
-from partwise.parts import PARTS
+from partwise.paths import FoundFile, path_to_text
 from partwise.web.responses import Refused
 
 LONGEST_S = 1800.0
 WALL_S = 60.0
 AT_A_TIME = 2
 WAIT_S = 20.0
-_LOOK_S = 0.05
-_NICE = 5  # searches come first
+# 0.8 GB of addresses were measured with the shipped model, most of them never touched.
+LIMITS = Limits(cpu_s=120, memory_bytes=3 << 30, file_bytes=256 << 20, nice=5)
+_STATUS = {"unreadable": 415, "too long": 413}
+_MOST_TEXT = 1000
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What the child found out. digest : of the model. kind : what the file holds, or ''."""
+    """What was heard. digest : of the model. kind : what the file holds, or ''."""
 
     embeddings: PartEmbeddings
     tags: Tags
@@ -44,12 +45,14 @@ class Heard:
 
 
 class Ears:
-    """Hears files of strangers, a few at a time, and nicely: searches come first.
+    """Hears files of strangers, a few at a time.
 
     library : whose settings count. model : ONNX file; None for the shipped one.
     longest_s : length that a recording may have. wall_s : time that hearing it may take.
     at_a_time : children at once. wait_s : how long a file waits for its turn.
     """
+
+    _hearer = Hearer
 
     def __init__(
         self,
@@ -73,13 +76,23 @@ class Ears:
         Raises Refused with one sentence for a file that cannot be heard, for one that takes too
         much, and when too many are waiting.
         """
-        out = path.with_name(path.name + ".npz")
-        try:
-            with self._place(gone):
-                self._run(path, out, gone)
-            return _read(out)
-        finally:
-            out.unlink(missing_ok=True)
+        with self._place(gone):
+            until_s = time.monotonic() + self._wall_s
+            file = FoundFile(path_to_text(path), path.stat().st_size, 0)
+            hearer = self._hearer(self._settings())
+            try:
+                outcome = hearer.hear(file, lambda *_: True, until_s, gone)
+            except WorkersUnfit:
+                raise _refused("it could not be heard or needs too much") from None
+            except Late:
+                outcome = Outcome(file.path, 0, 0, fault="late")
+            finally:
+                hearer.end()
+        if outcome.fault == "late":
+            if gone.is_set():
+                raise Refused(408, "the client has gone")
+            raise Refused(413, f"hearing it takes more than {self._wall_s:g} s, which is too long")
+        return _heard(outcome, hearer.digest or "")
 
     @contextmanager
     def _place(self, gone: threading.Event) -> Iterator[None]:
@@ -92,93 +105,44 @@ class Ears:
         finally:
             self._places.release()
 
-    def _command(self, path: Path, out: Path) -> list[str]:
+    def _settings(self) -> Settings:
         segment_s, hop_s = SEGMENT_S, HOP_S
         if self._library.exists:
             active = self._library.store.active
             segment_s, hop_s = active.segment_s, active.hop_s
-        command = [sys.executable, "-m", "partwise.hearing.isolated", str(path), str(out)]
-        command += [f"--segment-s={segment_s!r}", f"--hop-s={hop_s!r}"]
-        command += [f"--longest-s={self._longest_s!r}"]
-        if self._model is not None:
-            command.append(f"--model={os.path.abspath(self._model)}")
-        return command
-
-    def _run(self, path: Path, out: Path, gone: threading.Event) -> None:
-        answer = path.with_name(path.name + ".txt")
-        try:
-            with answer.open("wb") as file:
-                child = subprocess.Popen(
-                    self._command(path, out),
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-                )
-            try:
-                with suppress(OSError):  # it has ended already
-                    os.setpriority(os.PRIO_PROCESS, child.pid, _NICE)
-                code = self._wait(child, gone)
-            finally:
-                child.kill()
-                child.wait()
-            if code:
-                with answer.open("rb") as file:
-                    raise _refusal(code, file.read(4096))
-        finally:
-            answer.unlink(missing_ok=True)
-
-    def _wait(self, child: subprocess.Popen[bytes], gone: threading.Event) -> int:
-        until_s = time.monotonic() + self._wall_s
-        while time.monotonic() < until_s:
-            try:
-                return child.wait(timeout=_LOOK_S)
-            except subprocess.TimeoutExpired:
-                if gone.is_set():
-                    raise Refused(408, "the client has gone") from None
-        raise Refused(413, f"hearing it takes more than {self._wall_s:g} s, which is too long")
+        path = None if self._model is None else os.path.abspath(self._model)
+        return Settings(path, segment_s, hop_s, self._longest_s, LIMITS)
 
 
-def _refusal(code: int, answer: bytes) -> Refused:
+def _refused(reason: str, status: int = 422) -> Refused:
+    return Refused(status, f"the file cannot be used: {reason}")
+
+
+def _heard(outcome: Outcome, digest: str) -> Heard:
+    """What the child says, believed only as far as it fits: it has read a stranger's file."""
+    failure = str(outcome.failure)
+    if outcome.fault == "crashed":
+        raise _refused("it made the decoder crash or needs too much")
+    if outcome.fault == "memory":
+        raise _refused("it needs too much memory")
+    if outcome.fault == "other":  # its text is for those who own the machine
+        raise _refused(f"it cannot be heard ({failure.split(':')[0]})")
+    if outcome.failure is not None:
+        raise _refused(failure[:_MOST_TEXT], _STATUS.get(str(outcome.fault), 422))
+    found = outcome.embeddings
     try:
-        said = json.loads(answer)
-        return Refused(int(said["status"]), f"the file cannot be used: {said['reason']}")
-    except (ValueError, KeyError, TypeError):
-        why = "made the decoder crash" if code < 0 else "could not be heard"
-        return Refused(422, f"the file cannot be used: it {why} or needs too much")
-
-
-def _read(out: Path) -> Heard:
-    """The child's arrays, believed only as far as they fit: it has read a stranger's file."""
-    try:
-        if out.stat().st_size > FILE_BYTES:
-            raise ValueError("too large")
-        with np.load(out, allow_pickle=False) as arrays:
-            found = PartEmbeddings(
-                embeddings=_floats(arrays["embeddings"], 3, np.float32),
-                presence=_floats(arrays["presence"], 2, np.float32),
-                start_s=_floats(arrays["start_s"], 1, np.float64),
-                end_s=_floats(arrays["end_s"], 1, np.float64),
-                seconds=float(_floats(arrays["seconds"], 0, np.float64)),
-                presence_threshold=_floats(arrays["presence_threshold"], 1, np.float32),
-            )
-            facts: dict[str, Any] = json.loads(arrays["facts"].tobytes())
-        if not len(found) or found.embeddings.shape[1] != len(PARTS):
+        if found is None or not len(found) or not math.isfinite(found.seconds):
             raise ValueError("empty")
-        title, artist, album, year = facts["tags"]
-        tags = Tags(_text(title), _text(artist), _text(album), None if year is None else int(year))
-        names = [str(facts[name])[:64] for name in ("digest", "kind", "content_hash")]
-        return Heard(found, tags, *names)
-    except Exception:  # whatever a child that was taken over may have written
-        raise Refused(422, "the file cannot be used: it could not be heard") from None
+        for array in (found.embeddings, found.presence, found.start_s, found.end_s):
+            if not np.isfinite(array).all():
+                raise ValueError("not what was asked for")
+        title, artist, album = (_text(t) for t in astuple(outcome.tags)[:3])
+        year = None if outcome.tags.year is None else int(outcome.tags.year)
+        kind, content = str(outcome.container)[:64], str(outcome.content_hash)[:64]
+        return Heard(found, Tags(title, artist, album, year), digest, kind, content)
+    except (TypeError, ValueError):
+        raise _refused("it could not be heard") from None
 
 
-def _floats(array: np.ndarray, dimensions: int, kind: Any) -> np.ndarray:
-    if array.ndim != dimensions or array.dtype != kind or not np.isfinite(array).all():
-        raise ValueError("not what was asked for")
-    return array
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)[:1000]
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)[:_MOST_TEXT]

@@ -137,20 +137,19 @@ class Jobs:
     def _run(
         self, roots: tuple[str, ...], retry_failed: bool, prune: bool, stop: threading.Event
     ) -> None:
-        from partwise.library.index.run import cores, index
+        from partwise.hearing.child import cores
+        from partwise.library.index.run import IndexOptions, index
 
         try:
-            summary = index(
-                self._library.path,
-                roots,
+            options = IndexOptions(
                 jobs=max(1, cores() - 1),  # one core stays free for those who search
                 nice=NICE,
                 retry_failed=retry_failed,
                 prune=prune,
                 model=self._model,
-                reporter=_Reporter(self._change),
-                stop=stop,
             )
+            reporter = _Reporter(self._change)
+            summary = index(self._library.path, roots, options, reporter, stop)
         except PartwiseError as error:
             self._change(state="failed", message=str(error))
         except Exception as error:  # whatever it is, the page has to be told that it has ended

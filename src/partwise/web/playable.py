@@ -24,6 +24,7 @@ from partwise.atomic import replacing
 from partwise.audio.channels import channel_blocks, codec_of
 from partwise.audio.container import read_head, sniff
 from partwise.audio.decode import DecodeError, open_recording
+from partwise.audio.types import TYPES, USUAL_SUFFIX
 from partwise.library.media.peaks import Wave, keep_wave, measure, peaks_file, read_wave
 from partwise.library.stores.faults import storage_errors
 from partwise.web.responses import ClientGone
@@ -32,7 +33,7 @@ from partwise.web.uploads import Song
 LIMIT_BYTES = 2 * 2**30
 _WAVES_IN_MEMORY = 200
 _HALF_WRITTEN_S = 86_400.0  # no copy takes a day
-_AS_THEY_ARE = {"FLAC": "audio/flac", "MP3": "audio/mpeg", "AAC": "audio/aac"}
+_AS_THEY_ARE = {"FLAC", "MP3", "AAC"}
 # Codecs that Chromium and Firefox both play in Ogg and in MP4.
 _IN_OGG = {"vorbis", "opus", "libopus", "flac"}
 _IN_MP4 = {"aac", "mp3", "mp3float", "opus", "libopus", "flac"}
@@ -47,19 +48,18 @@ def media_type_of(path: Path) -> str | None:
     with open_recording(path) as file:
         head = read_head(file)
     name = sniff(head)
-    if name in _AS_THEY_ARE:
-        return _AS_THEY_ARE[name]
     if name == "WAV" and head.startswith(b"RIFF"):
         try:
             plays = soundfile.info(os.fspath(path)).subtype in _IN_WAV
         except (soundfile.SoundFileError, RuntimeError, ValueError, OSError):
             plays = False
-        return "audio/wav" if plays else None
-    if name == "Ogg" and codec_of(path) in _IN_OGG:
-        return "audio/ogg"
-    if name == "MP4" and head[8:12] != b"qt  " and codec_of(path) in _IN_MP4:
-        return "audio/mp4"
-    return None
+    else:
+        plays = (
+            name in _AS_THEY_ARE
+            or (name == "Ogg" and codec_of(path) in _IN_OGG)
+            or (name == "MP4" and head[8:12] != b"qt  " and codec_of(path) in _IN_MP4)
+        )
+    return TYPES[USUAL_SUFFIX[name]].media_type if name and plays else None
 
 
 def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:

@@ -20,6 +20,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 
 from partwise.audio.tags import Tags
+from partwise.audio.types import USUAL_SUFFIX
 from partwise.errors import PartwiseError
 from partwise.library.media.covers import has_cover
 from partwise.web.hearing import Heard
@@ -35,19 +36,6 @@ MOST_ARRIVING = 8
 _LOOK_S = 0.25
 
 T = TypeVar("T")
-
-# Endings by the names of ``audio.container.sniff``.
-_SUFFIXES = {
-    "AAC": ".aac",
-    "AIFF": ".aiff",
-    "FLAC": ".flac",
-    "MP3": ".mp3",
-    "MP4": ".m4a",
-    "Matroska": ".mka",
-    "Ogg": ".ogg",
-    "WAV": ".wav",
-    "WMA": ".wma",
-}
 
 
 @dataclass(frozen=True)
@@ -104,7 +92,7 @@ class Uploads:
         """Keep a recording from now on. name : what the client calls its file, for show only."""
         song_id = f"{UPLOAD_PREFIX}{secrets.token_hex(16)}"
         # What the client called it is never part of a path.
-        kept = path.with_name(song_id + _SUFFIXES.get(heard.kind, ""))
+        kept = path.with_name(song_id + USUAL_SUFFIX.get(heard.kind, ""))
         path.rename(kept)
         title = heard.tags.title or shown_name(name)
         seconds = heard.embeddings.seconds

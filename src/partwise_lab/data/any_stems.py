@@ -26,12 +26,11 @@ import os
 import re
 from pathlib import Path
 
+from partwise.audio.types import AUDIO_SUFFIXES
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.piece import OnSkip, Recording, StemPiece, assemble
 
-SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff"}
-SUFFIXES |= {".wma", ".wv", ".caf"}
 MIXED = "mixed"
 
 # Phrases come first: what their words mean alone is something else.
@@ -149,7 +148,9 @@ def _folders_with_audio(folder: Path) -> list[tuple[Path, list[str]]]:
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        audio = [n for n in names if Path(n).suffix.lower() in SUFFIXES and not n.startswith(".")]
+        audio = [
+            n for n in names if Path(n).suffix.lower() in AUDIO_SUFFIXES and not n.startswith(".")
+        ]
         if audio:
             found.append((Path(place), sorted(audio)))
     return found

@@ -22,10 +22,10 @@ import numpy as np
 from partwise import __version__
 from partwise.audio.decode import RecordingError
 from partwise.errors import PartwiseError
-from partwise.hearing.worker import hash_content
 from partwise.library.library import Library
 from partwise.library.tables.catalogue import existing
 from partwise.parts import Part
+from partwise.paths import hash_content
 from partwise_lab.survey.sound import equally_loud, excerpt, level_check, to_flac
 from partwise_lab.survey.trials import Place, Trial, clip_s, draw_trials
 

@@ -15,20 +15,22 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partwise.errors import PartwiseError
 from partwise.library.check import repair as mending
-from partwise.library.check.files import changed_files
-from partwise.library.check.index import index_problem
-from partwise.library.check.isolated_salvage import examine_isolated, mend_isolated
-from partwise.library.check.leftovers import leftovers
-from partwise.library.check.report import Finding, Names, Report, dropped_text, some_of
-from partwise.library.check.rows import TOLERANCES, Wrong, wrong_files, wrong_tracks
-from partwise.library.check.salvage import Damage, drop_index, examine, finish_salvage, mend
+from partwise.library.check.rows import (
+    TOLERANCES,
+    changed_files,
+    index_problem,
+    wrong_files,
+    wrong_tracks,
+)
+from partwise.library.check.tables import DAMAGED, Tables, drop_index
+from partwise.library.reports import Finding, Report, Reporter, Silent, Stage
 from partwise.library.tables.ledger import State
 from partwise.library.tables.lock import Busy, WriterLock
 from partwise.library.tables.manifest import (
@@ -46,11 +48,6 @@ if TYPE_CHECKING:
 
 _TRACKS_AT_A_TIME = 500
 
-# What is being done, how much of it is done, and how much there is.
-Tell = Callable[[str, int, int], None]
-# How tables are examined, and how they are mended.
-Salvage = tuple[Callable[..., Damage | None], Callable[..., str]]
-
 
 def check(
     folder: Path,
@@ -58,7 +55,7 @@ def check(
     repair: bool = False,
     files: bool = False,
     model: Path | None = None,
-    tell: Tell = lambda *_: None,
+    reporter: Reporter[Stage] | None = None,
     isolated: bool = True,
 ) -> Report:
     """Look at a library, and mend it.
@@ -73,8 +70,9 @@ def check(
     with ExitStack() as stack:
         if repair and folder.is_dir():
             stack.enter_context(WriterLock(folder))
-        salvage = (examine_isolated, mend_isolated) if isolated else (examine, mend)
-        looking = _Check(Report(folder, repair), model, tell, salvage)
+        tables = Tables(folder, isolated)
+        stack.callback(tables.close)
+        looking = _Check(Report(folder, repair), model, reporter or Silent(), tables)
         looking.run(files)
         if looking.report.findings and not repair:
             looking.look_for_writer()
@@ -83,19 +81,20 @@ def check(
 
 
 class _Check:
-    def __init__(self, report: Report, model: Path | None, tell: Tell, salvage: Salvage) -> None:
+    def __init__(
+        self, report: Report, model: Path | None, reporter: Reporter[Stage], tables: Tables
+    ) -> None:
         self.report = report
         self.folder = report.folder
         self.repair = report.repaired
         self.model = model
-        self.tell = tell
-        self.salvage = salvage
+        self.reporter = reporter
+        self.stage, self.began_s = "", 0.0
+        self.tables = tables
         self.unreadable: set[str] = set()
         self.mended_tables: set[str] = set()
 
     def run(self, files: bool) -> None:
-        if self.repair:
-            self._go_on()
         if not self._manifest():
             return
         store = Store(self.folder)
@@ -116,6 +115,12 @@ class _Check:
         if self.repair and any(finding.mended for finding in self.report.findings):
             os.utime(self.folder / FILE_NAME)  # so that servers open their tables anew
 
+    def tell(self, stage: str, done: float = 0, total: float = 0, unit: str = "") -> None:
+        now_s = time.monotonic()
+        if stage != self.stage:
+            self.stage, self.began_s = stage, now_s
+        self.reporter.update(Stage(stage, done, total, unit, now_s - self.began_s))
+
     def look_for_writer(self) -> None:
         """What a run has not finished is no damage: say so."""
         try:
@@ -131,15 +136,11 @@ class _Check:
         """Take down a finding; with ``repair``, mend it by a function that says what it did."""
         mended = None
         if self.repair:
-            self.tell(f"mending {where}", 0, 0)
+            self.tell(f"mending {where}")
             mended = mend()
         self.report.findings.append(Finding(where, problem, f"--repair {remedy}", mended))
 
     # --- the steps
-
-    def _go_on(self) -> None:
-        for name in finish_salvage(self.folder):
-            self.report.notes.append(f"a repair that was cut off had nearly made {name} anew")
 
     def _manifest(self) -> bool:
         """Whether there is a ``library.json`` to go on with."""
@@ -168,29 +169,27 @@ class _Check:
         return True
 
     def _tables(self, store: Store) -> None:
-        examine, mend_table = self.salvage
         for name, schema in mending.expected_tables(store.manifest).items():
             if store.manifest.store is not None and name != LEDGER:
                 self._store_elsewhere(store, name)
                 continue
-            damage = examine(self.folder, name, lambda rows, name=name: self.tell(name, rows, 0))
+            damage = self.tables.examine(
+                name, lambda rows, name=name: self.tell(name, rows, unit="rows")
+            )
             if damage is None:
                 continue
             self.unreadable.add(name)
 
             def mend(name: str = name, schema: pa.Schema = schema) -> str:
-                said = mend_table(self.folder, name, schema)
+                said = self.tables.mend(name, schema)
                 self.unreadable.discard(name)
                 self.mended_tables.add(name)
                 return said
 
-            remedy = "saves every row that can be read"
-            if name.startswith("tracks_"):
-                remedy += ", and makes the others anew from their segments"
-            elif name == LEDGER:
-                remedy += "; the next index run looks at the files again and hears none twice"
-            else:
-                remedy += "; the next index run hears the others again"
+            ledger = "looks at the files again and hears none twice"
+            again = ledger if name == LEDGER else "hears again what is not there any more"
+            remedy = "goes back to an older version, or puts it aside and begins it anew"
+            remedy += f"; the next index run {again}"
             self._found(name, str(damage), remedy, mend)
 
     def _store_elsewhere(self, store: Store, name: str) -> None:
@@ -199,7 +198,7 @@ class _Check:
         try:
             for batch in store.vectors(name).batches():
                 done += batch.num_rows
-                self.tell(name, done, 0)
+                self.tell(name, done, unit="rows")
         except PartwiseError as error:
             self.unreadable.add(name)
             remedy = "mend it where it lies, or move the library's folder away and index anew"
@@ -209,7 +208,7 @@ class _Check:
         for name in (tracks_name(info.digest), segments_name(info.digest)):
             if name in self.unreadable:
                 continue
-            self.tell(f"index of {name}", 0, 0)
+            self.tell(f"index of {name}")
             problem = index_problem(store.vectors(name))
             if problem is None:
                 continue
@@ -223,48 +222,29 @@ class _Check:
 
     def _rows(self, store: Store, info: ModelInfo) -> None:
         tracks, segments = mending.tracks_of(store, info), mending.segments_of(store, info)
-        names = Names(store, self.unreadable)
+        names = _Names(store, self.unreadable)
         track_ids, segment_ids = Counter(mending.ids_of(tracks)), Counter(mending.ids_of(segments))
         if info == store.active:
             self.report.tracks, self.report.segments = len(track_ids), segment_ids.total()
-        wrong = {
-            track_id: Wrong("there twice", False)
-            for track_id, times in track_ids.items()
-            if times > 1
-        }
+        wrong = {i: "there twice" for i, times in track_ids.items() if times > 1}
         tolerance = TOLERANCES[store.manifest.precision]
         ordered = sorted(track_ids.keys() - wrong.keys())
         for first in range(0, len(ordered), _TRACKS_AT_A_TIME):
             self.tell("tracks", first, len(ordered))
             some = ordered[first : first + _TRACKS_AT_A_TIME]
             wrong |= wrong_tracks(tracks.fetch(some), segments.fetch(some), info, tolerance)
-        for clause in sorted({item.clause for item in wrong.values()}):
-            ids = {i: item for i, item in wrong.items() if item.clause == clause}
-
-            def mend(ids: dict[str, Wrong] = ids) -> str:
-                hopeless, again = mending.drop_or_remake(store, info, ids, names.paths)
-                return dropped_text(len(ids), len(again), len(hopeless))
-
+        found = [
+            (tracks.name, {i for i, its in wrong.items() if its == clause}, f": {clause}")
+            for clause in sorted(set(wrong.values()))
+        ]
+        if loose := segment_ids.keys() - track_ids.keys():
+            found.append((segments.name, loose, ": segments and no track"))
+        for where, ids, clause in found:
             self._found(
-                tracks.name,
-                f"{some_of(ids, names)}: {clause}",
+                where,
+                f"{_some_of(ids, names)}{clause}",
                 "drops what was heard, for the next index run to hear it again",
-                mend,
-            )
-        loose = segment_ids.keys() - track_ids.keys()
-        if loose:
-
-            def put_back() -> str:
-                again = mending.tracks_from_segments(
-                    store, info, loose, names.paths, segments.name in self.mended_tables
-                )
-                return f"{len(loose - again)} made from their segments, {len(again)} dropped"
-
-            self._found(
-                segments.name,
-                f"the segments of {some_of(loose, names)} have no track",
-                "makes the tracks from their segments, and reads tags from the files",
-                put_back,
+                lambda ids=ids: mending.drop(store, info, ids, names.paths),
             )
 
     def _ledger(self, store: Store, active: ModelInfo) -> None:
@@ -305,7 +285,7 @@ class _Check:
             self.report.notes.append(f"{waiting} file(s) wait for the next index run to be heard")
 
     def _files(self, store: Store) -> None:
-        found = changed_files(store, self.tell)
+        found = changed_files(store, lambda mb, of: self.tell("files", mb, of, "MB"))
         self.report.files_read = found.read
         for problem, paths in found.problems.items():
             self._found(
@@ -320,5 +300,35 @@ class _Check:
             self.report.notes.append(f"{found.missing} file(s) are not there")
 
     def _leftovers(self, store: Store) -> None:
-        for left in leftovers(store):
+        if aside := sorted(path.name for path in (self.folder / DAMAGED).glob("*")):
+            self.report.notes.append(
+                f"{', '.join(aside)} in the folder {DAMAGED!r} is what repairs put aside: of no use"
+                " to partwise any more"
+            )
+        for left in mending.leftovers(store):
             self._found(left.name, left.problem, "removes it", left.remove)
+
+
+class _Names:
+    """What to call tracks in messages: a file of theirs, else their id."""
+
+    def __init__(self, store: Store, unreadable: set[str]) -> None:
+        self.paths: dict[str, list[str]] = {}
+        if LEDGER in unreadable:
+            return
+        rows = store.ledger_table.search().select(["path", "content_hash"]).to_arrow().to_pydict()
+        for path, content in zip(rows["path"], rows["content_hash"], strict=True):
+            if content is not None:
+                self.paths.setdefault(content, []).append(text_to_path(path))
+
+    def __call__(self, track_id: str) -> str:
+        paths = self.paths.get(track_id)
+        return shown(paths[0]) if paths else track_id
+
+
+def _some_of(ids: Collection[str], names: _Names) -> str:
+    """``3 tracks (such as …)``."""
+    first = min(ids)
+    if len(ids) == 1:
+        return f"a track ({names(first)})"
+    return f"{len(ids)} tracks (such as {names(first)})"

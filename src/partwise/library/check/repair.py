@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from partwise.audio.tags import NO_TAGS, read_tags_and_length
 from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
-from partwise.library.check.rows import (
-    TOLERANCES,
-    SegmentArrays,
-    Wrong,
-    pieces_of,
-    without_gaps,
-    wrong_segments,
-)
-from partwise.library.check.salvage import schema_of
+from partwise.library.check.tables import schema_of
+from partwise.library.map.atlas import atlas_file, read_atlas
 from partwise.library.stores.lance import PREFIXES, table_schema
 from partwise.library.stores.precision import precision_of
 from partwise.library.stores.protocol import VectorStore
@@ -35,7 +26,6 @@ from partwise.library.stores.rows import (
 from partwise.library.tables.ledger import LedgerRow, State, ledger_schema, now, rows_to_arrow
 from partwise.library.tables.manifest import Manifest, ModelInfo
 from partwise.library.tables.reader import LEDGER, Store, segments_name, tracks_name
-from partwise.library.tables.writer import NewTrack, track_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,70 +99,21 @@ def manifest_from_tables(folder: Path, model: Path | None) -> Manifest:
     return Manifest(ModelInfo(encoder.digest, encoder.dim, thresholds), precision=precision)
 
 
-def drop_or_remake(
-    store: Store, model: ModelInfo, wrong: Mapping[str, Wrong], paths: Mapping[str, list[str]]
-) -> tuple[set[str], set[str]]:
-    """Drop wrong tracks, so that they are heard again.
+def drop(
+    store: Store, model: ModelInfo, ids: Collection[str], paths: Mapping[str, list[str]]
+) -> str:
+    """Drop what was heard, so that it is heard again; a clause that says of how many it can be.
 
-    A track none of whose files is there is made anew from its segments, where those are sound.
-    paths : files of each track. Returns the ids that are lost, and those to be heard again.
+    paths : files of each track.
     """
-    gone = {i for i in wrong if not any(os.path.exists(path) for path in paths.get(i, ()))}
-    remade = {i for i in gone if wrong[i].segments_sound}
-    _remake(store, model, remade, paths)
-    dropped = wrong.keys() - remade
     # The track goes first: segments without a track are invisible, and are found again.
-    tracks_of(store, model).delete(dropped)
-    segments_of(store, model).delete(dropped)
-    return gone - remade, dropped - gone
-
-
-def tracks_from_segments(
-    store: Store,
-    model: ModelInfo,
-    loose: Iterable[str],
-    paths: Mapping[str, list[str]],
-    some_lost: bool,
-) -> set[str]:
-    """Make the tracks of segments that have none. Returns the ids that could not be made.
-
-    some_lost : rows of the segments table were lost too, so that nothing tells whether a track's
-    segments are all there; then all are dropped.
-    """
-    loose = set(loose)
-    made = set() if some_lost else _remake(store, model, loose, paths)
-    segments_of(store, model).delete(loose - made)
-    return loose - made
-
-
-def _remake(
-    store: Store, model: ModelInfo, ids: Iterable[str], paths: Mapping[str, list[str]]
-) -> set[str]:
-    """Write the tracks of sound segments anew; returns their ids."""
-    tracks, segments = tracks_of(store, model), segments_of(store, model)
-    tolerance = TOLERANCES[store.manifest.precision]
-    made: set[str] = set()
-    for some in chunks(ids):
-        rows, _ = without_gaps(segments.fetch(some))
-        rows = rows.sort_by([("track_id", "ascending"), ("segment", "ascending")])
-        arrays = SegmentArrays(rows)
-        new: list[NewTrack] = []
-        for track_id, here in pieces_of(rows).items():
-            if wrong_segments(arrays, here, model, tolerance) is not None:
-                continue
-            end_s = float(arrays.end_s[here][-1])
-            tags, length_s = NO_TAGS, None
-            for path in filter(os.path.exists, paths.get(track_id, ())):
-                tags, length_s = read_tags_and_length(path)
-                break
-            # The last segment ends where the piece does, or up to half a hop before.
-            seconds = float(np.clip(length_s or end_s, end_s, end_s + model.hop_s / 2))
-            new.append(NewTrack(track_id, arrays.embeddings_of(here, model, seconds), tags))
-        if new:
-            tracks.delete([track.track_id for track in new])  # it may be there twice
-            tracks.upsert(track_rows(new, model), new=True)
-            made.update(track.track_id for track in new)
-    return made
+    tracks_of(store, model).delete(ids)
+    segments_of(store, model).delete(ids)
+    again = sum(any(map(os.path.exists, paths.get(track_id, ()))) for track_id in ids)
+    said = [f"{again} dropped, to be heard again by the next index run"] if again else []
+    if lost := len(ids) - again:
+        said.append(f"{lost} lost: dropped, and none of their files is there")
+    return ", ".join(said)
 
 
 # --- the ledger
@@ -211,3 +152,49 @@ def _rows(store: Store, paths: Iterable[str]) -> list[LedgerRow]:
 def _write(store: Store, rows: list[LedgerRow]) -> None:
     merge = store.ledger_table.merge_insert("path")
     merge.when_matched_update_all().when_not_matched_insert_all().execute(rows_to_arrow(rows))
+
+
+# --- what belongs to nothing
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """name : in the library's folder. remove : removes it and says so."""
+
+    name: str
+    problem: str
+    remove: Callable[[], str]
+
+
+def leftovers(store: Store) -> list[Leftover]:
+    """Unfinished files, tables of other models, maps that are damaged or of other models."""
+    folder, manifest = store.folder, store.manifest
+    models = [m.digest for m in (manifest.active, manifest.pending) if m is not None]
+    wanted = {*map(tracks_name, models), *map(segments_name, models)}
+    found: list[Leftover] = []
+
+    def add(path: Path, problem: str) -> None:
+        def remove() -> str:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            return "removed"
+
+        found.append(Leftover(str(path.relative_to(folder)), problem, remove))
+
+    for path in sorted(folder.iterdir()):
+        if path.name in ("library.json.new", "salvage"):
+            add(path, "left by a run or repair that was cut off")
+        elif path.name.startswith(PREFIXES) and path.name.removesuffix(".lance") not in wanted:
+            add(path, "a table of a model that is not in use")
+    atlas = atlas_file(store)
+    if atlas.parent.is_dir():
+        for path in sorted(atlas.parent.iterdir()):
+            if path.name.startswith("."):
+                add(path, "left by a run that was cut off")
+            elif path != atlas:
+                add(path, "a map of a model that is not in use")
+    if atlas.exists() and read_atlas(store) is None:
+        add(atlas, "a map that cannot be read; the next run draws it anew")
+    return found

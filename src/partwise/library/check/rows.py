@@ -1,21 +1,34 @@
-"""What is wrong with rows of a library's tables that can be read, row by row."""
+"""What is wrong with tables that can be read: their rows one by one, their indexes, their files."""
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.library.stores.rows import presence_of, vectors_of
+from partwise.errors import PartwiseError
+from partwise.hearing.worker import LOOK_AGAIN
+from partwise.library.stores.protocol import VectorStore
+from partwise.library.stores.rows import (
+    columns,
+    is_timed,
+    presence_of,
+    scaled_query,
+    unpack,
+    vectors_of,
+)
+from partwise.library.stores.scan import scan
 from partwise.library.tables.ledger import State
-from partwise.paths import text_to_path
+from partwise.library.tables.reader import Store
+from partwise.paths import hash_content, text_to_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +38,11 @@ if TYPE_CHECKING:
 _CONTENT = re.compile(r"[0-9a-f]{32}")
 # A last segment ends where the piece does, up to rounding.
 _TIME_S = 0.05
+_QUERIES = 3
+_HITS = 10
+# Of the best ten scores, so many have to be found; stores promise 0.98 on average.
+_LEAST = 8
+_SCORE = 0.02
 
 
 @dataclass(frozen=True)
@@ -45,15 +63,13 @@ TOLERANCES: Mapping[str, Tolerance] = {
 def wrong_files(rows: pa.Table) -> dict[str, str]:
     """What is wrong with ledger rows, a clause by path."""
     wrong: dict[str, str] = {}
-    columns = {name: rows.column(name).to_pylist() for name in rows.schema.names}
-    times = Counter(columns["path"])
+    values = {name: rows.column(name).to_pylist() for name in rows.schema.names}
+    times = Counter(values["path"])
     for row in range(rows.num_rows):
-        values = {name: column[row] for name, column in columns.items()}
-        clause = _wrong_file(values) or (
-            "it stands there twice" if times[values["path"]] > 1 else ""
-        )
-        if clause:
-            wrong[values["path"]] = clause
+        its = {name: column[row] for name, column in values.items()}
+        twice = "it stands there twice" if times[its["path"]] > 1 else None
+        if clause := _wrong_file(its) or twice:
+            wrong[its["path"]] = clause
     return wrong
 
 
@@ -78,21 +94,13 @@ def _wrong_file(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """clause : what is wrong with a track. segments_sound : its segments are as they should be."""
-
-    clause: str
-    segments_sound: bool
-
-
 def wrong_tracks(
     tracks: pa.Table, segments: pa.Table, model: ModelInfo, tolerance: Tolerance
-) -> dict[str, Wrong]:
-    """What is wrong with tracks, by id. segments : all rows of these tracks, in any order."""
+) -> dict[str, str]:
+    """What is wrong with tracks, a clause by id. segments : all of these tracks, in any order."""
     tracks, empty = without_gaps(tracks)
     segments, empty_too = without_gaps(segments)
-    wrong = dict.fromkeys(empty | empty_too, Wrong("rows with gaps", False))
+    wrong = dict.fromkeys(empty | empty_too, "rows with gaps")
     segments = segments.sort_by([("track_id", "ascending"), ("segment", "ascending")])
     pieces = pieces_of(segments)
     arrays = SegmentArrays(segments)
@@ -102,13 +110,11 @@ def wrong_tracks(
             continue
         here = pieces.get(values["track_id"], slice(0, 0))
         clause = wrong_segments(arrays, here, model, tolerance)
+        if clause is None:
+            heard = arrays.embeddings_of(here, model, values["duration_s"] or 0.0)
+            clause = _wrong_track(values, vectors[row], presence[row], heard, model, tolerance)
         if clause is not None:
-            wrong[values["track_id"]] = Wrong(clause, False)
-            continue
-        heard = arrays.embeddings_of(here, model, values["duration_s"] or 0.0)
-        clause = _wrong_track(values, vectors[row], presence[row], heard, model, tolerance)
-        if clause is not None:
-            wrong[values["track_id"]] = Wrong(clause, True)
+            wrong[values["track_id"]] = clause
     return wrong
 
 
@@ -222,3 +228,88 @@ def _light(tracks: pa.Table) -> list[dict[str, Any]]:
 def _numbers(rows: pa.Table, name: str) -> np.ndarray:
     """float64 [n]; NaN where there is no value."""
     return rows.column(name).cast("float64").fill_null(math.nan).to_numpy()
+
+
+# --- vector indexes
+
+
+def index_problem(vectors: VectorStore) -> str | None:
+    """What is wrong with the indexes of a store, a clause; None when they are of use."""
+    try:
+        ids = vectors.fetch(columns=["track_id"]).column("track_id").to_pylist()
+        if not ids:
+            return None
+        chosen = sorted(set(ids[:: max(1, len(ids) // _QUERIES)]))[:_QUERIES]
+        rows = vectors.fetch(chosen, columns(is_timed(vectors.schema)))
+        if rows.num_rows < len(chosen):
+            return "the index of track ids does not find every track"
+        if vectors.accuracy.exact:
+            return None
+        _, queries, _, _ = unpack(rows, is_timed(vectors.schema))
+        for query in islice(queries, _QUERIES):
+            if _found(vectors, query) < _LEAST:
+                return "the vector index misses rows that a comparison with all of them finds"
+    except PartwiseError as error:
+        return f"a search through its index fails: {error}"
+    return None
+
+
+def _found(vectors: VectorStore, query: np.ndarray) -> int:
+    """How many of the best ten scores the search finds; query : float32 [parts=5, dim]."""
+    weights = np.asarray(np.any(query, axis=-1), np.float32)
+    if not weights.any():
+        return _HITS
+    timed = is_timed(vectors.schema)
+    every = scan(vectors.batches(columns(timed)), scaled_query(query, weights), _HITS, timed)
+    found = [vectors.search(query, weights, _HITS, complete=c).scores for c in (True, False)]
+    best = -np.sort(-np.concatenate(found))[: len(every)]
+    hits = int((best >= every.scores[: len(best)] - _SCORE).sum())
+    return hits + _HITS - len(every)
+
+
+# --- files
+
+
+@dataclass
+class FilesRead:
+    """read : how many. missing : not there. changed : of another size or time of change.
+
+    problems : paths (text) by what is wrong, a clause.
+    """
+
+    read: int = 0
+    missing: int = 0
+    changed: int = 0
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+
+def changed_files(store: Store, tell: Callable[[float, float], None]) -> FilesRead:
+    """Read every indexed file and compare. tell : is told how many megabytes of how many."""
+    found = FilesRead()
+    rows = [row for _, row in sorted(store.ledger().items()) if row.state is State.INDEXED]
+    rows = [row for row in rows if row.mtime_ns != LOOK_AGAIN]  # the next run looks anyway
+    total, done = sum(row.size for row in rows), 0
+    for row in rows:
+        tell(done / 1e6, total / 1e6)
+        done += row.size
+        try:
+            status = os.stat(row.os_path)
+            content = hash_content(row.os_path)
+        except FileNotFoundError:
+            found.missing += 1
+            continue
+        except OSError as error:
+            _add(found, f"cannot be read ({(error.strerror or str(error)).lower()})", row.path)
+            continue
+        found.read += 1
+        if content == row.content_hash:
+            continue
+        if (status.st_size, status.st_mtime_ns) == (row.size, row.mtime_ns):
+            _add(found, "hold something else though size and time of change are the same", row.path)
+        else:
+            found.changed += 1
+    return found
+
+
+def _add(found: FilesRead, problem: str, path: str) -> None:
+    found.problems.setdefault(problem, []).append(path)

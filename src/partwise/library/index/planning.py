@@ -1,15 +1,163 @@
-"""What a run has to do: the folders as they are, against the ledger as it was."""
+"""What a run has to do: the folders as they are, against the ledger as it was.
+
+Recordings are found by their names and one stat each; nothing is opened.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Set
+import stat
+import threading
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from partwise.audio.types import is_audio_name
+from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
-from partwise.library.index.scan import Scan
 from partwise.library.tables.ledger import LedgerRow, State, now
-from partwise.paths import FoundFile, text_to_path
+from partwise.paths import FoundFile, absolute, is_under, path_to_text, shown, text_to_path
+
+
+@dataclass
+class Scan:
+    """What lies in the folders.
+
+    roots : the folders and files that were asked for, absolute paths of the operating system.
+    files : by path (text), in the order of their paths.
+    problems : path (text) -> why it cannot be read, for names that promise audio and for folders.
+    unreadable : absolute paths of folders whose contents are unknown.
+    """
+
+    roots: list[str]
+    files: dict[str, FoundFile] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+    def covers(self, os_path: str) -> bool:
+        """Whether a path was looked for: below a root, and not in an unreadable folder."""
+        return any(is_under(os_path, root) for root in self.roots) and not any(
+            is_under(os_path, folder) for folder in self.unreadable
+        )
+
+
+def scan(
+    roots: Iterable[str | os.PathLike[str]],
+    library: Path | None = None,
+    stop: threading.Event | None = None,
+) -> Scan:
+    """Find the recordings below ``roots``; a root may also be one file, whatever its suffix.
+
+    Symbolic links are followed; each folder is entered once, by its real name where it has one
+    among the roots, so that loops end and a link added later does not rename anything.
+
+    library : the library's own folder, which is not searched.
+    stop : when set, the scan ends with KeyboardInterrupt.
+
+    Raises PartwiseError for a root that does not exist: nothing is known of its files then.
+    """
+    result = Scan([absolute(root) for root in roots])
+    for root in result.roots:
+        try:
+            os.stat(root)
+        except OSError as error:
+            raise PartwiseError(_no_root(root, error)) from None
+    walk = _Walk(result, library, stop)
+    for root in result.roots:
+        if os.path.isdir(root):
+            walk.folder(root)
+        else:
+            walk.file(root, os.stat(root))
+    walk.linked_folders()
+    result.files = dict(sorted(result.files.items()))
+    return result
+
+
+def _no_root(root: str, error: OSError) -> str:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return f"{shown(root)} does not exist"
+    return f"{shown(root)} cannot be read: {_cause(error)}"
+
+
+class _Walk:
+    def __init__(self, result: Scan, library: Path | None, stop: threading.Event | None) -> None:
+        self._result = result
+        self._stop = stop
+        self._entered: set[tuple[int, int]] = set()  # (device, inode) of folders
+        self._links: list[str] = []  # links to folders, entered after all real folders
+        if library is not None and library.is_dir():
+            here = library.stat()
+            self._entered.add((here.st_dev, here.st_ino))
+
+    def linked_folders(self) -> None:
+        while self._links:
+            self.folder(self._links.pop(0))
+
+    def folder(self, top: str) -> None:
+        waiting = [top]
+        while waiting:
+            path = waiting.pop()
+            if self._stop is not None and self._stop.is_set():
+                raise KeyboardInterrupt
+            try:
+                here = os.stat(path)
+                if (here.st_dev, here.st_ino) in self._entered:
+                    continue
+                self._entered.add((here.st_dev, here.st_ino))
+                with os.scandir(path) as entries:
+                    ordered = sorted(entries, key=lambda entry: entry.name)
+            except FileNotFoundError:
+                continue  # removed while we were looking
+            except OSError as error:
+                self._result.unreadable.append(path)
+                self._problem(path, f"folder cannot be read: {_cause(error)}")
+                continue
+            waiting += reversed([path for entry in ordered if (path := self._entry(entry))])
+
+    def _entry(self, entry: os.DirEntry[str]) -> str | None:
+        """Takes note of a file or a linked folder; returns the path of a real folder."""
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                return entry.path
+            if entry.is_symlink() and entry.is_dir():
+                self._links.append(entry.path)
+            elif is_audio_name(entry.name):
+                self.file(entry.path, entry.stat())
+        except FileNotFoundError:
+            if is_audio_name(entry.name) and os.path.islink(entry.path):
+                target = shown(os.readlink(entry.path))
+                self._problem(entry.path, f"dangling symbolic link to {target}")
+        except OSError as error:
+            if is_audio_name(entry.name):
+                self._problem(entry.path, _cause(error))
+        return None
+
+    def file(self, path: str, status: os.stat_result) -> None:
+        if stat.S_ISREG(status.st_mode):
+            text = path_to_text(path)
+            self._result.files[text] = FoundFile(text, status.st_size, status.st_mtime_ns)
+        else:
+            self._problem(path, f"not a regular file but {_kind(status.st_mode)}")
+
+    def _problem(self, path: str, reason: str) -> None:
+        self._result.problems[path_to_text(path)] = reason
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"
+
+
+def _cause(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "symbolic link that leads back to itself"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "permission denied"
+    return (error.strerror or str(error)).lower()
 
 
 @dataclass

@@ -8,16 +8,16 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from partwise.audio.types import AUDIO_SUFFIXES
 from partwise.errors import PartwiseError
-from partwise.hearing.pool import Workers
+from partwise.hearing.child import Limits, cores
+from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
-from partwise.hearing.worker_process import WorkersUnfit
-from partwise.library.index.planning import Plan, plan_run
-from partwise.library.index.scan import AUDIO_SUFFIXES, Scan, scan
+from partwise.library.index.planning import Plan, Scan, plan_run, scan
 from partwise.library.index.settle import Intake
 from partwise.library.map.atlas import make_atlas
 from partwise.library.reports import (
@@ -36,46 +36,56 @@ from partwise.library.tables.writer import Writer, check_place, make_folder, ope
 from partwise.paths import FoundFile, shown
 
 if TYPE_CHECKING:
-    from partwise.library.index.on_ray import Cluster, RayWorkers, Target
+    from partwise.library.index.ray_cluster import Cluster, Target
+    from partwise.library.index.ray_workers import RayWorkers
 
 _UPDATE_S = 0.25
 # A rate from less than this says more about starting the workers than about hearing.
 _RATE_MIN_AUDIO_S = 120.0
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+@dataclass(frozen=True)
+class IndexOptions:
+    """How a run goes.
+
+    jobs : int > 0, worker processes; None for one per core, of a cluster all together.
+    nice : 0..19, their niceness.
+    prune : forget files below the roots that are gone, and what was heard in them.
+    retry_failed : try files again that failed before and have not changed.
+    model : an ONNX file to hear with; None for the shipped one.
+    store, precision : where a library that is made here keeps its vectors (a URI such as
+        ``s3://bucket/prefix``; None for its folder) and in which precision.
+    on : where to hear: None for worker processes of this machine, ``ray`` for a Ray that the run
+        starts and ends, ``ray://ADDRESS`` for a Ray cluster of which this machine is a node.
+
+    Raises PartwiseError for a number that makes no sense.
+    """
+
+    jobs: int | None = None
+    nice: int = 0
+    prune: bool = False
+    retry_failed: bool = False
+    model: str | os.PathLike[str] | None = None
+    store: str | None = None
+    precision: str | None = None
+    on: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise PartwiseError(f"--jobs is {self.jobs}: it must be at least 1")
+        if not 0 <= self.nice <= 19:
+            raise PartwiseError(f"--nice is {self.nice}: it must be between 0 and 19")
 
 
 def index(
     folder: Path,
     roots: Sequence[str | os.PathLike[str]],
-    *,
-    jobs: int | None = None,
-    nice: int = 0,
-    prune: bool = False,
-    retry_failed: bool = False,
-    model: str | os.PathLike[str] | None = None,
-    store: str | None = None,
-    precision: str | None = None,
-    on: str | None = None,
-    reporter: Reporter | None = None,
+    options: IndexOptions = IndexOptions(),
+    reporter: Reporter[Progress] | None = None,
     stop: threading.Event | None = None,
 ) -> IndexSummary:
     """Bring the library in ``folder`` up to date with the recordings below ``roots``.
 
-    jobs : int > 0, worker processes; None for one per core, of a cluster all together.
-    nice : 0..19, their niceness.
-    prune : forget files below ``roots`` that are gone, and what was heard in them.
-    retry_failed : try files again that failed before and have not changed.
-    model : an ONNX file to hear with; None for the shipped one.
-    store, precision : where a library that is made here keeps its vectors and in which precision,
-        see ``writing.open_or_create``.
-    on : where to hear: None for worker processes of this machine, ``ray`` for a Ray that the run
-    starts and ends, ``ray://ADDRESS`` for a Ray cluster of which this machine is a node.
     stop : when set, the run writes what is done and returns with ``interrupted``.
 
     Safe to be killed at any moment: the next run goes on from there. Raises PartwiseError when a
@@ -88,13 +98,9 @@ def index(
     stop = stop or threading.Event()
     if not roots:
         raise PartwiseError("no folder to index: name at least one")
-    if jobs is not None and jobs < 1:
-        raise PartwiseError(f"--jobs is {jobs}: it must be at least 1")
-    if not 0 <= nice <= 19:
-        raise PartwiseError(f"--nice is {nice}: it must be between 0 and 19")
-    check_place(folder, store, precision)
-    model_path = None if model is None else os.path.abspath(os.fspath(model))
-    target = _ray_target(on)
+    check_place(folder, options.store, options.precision)
+    model_path = None if options.model is None else os.path.abspath(options.model)
+    target = _ray_target(options.on)
     with ExitStack() as stack:
         if (folder / FILE_NAME).exists():
             make_folder(folder)
@@ -115,7 +121,7 @@ def index(
         if not (folder / FILE_NAME).exists():
             make_folder(folder)
             stack.enter_context(WriterLock(folder))
-        opened = open_or_create(folder, info, store, precision)
+        opened = open_or_create(folder, info, options.store, options.precision)
         ledger = opened.ledger()
         if not (
             found.files
@@ -125,7 +131,7 @@ def index(
             raise PartwiseError(_no_audio(found))
         writer = Writer(opened, info)
         known = opened.track_ids(info.digest)
-        plan = plan_run(found, ledger, known, info.digest, retry_failed=retry_failed)
+        plan = plan_run(found, ledger, known, info.digest, retry_failed=options.retry_failed)
         intake = Intake(
             writer,
             ledger,
@@ -138,17 +144,19 @@ def index(
                 failures=list(plan.failures),
             ),
         )
-        settings = Settings(model_path, info.segment_s, info.hop_s, nice)
+        settings = Settings(
+            model_path, info.segment_s, info.hop_s, limits=Limits(nice=options.nice)
+        )
         reporter = reporter or Silent()
-        cluster = None
+        cluster, jobs = None, options.jobs
         if target is not None and plan.files:
-            from partwise.library.index.on_ray import connected
+            from partwise.library.index.ray_cluster import connected
 
             cluster = stack.enter_context(connected(target, jobs or cores()))
             jobs = jobs or cluster.cpus
             reporter.say(cluster.shown)
         run = _Run(intake, reporter, stop, jobs or cores(), cluster)
-        summary = run.run(plan, settings, prune=prune)
+        summary = run.run(plan, settings, prune=options.prune)
     summary.seconds = time.monotonic() - started
     return summary
 
@@ -163,7 +171,7 @@ def _ray_target(on: str | None) -> Target | None:
     """Checked before anything is made: a wrong address leaves no library behind."""
     if on is None:
         return None
-    from partwise.library.index.on_ray import parse_target
+    from partwise.library.index.ray_cluster import parse_target
 
     return parse_target(on)
 
@@ -174,7 +182,7 @@ class _Run:
     def __init__(
         self,
         intake: Intake,
-        reporter: Reporter,
+        reporter: Reporter[Progress],
         stop: threading.Event,
         jobs: int,
         cluster: Cluster | None,
@@ -204,26 +212,20 @@ class _Run:
         return self.summary
 
     def _announce(self, plan: Plan) -> None:
-        audio_s = 0.0
-        if self.writer.replacing:
-            seconds = self.store.durations_s()
-            contents = {self.ledger[path].content_hash for path in plan.again}
-            audio_s = sum(seconds.get(content or "", 0.0) for content in contents)
-        rate = self.store.manifest.rate
-        spent_s = [self.ledger[path].seconds for path in plan.again]
-        if rate is not None and audio_s:
-            left_s = audio_s / (rate.per_job * self.jobs)
-            time_text = f", about {duration_text(left_s)} at the rate of the last run"
-        elif any(spent_s):
-            left_s = sum(filter(None, spent_s)) / self.jobs
-            time_text = f", about {duration_text(left_s)} going by the last time"
-        else:
-            time_text = ""
         count = files_text(len(plan.again))
         if not self.writer.replacing:
             self.reporter.say(f"{count} will be heard again: what was stored of them is incomplete")
             return
-        audio = f" ({duration_text(audio_s)} of audio)" if audio_s else ""
+        rows = [self.ledger[path] for path in plan.again]
+        seconds = self.store.durations_s()
+        audio_s = sum(seconds.get(content or "", 0.0) for content in {r.content_hash for r in rows})
+        rate, spent_s = self.store.manifest.rate, sum(row.seconds or 0.0 for row in rows)
+        audio, time_text = f" ({duration_text(audio_s)} of audio)" if audio_s else "", ""
+        if rate is not None and audio_s:
+            left = duration_text(audio_s / (rate.per_job * self.jobs))
+            time_text = f", about {left} at the rate of the last run"
+        elif spent_s:
+            time_text = f", about {duration_text(spent_s / self.jobs)} going by the last time"
         self.reporter.say(
             f"the model {self.writer.model.digest} is not the one that made this library"
             f" ({self.store.digest}): {count}{audio} will be re-embedded{time_text};"
@@ -277,7 +279,7 @@ class _Run:
         digest, decide = self.writer.model.digest, self.intake.decide
         if self.cluster is None:
             return Workers(settings, jobs, digest, decide)
-        from partwise.library.index.on_ray import RayWorkers
+        from partwise.library.index.ray_workers import RayWorkers
 
         return RayWorkers(self.cluster, settings, jobs, digest, decide, self.intake.known)
 

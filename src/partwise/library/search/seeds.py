@@ -115,7 +115,7 @@ class _Finder:
 
     def _track_of_file(self, path: str) -> str | None:
         """The track with the content that the file has now; None when the library has none."""
-        from partwise.hearing.worker import hash_content
+        from partwise.paths import hash_content
 
         try:
             status = os.stat(path)

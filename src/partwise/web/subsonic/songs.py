@@ -10,25 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from partwise.audio.types import type_of
 from partwise.library.media.covers import has_cover
 from partwise.library.tables.catalogue import Track, existing
 from partwise.paths import shown
 
-# By the ending of the name: a player asks before it opens anything.
-CONTENT_TYPES = {
-    "aac": "audio/aac",
-    "aif": "audio/aiff",
-    "aiff": "audio/aiff",
-    "flac": "audio/flac",
-    "m4a": "audio/mp4",
-    "mp3": "audio/mpeg",
-    "mp4": "audio/mp4",
-    "oga": "audio/ogg",
-    "ogg": "audio/ogg",
-    "opus": "audio/ogg",
-    "wav": "audio/wav",
-    "wma": "audio/x-ms-wma",
-}
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -64,7 +50,8 @@ def child(track: Track) -> dict[str, Any]:
 
 def content_type_of(path: Path) -> str:
     """Media type by the ending of a file's name."""
-    return CONTENT_TYPES.get(path.suffix.removeprefix(".").lower(), UNKNOWN_TYPE)
+    promised = type_of(path)
+    return UNKNOWN_TYPE if promised is None else promised.media_type
 
 
 def matching(catalogue: Mapping[str, Track], text: str) -> list[Track]:

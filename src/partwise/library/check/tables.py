@@ -1,11 +1,12 @@
-"""Damaged LanceDB tables of the library's folder: finding them, and saving what can be read.
+"""LanceDB tables of the library's folder that may be damaged: finding out, and putting them aside.
 
 A table is a folder: ``data`` (rows, written once and never changed), ``_versions`` (which data
-files make up each version), ``_deletions``, ``_indices`` and ``_transactions``. Of a damaged table
-this is tried in turn: an older version that has as many rows and reads whole; the rows that can be
-read, copied range by range into a new table; an empty table. The new table is made in the folder
-``salvage`` and put in place by renaming, and ``finish_salvage`` goes on where a killed repair
-stopped.
+files make up each version), ``_deletions``, ``_indices`` and ``_transactions``. What a power cut
+damages is the newest version; then one of the versions before is the table. Any other damaged table
+is moved to the folder ``damaged``, whole, and an empty one takes its place.
+
+One flipped bit in a thousand makes LanceDB ask for more memory than there is, and Rust then ends
+the process. So that ``partwise check`` survives that and names the table, it reads in a child.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from partwise.errors import PartwiseError
+from partwise.hearing.child import Child, Dead, Limits, Parent, death_text
 from partwise.library.stores.guarded import cause_of
 from partwise.library.stores.lance import PATTERN
 from partwise.library.stores.precision import decoded
@@ -30,14 +31,17 @@ from partwise.library.stores.rows import pattern_of, vectors_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SALVAGE = "salvage"
+DAMAGED = "damaged"
 _BATCH_ROWS = 16_384
-# What cannot be read is narrowed down to this share of a table, or to single rows of a small one.
-_FINEST_SHARE = 8192
+_VERSIONS_TRIED = 3
 _MAGIC = b"LANC"
 # A version's file is called after 2^64 - 1 less its number, so that the newest comes first.
 _NEWEST = 2**64 - 1
 _HINT = "latest_version_hint.json"  # written after each commit
+# Address space that a child may take besides a multiple of the library: far more than it needs.
+_MOST_BYTES = 16 << 30
+_LIBRARY_SHARE = 8
+_PROGRAM = "from partwise.library.check.tables import main; main()"
 
 Rows = Callable[[int], None]
 
@@ -53,6 +57,84 @@ class Damage:
     def __str__(self) -> str:
         where = f" (damaged file: {self.file})" if self.file else ""
         return f"the table {self.table} cannot be read whole: {self.cause}{where}"
+
+
+class Tables:
+    """Examines and mends the tables of ``folder``. The caller holds the writer lock to mend.
+
+    isolated : read in a child, which damage may end; else in this process.
+    """
+
+    def __init__(self, folder: Path, isolated: bool) -> None:
+        self._folder = folder
+        self._isolated = isolated
+        self._child: Child | None = None
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def examine(self, name: str, tell: Rows = lambda _: None) -> Damage | None:
+        """``tables.examine``; that reading ends the process is damage too."""
+        if not self._isolated:
+            return examine(self._folder, name, tell)
+        try:
+            damage = self._ask("examine", name, tell)["damage"]
+        except _Died as death:
+            return Damage(name, f"reading it ends the process ({death})", None)
+        return None if damage is None else Damage(**damage)
+
+    def mend(self, name: str, schema: pa.Schema) -> str:
+        """Make a damaged table whole; a clause that says how. schema : of its rows."""
+        try:
+            if self._isolated:
+                said = self._ask("go back", name)["said"]
+            else:
+                said = go_back(self._folder, name)
+        except _Died:
+            said = None
+        return said or begin_anew(self._folder, name, schema)
+
+    def _ask(self, task: str, name: str, tell: Rows = lambda _: None) -> dict[str, Any]:
+        """The answer of the child. Raises PartwiseError, and _Died when it dies over it."""
+        if self._child is None:
+            files = (path for path in self._folder.rglob("*") if path.is_file())
+            size = sum(path.stat().st_size for path in files)
+            self._child = Child(_PROGRAM, Limits(memory_bytes=_MOST_BYTES + _LIBRARY_SHARE * size))
+        try:
+            self._child.tell(task=task, folder=str(self._folder), name=name)
+            while "rows" in (answer := self._child.answer()):
+                tell(answer["rows"])
+        except Dead:
+            status = self._child.death()
+            self.close()
+            raise _Died(death_text(status)) from None
+        if "refused" in answer:
+            raise PartwiseError(answer["refused"])
+        return answer
+
+
+class _Died(Exception):
+    """The child is dead; the text says of what."""
+
+
+def main() -> None:
+    """The child."""
+    parent = Parent()
+    parent.silence()
+    while True:
+        asked = parent.receive()
+        folder, name = Path(asked["folder"]), asked["name"]
+        try:
+            if asked["task"] == "examine":
+                damage = examine(folder, name, lambda rows: parent.answer(rows=rows))
+                parent.answer(damage=damage and asdict(damage))
+            else:
+                parent.answer(said=go_back(folder, name))
+        except PartwiseError as error:
+            parent.answer(refused=str(error))
 
 
 def examine(folder: Path, name: str, tell: Rows = lambda _: None) -> Damage | None:
@@ -96,52 +178,50 @@ def check_access(home: Path) -> None:
             raise PartwiseError(f"{path} cannot be read: permission denied")
 
 
-def mend(folder: Path, name: str, schema: pa.Schema, effort: str = "all") -> str:
-    """Make a damaged table whole; returns a clause that says how, and what was lost.
+def go_back(folder: Path, name: str) -> str | None:
+    """Go back to a version that reads whole, a few at most; a clause that says so, None if none.
 
-    schema : of its rows. effort : "all"; "versions" looks at whole versions only, "nothing" reads
-    nothing at all. The caller holds the writer lock.
+    Rows that came later are then as if they had never been written.
     """
     home = folder / f"{name}.lance"
-    if effort == "nothing":
-        _copy_readable(folder, name, None, 0, schema)
-        _put_in_place(folder, name)
-        return "began it anew: no row could be read"
-    removed = _roll_back(folder, name)
-    try:
-        table = _open(folder, name)
-        rows = table.count_rows()
-        _check_schema(table.schema, schema)
-    except Exception:
-        table, rows = None, 0
-    if table is not None and removed and examine(folder, name) is None:
-        return f"went back to the newest version that opens, of {rows} rows"
-    if table is not None:
-        older = _whole_older_version(folder, name, rows)
-        if older is not None:
-            return f"went back to an older version with all {rows} rows"
-    if effort == "versions":
-        table = None
-    saved = _copy_readable(folder, name, table, rows, schema)
-    _put_in_place(folder, name)
     if not home.is_dir():
-        raise PartwiseError(f"the table {name} at {folder} could not be made anew")
-    if saved == 0:
-        return "began it anew: no row could be read"
-    return f"saved {saved} of {rows} rows into a new table"
+        return None
+    if _drop_newest(folder, name) and examine(folder, name) is None:
+        rows = _open(folder, name).count_rows()
+        return f"went back to the newest version that opens, of {rows} rows"
+    for number, _ in _versions(home)[1 : 1 + _VERSIONS_TRIED]:
+        try:
+            table = _open(folder, name)
+            table.checkout(number)
+            for batch in table.search().to_batches(_BATCH_ROWS):
+                batch.validate(full=True)
+            if not (rows := table.count_rows()):
+                continue
+            table.restore()
+        except Exception:  # whatever LanceDB raises: this version is of no use
+            continue
+        if examine(folder, name) is None:
+            return f"went back to an older version, of {rows} rows"
+    return None
 
 
-def finish_salvage(folder: Path) -> list[str]:
-    """Put finished tables of a killed repair in place; names of what was left of it."""
-    salvage = folder / SALVAGE
-    if not salvage.is_dir():
-        return []
-    done = sorted(path.stem for path in (salvage / "done").glob("*.lance"))
-    for name in done:
-        if not (folder / f"{name}.lance").is_dir():
-            os.replace(salvage / "done" / f"{name}.lance", folder / f"{name}.lance")
-    shutil.rmtree(salvage)
-    return done
+def begin_anew(folder: Path, name: str, schema: pa.Schema) -> str:
+    """Move a table aside, and make an empty one; a clause that says where the old one is."""
+    import lancedb
+
+    home = folder / f"{name}.lance"
+    said = "began it anew"
+    if home.is_dir():
+        aside = folder / DAMAGED / home.name
+        aside.parent.mkdir(exist_ok=True)
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = aside.with_name(f"{name} {number}.lance")
+        os.replace(home, aside)
+        said += f", and kept what is damaged as {aside.relative_to(folder)}"
+    lancedb.connect(str(folder)).create_table(name, schema=schema)
+    return said
 
 
 def schema_of(folder: Path, name: str) -> pa.Schema | None:
@@ -245,7 +325,7 @@ def _ends_well(path: Path) -> bool:
         return False
 
 
-def _roll_back(folder: Path, name: str) -> int:
+def _drop_newest(folder: Path, name: str) -> int:
     """Remove newest versions that do not open, but for the last; how many were removed."""
     home = folder / f"{name}.lance"
     hint = home / "_versions" / _HINT
@@ -266,82 +346,3 @@ def _roll_back(folder: Path, name: str) -> int:
         hint.unlink(missing_ok=True)
         removed += 1
     return removed
-
-
-def _whole_older_version(folder: Path, name: str, rows: int) -> int | None:
-    """Restore the newest older version with as many rows that reads whole; its number or None."""
-    for number, _ in _versions(folder / f"{name}.lance")[1:]:
-        try:
-            table = _open(folder, name)
-            table.checkout(number)
-            if table.count_rows() < rows:
-                continue
-            for batch in table.search().to_batches(_BATCH_ROWS):
-                batch.validate(full=True)
-            table.restore()
-        except Exception:
-            continue
-        if examine(folder, name) is None:
-            return number
-    return None
-
-
-def _copy_readable(folder: Path, name: str, table: Any, rows: int, schema: pa.Schema) -> int:
-    """Copy what can be read into ``salvage/done``; returns how many rows that are."""
-    import lancedb
-
-    salvage = folder / SALVAGE
-    shutil.rmtree(salvage / "new", ignore_errors=True)
-    (salvage / "done").mkdir(parents=True, exist_ok=True)
-    fresh = lancedb.connect(str(salvage / "new")).create_table(name, schema=schema)
-    saved = 0
-    for piece in () if table is None else _readable(table, rows):
-        fresh.add(_with_patterns(piece).select(schema.names).cast(schema))
-        saved += piece.num_rows
-    os.replace(salvage / "new" / f"{name}.lance", salvage / "done" / f"{name}.lance")
-    return saved
-
-
-def _readable(table: Any, rows: int) -> Iterator[pa.Table]:
-    """The rows that can be read, in pieces: a range that cannot is halved until it is small."""
-    finest = max(1, rows // _FINEST_SHARE)
-    waiting = [(first, min(_BATCH_ROWS, rows - first)) for first in range(0, rows, _BATCH_ROWS)]
-    waiting.reverse()
-    while waiting:
-        first, count = waiting.pop()
-        try:
-            piece = _all_columns(table).offset(first).limit(count).to_arrow()
-            piece.validate(full=True)
-            piece = piece.filter(piece.column(0).is_valid())
-            if "vector" in piece.schema.names:
-                piece = piece.filter(piece.column("vector").is_valid())
-        except Exception:
-            if count > finest:
-                half = count // 2
-                waiting += [(first + half, count - half), (first, half)]
-            continue
-        yield piece
-
-
-def _with_patterns(rows: pa.Table) -> pa.Table:
-    """The rows, with the column of parts as their vectors have it."""
-    if "vector" not in rows.schema.names:
-        return rows
-    import pyarrow as pa
-
-    patterns = pa.array(pattern_of(vectors_of(decoded(rows))).astype(np.int8))
-    others = [name for name in rows.schema.names if name != PATTERN]
-    return rows.select(others).append_column(PATTERN, patterns)
-
-
-def _put_in_place(folder: Path, name: str) -> None:
-    salvage, home = folder / SALVAGE, folder / f"{name}.lance"
-    if home.is_dir():
-        os.replace(home, salvage / f"{name}.old")
-    os.replace(salvage / "done" / f"{name}.lance", home)
-    shutil.rmtree(salvage)
-
-
-def _check_schema(found: pa.Schema, wanted: pa.Schema) -> None:
-    if set(wanted.names) - set(found.names) - {PATTERN}:  # tables of old have no PATTERN
-        raise ValueError("columns are missing")
