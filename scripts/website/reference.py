@@ -27,6 +27,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.library.search.hits",
             "partwise.library.search.query",
             "partwise.library.search.seeds",
+            "partwise.library.search.matcher",
             "partwise.library.search.journey",
             "partwise.library.media.playlists",
             "partwise.library.reports",

@@ -15,6 +15,7 @@ from typing import Any
 VERBS: dict[str, str] = {
     "index": "Hear every recording in one or more folders.",
     "like": "Rank the library by how alike the parts you name sound.",
+    "path": "Lead evenly from one track to another by the parts you name.",
     "serve": "Serve the page, the HTTP API and your own player.",
     "status": "What the library holds, and which files failed and why.",
     "check": "Is the library whole? With --repair, make it so.",

@@ -91,6 +91,20 @@ def test_a_file_that_is_gone_is_not_on_the_path(library: Library) -> None:
     assert middle.name not in names(library.journey(start, end, count=4, weights="drums=8,bass"))
 
 
+def test_ends_may_be_named_by_files_or_by_text(library: Library) -> None:
+    start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b00.wav")
+    steps = library.journey(start, end, count=4, weights="drums")
+    file = library.path.parent / "music" / "d00_b00.wav"
+    assert library.journey(str(file), "B00 d90", count=4, weights="drums") == steps
+    with pytest.raises(PartwiseError, match=r"d00 could be any of 3 tracks: .*d00_b00.wav; "):
+        library.journey("d00", end)
+    with pytest.raises(PartwiseError, match="is a folder"):
+        library.journey(str(file.parent), end)
+    file.write_bytes(b"another song by now")
+    with pytest.raises(PartwiseError, match=r"d00_b00.wav is not in the library"):
+        library.journey(str(file), end)
+
+
 def test_what_makes_no_path_gets_a_sentence(library: Library) -> None:
     start, end = ident(library, "d00_b00.wav"), ident(library, "d90_b00.wav")
     alone = ident(library, "only_piano.wav")

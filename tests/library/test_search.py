@@ -165,6 +165,15 @@ def test_a_bad_condition_is_one_sentence(library, where):
     assert "\n" not in message and ".cargo" not in message and not message.endswith(": ")
 
 
+def test_among(library):
+    alpha = {track.track_id for track in library.matcher.find("alpha")}
+    assert len(alpha) == 3
+    assert names(library.search("piano.mp3", "piano", among=alpha))[0] == "seed.mp3"
+    found = library.search("piano.mp3", "piano", among=alpha, where="year > 1975")
+    assert sorted(names(found)) == ["near bass.mp3", "near drums.mp3"]
+    assert library.search("seed.mp3", among=set()) == []
+
+
 def test_max_per_artist(library):
     hits = library.search("near drums.mp3", "drums", max_per_artist=1)
     assert names(hits) == ["no bass.mp3", "seed.mp3", "piano.mp3", "guitar.mp3"]

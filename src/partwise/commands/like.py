@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from partwise.commands.playlist import AsJson, LibraryFolder, M3u8, Xspf, write_playlists
 from partwise.errors import PartwiseError
 from partwise.parts import Part, PartWeights
-from partwise.paths import shown
 
 
 def like(
@@ -20,8 +20,8 @@ def like(
         list[str] | None,
         typer.Argument(
             metavar="SONG",
-            help="Tracks of the library (a path, or a part of a path or title that only one has), "
-            "or any other files. Several are averaged.",
+            help="Tracks of the library (a path, or as much of title, artist, album and file name "
+            "as means only one), or any other files. Several are averaged.",
             show_default=False,
         ),
     ] = None,
@@ -70,19 +70,10 @@ def like(
             "path: \"year < 1980 AND artist LIKE 'B%'\".",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    m3u8: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="Also write the hits as an M3U8 playlist.")
-    ] = None,
-    xspf: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="Also write the hits as an XSPF playlist.")
-    ] = None,
-    library: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="The library. Default: PARTWISE_LIBRARY, else the data folder."
-        ),
-    ] = None,
+    as_json: AsJson = False,
+    m3u8: M3u8 = None,
+    xspf: Xspf = None,
+    library: LibraryFolder = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -114,8 +105,7 @@ def like(
     query = opened.query(songs or None, at=at, per_part_of=per_part_of, model=model)
     weights = query.weights(asked)
     hits = opened.searcher.search(query, weights, options)
-    if m3u8 is not None or xspf is not None:
-        _write_playlists(hits, m3u8, xspf, query.description)
+    write_playlists(hits, m3u8, xspf, title=f"like {query.description}")
     if as_json:
         from partwise.commands.answers import as_json as to_json
 
@@ -127,21 +117,6 @@ def like(
         print_hits(Console(), query, weights, hits)
     else:
         print(_why_nothing(opened, where), file=sys.stderr)
-
-
-def _write_playlists(hits, m3u8: Path | None, xspf: Path | None, description: str) -> None:
-    from partwise.library.media.playlists import Entry, write_m3u8, write_xspf
-
-    entries = [
-        Entry(hit.path, hit.tags.title, hit.tags.artist, hit.tags.album, hit.duration_s)
-        for hit in hits
-    ]
-    if m3u8 is not None:
-        write_m3u8(m3u8, entries)
-    if xspf is not None:
-        write_xspf(xspf, entries, title=f"like {description}")
-    for out in filter(None, (m3u8, xspf)):
-        print(f"wrote {shown(out)} ({len(entries)} tracks)", file=sys.stderr)
 
 
 def _why_nothing(library, where: str | None) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from partwise.library.reports import IndexSummary, Progress, Report, Reporter, Stage
     from partwise.library.search.hits import Hit
     from partwise.library.search.journey import Step
+    from partwise.library.search.matcher import Matcher
     from partwise.library.search.query import Query
     from partwise.library.search.searcher import Searcher
     from partwise.library.search.seeds import Song, Songs
@@ -84,6 +85,11 @@ class Library:
     def catalogue(self) -> dict[str, Track]:
         """The tracks that have a file, by id; kept in memory until they change."""
         return self.searcher.catalogue
+
+    @property
+    def matcher(self) -> Matcher:
+        """Finds tracks by text, ``library.matcher.find("bjork joga")``; kept like the catalogue."""
+        return self.searcher.matcher
 
     # --- what is in it
 

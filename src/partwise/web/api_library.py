@@ -82,13 +82,13 @@ def tracks(
         Query(
             max_length=300,
             pattern=TEXT,
-            description="in title, artist, album or file name, any case",
+            description="words of title, artist, album or file name, whole or begun, in any order",
         ),
     ] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Response:
-    """Tracks of the library, by artist, album and title."""
+    """Tracks of the library, best first where a text is given, by artist, album and title else."""
     total, found = server.tracks(text, limit, offset)
     return json_response({"total": total, "tracks": tracks_json(server, found)})
 

@@ -48,7 +48,9 @@ def search(asked: SearchAsked, server: OneServer) -> Response:
     with _TURNS:
         started = time.perf_counter()
         question = ask(server, asked)
-        hits = server.library.searcher.search(question.query, question.weights, options_of(asked))
+        hits = server.library.searcher.search(
+            question.query, question.weights, options_of(server, asked)
+        )
         answer = {
             "query": query_json(question),
             "weights": by_part(question.weights.values),
@@ -113,16 +115,23 @@ def ask(server: Server, asked: QueryAsked) -> Question:
     return Question(query, query.weights(weights), ids)
 
 
-def options_of(asked: SearchAsked) -> SearchOptions:
+def options_of(server: Server, asked: SearchAsked) -> SearchOptions:
     """A search's options, by the names that its request has for them."""
     names = {field.name for field in fields(SearchOptions)}.intersection(SearchAsked.model_fields)
     given: dict[str, Any] = {name: getattr(asked, name) for name in names}
     given["where"] = condition(asked.where, asked.filter)
-    return SearchOptions(**given)
+    return SearchOptions(**given, among=among(server, asked.filter))
+
+
+def among(server: Server, wanted: Filter | None) -> set[str] | None:
+    """Ids of the tracks that the text of a filter finds; None where there is none."""
+    if wanted is None or not wanted.text:
+        return None
+    return {track.track_id for track in server.library.matcher.find(wanted.text)}
 
 
 def condition(where: str | None, wanted: Filter | None) -> str | None:
-    """SQL for ``Searcher.search``: what the client wrote, and what its filter says."""
+    """SQL for ``Searcher.search``: what the client wrote, and what else its filter says."""
     terms = [] if wanted is None else list(_terms(wanted))
     if where is not None and where.strip():
         terms.append(f"({where})")
@@ -130,11 +139,6 @@ def condition(where: str | None, wanted: Filter | None) -> str | None:
 
 
 def _terms(wanted: Filter) -> Iterable[str]:
-    # The file's name: what stands behind the last slash, which SQL finds from the other end.
-    name = "reverse(split_part(reverse(path), '/', 1))"
-    if wanted.text:
-        columns = ("title", "artist", "album", name)
-        yield "(" + " OR ".join(_holds(column, wanted.text) for column in columns) + ")"
     if wanted.artist:
         yield _holds("artist", wanted.artist)
     if wanted.album:

@@ -20,8 +20,10 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.reports import IndexSummary, Progress, Reporter
 from partwise.library.search.hits import Hit
+from partwise.library.search.matcher import Matcher
 from partwise.library.search.moments import Moment
 from partwise.library.search.query import parse_range
+from partwise.library.tables.catalogue import Track
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.parts import PARTS, Part, PartWeights
 from partwise.paths import path_to_text
@@ -41,7 +43,7 @@ class Client:
     timeout_s : how long one answer may take.
 
     A song is an id, a local file (which is sent to the server, and known there by its content), or
-    any text that only one track has in its title, artist, album or file name. Every method raises
+    as much of a track's title, artist, album and file name as means only it. Every method raises
     PartwiseError, with the server's own sentence where it has one.
     """
 
@@ -62,7 +64,7 @@ class Client:
         return self._json("GET", "/status")
 
     def tracks(self, text: str = "", limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-        """Tracks with a text in title, artist, album or file name, as in ``GET /tracks``."""
+        """Tracks that a text finds, best first, as in ``GET /tracks``."""
         asked = urlencode({"text": text, "limit": limit, "offset": offset})
         return self._json("GET", f"/tracks?{asked}")["tracks"]
 
@@ -207,16 +209,13 @@ class Client:
             return self._sent_id(name)
         if _ID.fullmatch(name):
             return name
-        found = self.tracks(name, limit=500)
-        # A file called exactly so is meant, however many other names contain this one.
-        exact = [track for track in found if _is_called(track, name)]
-        if len(exact) == 1:
-            return exact[0]["track_id"]
+        answers = self.tracks(name, limit=500)
+        found = Matcher({one["track_id"]: Track.from_json(one) for one in answers}).meant(name)
         if len(found) == 1:
-            return found[0]["track_id"]
+            return found[0].track_id
         if not found:
             raise PartwiseError(f"{name!r} is no file here and no track of the server's library")
-        titles = "; ".join(track["title"] for track in found[:5])
+        titles = "; ".join(track.title for track in found[:5])
         raise PartwiseError(f"{name!r} could be any of several tracks: {titles}")
 
     def _sent_id(self, path: str) -> str:
@@ -273,10 +272,6 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             cause = getattr(error, "reason", None) or error
             raise PartwiseError(f"the server at {self.url} does not answer ({cause})") from None
-
-
-def _is_called(track: Mapping[str, Any], name: str) -> bool:
-    return any(path == name or path.rpartition("/")[2] == name for path in track["paths"])
 
 
 def _multipart(head: bytes, file: BinaryIO, tail: bytes) -> Iterator[bytes]:

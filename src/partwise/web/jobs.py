@@ -187,7 +187,7 @@ def warm(library: Library) -> None:
         searcher = library.searcher
         for name in ("tracks", "segments"):
             searcher.index(name)
-        _ = searcher.catalogue
+        _ = searcher.matcher
     except Unavailable:
         raise
     except PartwiseError:  # none yet: the page makes one

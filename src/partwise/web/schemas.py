@@ -50,7 +50,7 @@ class Error(Answer):
 class Filter(Asked):
     """Conditions that a hit must satisfy, all of them."""
 
-    text: Text | None = Field(None, description="in title, artist, album or file name, any case")
+    text: Text | None = Field(None, description="words of title, artist, album or file name")
     artist: Text | None = Field(None, description="in the artist's name, any case")
     album: Text | None = Field(None, description="in the album's name, any case")
     year_from: Year | None = None

@@ -7,8 +7,6 @@ browsers play, waves, the map, the run of the moment. It is made once per state 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -124,45 +122,12 @@ class Server:
         )
 
     def tracks(self, text: str, limit: int, offset: int) -> tuple[int, list[Track]]:
-        """How many tracks hold a text in title, artist, album or file name, and some of them."""
+        """How many tracks a text finds, and some of them: see ``matcher.Matcher.find``."""
         if not self.library.exists:
             return 0, []
-        catalogue = self.library.catalogue
-        key = (self.library.store.digest, str(id(catalogue)))
-        listing: Listing = self._kept.get("listing", lambda: key, lambda _: _list(catalogue))
-        wanted = text.strip().casefold()
-        found: Sequence[Track] = listing.tracks
-        if wanted:
-            pairs = zip(listing.tracks, listing.texts, strict=True)
-            found = [track for track, names in pairs if wanted in names]
-        return len(found), list(found[offset : offset + limit])
-
-
-@dataclass(frozen=True)
-class Listing:
-    """All tracks ordered by artist, album and title; texts : where to look for a word."""
-
-    catalogue: dict[str, Track]
-    tracks: list[Track]
-    texts: list[str]
-
-
-def _list(catalogue: dict[str, Track]) -> Listing:
-    tracks = sorted(catalogue.values(), key=_order)
-    return Listing(catalogue, tracks, [_text(track) for track in tracks])
-
-
-def _order(track: Track) -> tuple[str, ...]:
-    tags = track.tags
-    names = (tags.artist, tags.album, tags.title)
-    return (*((name or "\uffff").casefold() for name in names), track.paths[0])
-
-
-def _text(track: Track) -> str:
-    """On lines of their own, so that no search matches across two names."""
-    tags = track.tags
-    files = [shown(Path(path).name) for path in track.paths]
-    return "\n".join(filter(None, (tags.title, tags.artist, tags.album, *files))).casefold()
+        matcher = self.library.matcher
+        found = matcher.numbers(text)
+        return len(found), matcher.tracks(found[offset : offset + limit])
 
 
 def server_of(request: Request) -> Server:

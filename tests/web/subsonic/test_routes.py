@@ -193,6 +193,10 @@ def test_search_pages_through_songs(ask: Ask, ids: dict[str, str]) -> None:
     }
     found = ask("search3", query="SIDES 01")["searchResult3"]["song"]  # album, and file name
     assert [song["title"] for song in found] == ["One & Two"]
+    found = ask("search3", query='"two lauft"')["searchResult3"]["song"]
+    assert found == []
+    found = ask("search3", query="lauf*")["searchResult3"]["song"]  # accents, and a player's star
+    assert [song["title"] for song in found] == ["Läuft"]
     failed(ask("search3"), 10, "query")
     failed(ask("search3", query="", songCount="many"), 0, "songCount")
     failed(ask("search3", query="", songOffset=-1), 0, "songOffset")

@@ -27,6 +27,7 @@ from partwise.errors import PartwiseError
 from partwise.library.search.duplicates import alike
 from partwise.library.search.query import Query, Seed
 from partwise.library.search.searcher import Searcher
+from partwise.library.search.seeds import track_named
 from partwise.library.tables.catalogue import Track, existing
 from partwise.parts import PARTS, PartWeights
 from partwise.paths import shown
@@ -92,13 +93,13 @@ def find_path(
 ) -> list[Step]:
     """At most ``count`` tracks that lead from one track to another, both included.
 
-    start, end : track ids, or files of the library.
+    start, end : tracks of the library, by their ids, files or names (``seeds.track_named``).
     count : 2 to ``MAX_COUNT``. The path is shorter when fewer tracks have the wanted parts.
     weights : part weights, also as text (``"drums=2,bass"``); by default all parts that both ends
         have count the same.
 
-    Raises PartwiseError when an end is not in the library, both are the same, they share no part,
-    or one lacks a part that is asked for.
+    Raises PartwiseError when an end is not in the library or could be several tracks, both are the
+    same, they share no part, or one lacks a part that is asked for.
     """
     if not 2 <= count <= MAX_COUNT:
         raise PartwiseError(f"a path has 2 to {MAX_COUNT} tracks, not {count}")
@@ -155,11 +156,13 @@ def waypoints(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
 
 
 def _seed(searcher: Searcher, catalogue: Mapping[str, Track], name: str) -> Seed:
-    track_id = searcher.store.find(name)
-    track = None if track_id is None else catalogue.get(track_id)
+    meant = track_named(searcher, name)
+    track = None if meant is None else catalogue.get(meant[0])
     found = {} if track is None else searcher.segments_of([track.track_id])
     if track is None or track.track_id not in found:
-        raise PartwiseError(f"{name} is not in the library: a path leads from track to track of it")
+        raise PartwiseError(
+            f"{shown(name)} is not in the library: a path leads from track to track of it"
+        )
     called = track.tags.title or shown(os.path.basename(track.paths[0]))
     return Seed.of(found[track.track_id], called, track.track_id)
 

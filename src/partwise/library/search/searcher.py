@@ -7,7 +7,7 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -20,6 +20,7 @@ from partwise.errors import PartwiseError
 from partwise.library.search.cache import Kept
 from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, alike
 from partwise.library.search.hits import Hit, Scored, files_of
+from partwise.library.search.matcher import Matcher
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.query import Query
 from partwise.library.stores.exact_index import ExactIndex
@@ -46,6 +47,7 @@ class SearchOptions:
     max_per_artist : at most so many tracks with the same artist tag; None for no limit.
     include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
     where : SQL condition over title, artist, album, year, duration_s and path.
+    among : ids of the only tracks that may be hits; None for all.
 
     Raises PartwiseError for a number that makes no sense.
     """
@@ -55,6 +57,7 @@ class SearchOptions:
     max_per_artist: int | None = None
     include_duplicates: bool = False
     where: str | None = None
+    among: Collection[str] | None = None
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -97,6 +100,16 @@ class Searcher:
             "catalogue",
             lambda: self._store.state("tracks", "ledger"),
             lambda _: read_catalogue(self._store),
+        )
+
+    @property
+    def matcher(self) -> Matcher:
+        """Finds tracks of the catalogue by text."""
+        catalogue = self.catalogue
+        return self._kept.get(
+            "matcher",
+            lambda: (self._store.digest, str(id(catalogue))),
+            lambda _: Matcher(catalogue),
         )
 
     def index(self, table_name: str) -> Searchable:
@@ -142,7 +155,7 @@ class Searcher:
         """
         top, include_duplicates = options.top, options.include_duplicates
         catalogue = self.catalogue
-        chosen = None if options.where is None else select(catalogue, options.where)
+        chosen = _chosen(catalogue, options)
         # A track has many segments among the best; of whole tracks, few are passed over.
         first = 4 * top if query.passage else top + top // 2
         ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
@@ -305,3 +318,16 @@ class Searcher:
             else hit
             for hit in hits
         ]
+
+
+def _chosen(
+    catalogue: Mapping[str, Track], options: SearchOptions
+) -> dict[str, tuple[str, ...]] | None:
+    """The tracks that may be hits, each with the files that may stand for it; None for all."""
+    among = options.among
+    if options.where is not None:
+        chosen = select(catalogue, options.where)
+        return {one: files for one, files in chosen.items() if among is None or one in among}
+    if among is not None:
+        return {one: catalogue[one].paths for one in among if one in catalogue}
+    return None

@@ -16,6 +16,7 @@ from partwise.paths import absolute, shown
 
 if TYPE_CHECKING:
     from partwise.library.search.searcher import Searcher
+    from partwise.library.tables.reader import Store
 
 # What may be named as a song, and as several.
 Song = str | Path | PartEmbeddings
@@ -34,8 +35,8 @@ def build_query(
 ) -> Query:
     """A query from songs as people name them.
 
-    songs : a file, a track of the library (its path, or any part of its path or title that only
-        it has), embeddings made by the same model, several of these, or a finished query.
+    songs : a file, a track of the library (its path, its id, or as much of its names as means only
+        it), embeddings made by the same model, several of these, or a finished query.
     at : range of the one song that counts, as text (``"1:10-1:30"``) or in seconds.
     per_part_of : songs that single parts are taken from instead.
     model : ONNX file with which to hear files that are not in the library; None = shipped.
@@ -93,43 +94,22 @@ class _Finder:
         return self._found[name]
 
     def _named(self, name: str) -> Seed:
+        found = track_named(self._searcher, name)
+        if found is not None:
+            return self._stored(*found)
         path = absolute(name)
-        if os.path.isdir(path):
-            raise PartwiseError(f"{shown(name)} is a folder: name a song in it")
         if os.path.exists(path):
-            if not os.path.isfile(path):
-                raise PartwiseError(f"{shown(name)} is not a regular file")
-            track_id = self._track_of_file(path)
-            return self._heard(path) if track_id is None else self._stored(track_id, name)
-        track_id = self._store.find(name)
-        if track_id is None:
-            track = self._matching(name)
-            return self._stored(track.track_id, track.paths[0])
-        return self._stored(track_id, name)
+            return self._heard(path)
+        raise PartwiseError(
+            f"{shown(name)} is no file, and no track of the library at {self._store.folder}"
+            " has it in its names or path"
+        )
 
     def _stored(self, track_id: str, name: str) -> Seed:
         segments = self._store.segments_of([track_id]).get(track_id)
         if segments is None:  # removed between two reads
             raise PartwiseError(f"{shown(name)} has just been removed from the library")
         return Seed.of(segments, shown(name), track_id)
-
-    def _track_of_file(self, path: str) -> str | None:
-        """The track with the content that the file has now; None when the library has none."""
-        from partwise.paths import hash_content
-
-        try:
-            status = os.stat(path)
-            track_id = None
-            for row in self._store.rows_of_file(path):
-                if (row.size, row.mtime_ns) == (status.st_size, status.st_mtime_ns):
-                    track_id = row.content_hash
-            if track_id is None:
-                track_id = hash_content(path)
-        except OSError as error:
-            raise PartwiseError(
-                f"{shown(path)}: {(error.strerror or str(error)).lower()}"
-            ) from None
-        return track_id if self._store.has(track_id) else None
 
     def _heard(self, path: str) -> Seed:
         """A file that is not in the library, embedded as the library's tracks were."""
@@ -145,37 +125,50 @@ class _Finder:
             )
         return Seed.of(encoder.embed_file(path, active.segment_s, active.hop_s), shown(path))
 
-    def _matching(self, text: str) -> Track:
-        """The one track of the library with ``text`` in a path or title, ignoring case."""
-        wanted = text.casefold()
-        found = [
-            track
-            for track in self._searcher.catalogue.values()
-            if wanted in (track.tags.title or "").casefold()
-            or any(wanted in shown(path).casefold() for path in track.paths)
-        ]
-        if len(found) > 1:
-            exact = [track for track in found if wanted in _names(track)]
-            found = exact if len(exact) == 1 else found
-        if not found:
-            raise PartwiseError(
-                f"{shown(text)} is no file, and no track of the library at {self._store.folder}"
-                " has it in its path or title"
-            )
-        if len(found) > 1:
-            lines = sorted(_label(track) for track in found)
-            more = len(lines) - _CANDIDATES_SHOWN
-            listing = "; ".join(lines[:_CANDIDATES_SHOWN]) + (
-                f"; and {more} more" if more > 0 else ""
-            )
-            raise PartwiseError(f"{shown(text)} could be any of {len(found)} tracks: {listing}")
-        return found[0]
+
+def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
+    """The id of the track that people mean, and what to call it; None when the library has none.
+
+    name : a file that is there, then a track's id or a path that the library knows, then a text
+        (``Matcher.meant``), for which the track is called by its file.
+
+    Raises PartwiseError for a folder, a file that cannot be read, and where several can be meant.
+    """
+    path = absolute(name)
+    if os.path.isdir(path):
+        raise PartwiseError(f"{shown(name)} is a folder: name a song in it")
+    if os.path.exists(path):
+        track_id = _track_of_file(searcher.store, path)
+        return None if track_id is None else (track_id, name)
+    track_id = searcher.store.find(name)
+    if track_id is not None:
+        return track_id, name
+    found = searcher.matcher.meant(name)
+    if len(found) > 1:
+        labels = sorted(map(_label, found))
+        more = len(labels) - _CANDIDATES_SHOWN
+        listing = "; ".join(labels[:_CANDIDATES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        raise PartwiseError(f"{shown(name)} could be any of {len(found)} tracks: {listing}")
+    return (found[0].track_id, found[0].paths[0]) if found else None
 
 
-def _names(track: Track) -> set[str]:
-    """Whole names of a track in lower case: its title, its files' with and without ending."""
-    names = {Path(path).name for path in track.paths} | {Path(path).stem for path in track.paths}
-    return {shown(name).casefold() for name in names} | {(track.tags.title or "").casefold()}
+def _track_of_file(store: Store, path: str) -> str | None:
+    """The track with the content that the file has now; None when the library has none."""
+    from partwise.hearing.worker import hash_content
+
+    if not os.path.isfile(path):
+        raise PartwiseError(f"{shown(path)} is not a regular file")
+    try:
+        status = os.stat(path)
+        track_id = None
+        for row in store.rows_of_file(path):
+            if (row.size, row.mtime_ns) == (status.st_size, status.st_mtime_ns):
+                track_id = row.content_hash
+        if track_id is None:
+            track_id = hash_content(path)
+    except OSError as error:
+        raise PartwiseError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from None
+    return track_id if store.tracks.count([track_id]) else None
 
 
 def _label(track: Track) -> str:

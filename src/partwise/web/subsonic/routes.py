@@ -34,7 +34,7 @@ from partwise.web.subsonic.requests import (
     required,
 )
 from partwise.web.subsonic.responses import Code, Failure, check_format, failure, success
-from partwise.web.subsonic.songs import child, content_type_of, matching, of_years
+from partwise.web.subsonic.songs import child, content_type_of, of_years
 
 router = APIRouter()
 
@@ -120,11 +120,19 @@ def get_random_songs(server: Server, params: Params) -> Answer:
 
 
 def search3(server: Server, params: Params) -> Answer:
-    """Songs alone: the library keeps no list of artists or albums."""
+    """Songs alone: the library keeps no list of artists or albums.
+
+    An empty text, also written ``""``, asks for everything, by path: players copy a library so.
+    """
     count = number(params, "songCount", 20, least=0, most=MAX_SONGS)
     offset = number(params, "songOffset", 0, least=0, most=10**9)
-    found = matching(server.library.catalogue, required(params, "query"))
-    songs = [child(track) for track in found[offset : offset + count]]
+    text = required(params, "query").strip(' "*')
+    if text:
+        found = server.library.matcher.find(text, count, offset)
+    else:
+        tracks = server.library.catalogue.values()
+        found = sorted(tracks, key=lambda track: track.paths)[offset : offset + count]
+    songs = [child(track) for track in found]
     return {"searchResult3": {"artist": [], "album": [], "song": songs}}
 
 

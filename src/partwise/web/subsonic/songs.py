@@ -1,12 +1,11 @@
-"""Tracks of the library as ``Child`` objects, and which of them a text asks for.
+"""Tracks of the library as ``Child`` objects.
 
 Specification: https://opensubsonic.netlify.app/docs/responses/child/
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +53,6 @@ def content_type_of(path: Path) -> str:
     return UNKNOWN_TYPE if promised is None else promised.media_type
 
 
-def matching(catalogue: Mapping[str, Track], text: str) -> list[Track]:
-    """Tracks in which every word occurs (title, artist, album, file name), ordered by path.
-
-    An empty text, also written ``""``, asks for everything: players copy a library that way.
-    """
-    words = text.strip().strip('"').casefold().replace("*", " ").split()
-    found = [track for track in catalogue.values() if all(word in _all(track) for word in words)]
-    return sorted(found, key=lambda track: (track.paths[0], track.track_id))
-
-
 def of_years(
     tracks: Iterable[Track], first: int | None = None, last: int | None = None
 ) -> list[Track]:
@@ -77,12 +66,6 @@ def of_years(
         and (first is None or first <= track.tags.year)
         and (last is None or track.tags.year <= last)
     ]
-
-
-def _all(track: Track) -> str:
-    tags = track.tags
-    names = [tags.title, tags.artist, tags.album, *(os.path.basename(p) for p in track.paths)]
-    return "\n".join(name for name in names if name).casefold()
 
 
 def _size(path: Path) -> int | None:
