@@ -33,8 +33,15 @@ from partwise.web.subsonic.requests import (
     read_params,
     required,
 )
-from partwise.web.subsonic.responses import Code, Failure, check_format, failure, success
-from partwise.web.subsonic.songs import child, content_type_of, of_years
+from partwise.web.subsonic.responses import (
+    Code,
+    Failure,
+    check_format,
+    child,
+    content_type_of,
+    failure,
+    success,
+)
 
 router = APIRouter()
 
@@ -111,10 +118,12 @@ def get_song(server: Server, params: Params) -> Answer:
 
 def get_random_songs(server: Server, params: Params) -> Answer:
     size = number(params, "size", 10, least=0, most=500)
-    years = optional_number(params, "fromYear"), optional_number(params, "toYear")
+    first, last = optional_number(params, "fromYear"), optional_number(params, "toYear")
     # Genres are not among what the library knows, so no song is of any.
-    there = {} if params.get("genre") else server.library.catalogue
-    tracks = of_years(there.values(), *years)
+    tracks = [] if params.get("genre") else list(server.library.catalogue.values())
+    if (first, last) != (None, None):  # both included; a song without a year is of none
+        years = range(first or 0, 10**9 if last is None else last + 1)
+        tracks = [track for track in tracks if track.tags.year in years]
     chosen = random.sample(tracks, min(size, len(tracks)))
     return {"randomSongs": {"song": [child(track) for track in chosen]}}
 
