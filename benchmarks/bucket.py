@@ -20,8 +20,8 @@ from typing import Any
 
 from made_up import AroundReal, draw_queries, tables
 from measuring import TOP
-from partwise.library.stores.lance import LancePlace
-from partwise.library.stores.lance_index import refresh_index
+from partwise.library.stores.lance import refresh_index
+from partwise.library.stores.places import LancePlace
 from partwise.library.stores.rows import segments_schema
 
 BUCKET = "benchmark"

@@ -155,7 +155,7 @@ def _train(size: Size, data: Path, runs: Path) -> dict[str, Path]:
         budget = ["--minutes", str(size.minutes), "--clock", "core", "--threads", "1"]
         return ["train", data, "--recipe", recipe, "--out", runs / name, *budget, *more]
 
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise_lab.training.stem_bank import StemBank
 
     _say("preparing the stems that all runs share")
@@ -197,7 +197,7 @@ def _compare(size: Size, test: Path, runs: dict[str, Path], out: Path) -> None:
 
 def _there(row: str) -> bool:
     """Whether a rival can be made here; one that cannot is told and left out."""
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise.errors import PartwiseError
     from partwise_lab.measure.contenders import contender
     from partwise_lab.rivals.frozen import RIVALS
@@ -214,7 +214,7 @@ def _there(row: str) -> bool:
 
 def _page(reports: Sequence[Path], test: Path, target: Path) -> None:
     from partwise.atomic import write_whole
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise_lab.data.stems import find_pieces
     from partwise_lab.measure.stem_reader import StemReader
     from partwise_lab.report.html.page import html_page

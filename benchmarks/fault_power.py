@@ -20,7 +20,7 @@ from typing import Any
 
 from fault_files import faults_of
 from fault_seed import Seed
-from partwise.library.stores import guarded
+from partwise.library.stores import faults as guarded
 from partwise.library.tables import writer as writing
 
 _ORDER = ("data", "_deletions", "_indices", "_transactions", "_versions")

@@ -114,7 +114,7 @@ def measure(source: Path, scratch: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--source", type=Path, action="append", help="another checkout")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()

@@ -36,7 +36,7 @@ from partwise.library.map.atlas import LIMIT_S
 from partwise.library.map.layout import lay_out
 from partwise.library.search.duplicates import Duplicates
 from partwise.library.stores.exact_index import ExactIndex
-from partwise.library.stores.lance import LancePlace
+from partwise.library.stores.places import LancePlace
 from partwise.library.stores.rows import (
     PRESENCE_COLUMNS,
     segments_schema,

@@ -59,8 +59,8 @@ from measuring import (
 )
 from partwise.library.stores import lance
 from partwise.library.stores.accuracy import WEIGHTINGS, measure_recall
-from partwise.library.stores.lance import LancePlace, LanceStore
-from partwise.library.stores.lance_index import ROWS_PER_PARTITION, refresh_index
+from partwise.library.stores.lance import ROWS_PER_PARTITION, LanceStore, refresh_index
+from partwise.library.stores.places import LancePlace
 from partwise.library.stores.rows import scaled_query, segments_schema
 from truth import Best, best_by_weights
 

@@ -34,11 +34,11 @@ import numpy as np
 
 from made_up import SEGMENTS_PER_TRACK, MadeUp, Resampled, Source, draw_queries, tables
 from measuring import TOP, ask_all, child, memory_mb, size_of
-from partwise.library.stores import lance, lance_index
+from partwise.library.stores import lance
 from partwise.library.stores.accuracy import WEIGHTINGS
 from partwise.library.stores.exact_index import ExactIndex
-from partwise.library.stores.lance import LancePlace, LanceStore
-from partwise.library.stores.lance_index import refresh_index
+from partwise.library.stores.lance import LanceStore, refresh_index
+from partwise.library.stores.places import LancePlace
 from partwise.library.stores.precision import PRECISIONS
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import segments_schema
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--npz", type=Path, help="real embeddings, from `partwise embed`")
     parser.add_argument("--queries", type=int, default=100, help="per kind of weights")
     parser.add_argument("--budget-s", type=float, default=20.0, help="per kind of weights")
-    parser.add_argument("--bits", type=int, default=lance_index.RQ_BITS)
+    parser.add_argument("--bits", type=int, default=lance.RQ_BITS)
     parser.add_argument("--refine", type=int, default=lance.REFINE_FACTOR)
     parser.add_argument(
         "--precisions", default="float32", help=f"of {', '.join(PRECISIONS)}; float32 first"
@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures as JSON")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    lance_index.RQ_BITS, lance.REFINE_FACTOR = options.bits, options.refine
+    lance.RQ_BITS, lance.REFINE_FACTOR = options.bits, options.refine
     if options.step == "build":
         print(json.dumps(build(options.folder)))
         return

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from partwise.audio.mel import MelSettings, mel_filterbank
+from partwise.embedding.logmel import MelSettings, mel_filterbank
 from partwise.parts import PARTS, Part
 
 RANGE_DB = 40.0

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from listeners import make_songs
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import save_checkpoint
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder
 from partwise_lab.model.frontend import LogMelFrontend

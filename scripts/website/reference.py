@@ -42,7 +42,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Where part vectors lie. [The guide](../stores.md) says which one to choose.",
         (
             "partwise.library.stores.protocol",
-            "partwise.library.stores.opening",
+            "partwise.library.stores.places",
             "partwise.library.stores.lance",
             "partwise.library.stores.milvus",
             "partwise.library.stores.exact",

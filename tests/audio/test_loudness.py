@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from partwise.audio.loudness import is_silent, rms_dbfs
+from partwise.audio.segment import is_silent, rms_dbfs
 from sounds import tone
 
 

@@ -73,7 +73,7 @@ def test_two_folders_and_a_manifest(songs, tiny_model, tmp_path, capsys):
 
 def test_a_checkpoint_of_pytorch(tmp_path, capsys):
     pytest.importorskip("torch")
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise_lab.model.checkpoint import save_checkpoint
     from partwise_lab.model.encoder import EncoderSettings, PartEncoder
 
@@ -203,7 +203,7 @@ def test_agreement_with_listeners(tmp_path, tiny_model, capsys):
 
 def test_networks_that_hear_stems_are_for_compare(tmp_path, capsys):
     pytest.importorskip("torch")
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise_lab.model.checkpoint import save_checkpoint
     from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
 

@@ -12,9 +12,9 @@ import pytest
 
 from measured import run_measured
 from partwise.audio.decode import DecodeError, RecordingError, decode
-from partwise.audio.mel import MelSettings
 from partwise.embedding.embeddings import part_similarities
 from partwise.embedding.encoder import SHIPPED_MODEL, Encoder, load_encoder
+from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from sounds import encode, sound, tone, write

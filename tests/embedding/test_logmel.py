@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from partwise.audio.decode import Audio
-from partwise.audio.mel import MelSettings
-from partwise.embedding.logmel import LogMel
+from partwise.embedding.logmel import LogMel, MelSettings
 from partwise.errors import PartwiseError
 from sounds import tone
 

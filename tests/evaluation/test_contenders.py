@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.measure.contenders import contender
 from tiny_model import write_tiny_model
 

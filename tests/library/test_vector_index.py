@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from partwise.library.stores import vector_index
-from partwise.library.stores.exact import ExactPlace, ExactStore
-from partwise.library.stores.exact_index import ExactIndex
+from exact_store import ExactPlace, ExactStore
+from partwise.library.stores import exact_index as vector_index
+from partwise.library.stores.exact_index import ExactIndex, accuracy_of, open_index
 from partwise.library.stores.protocol import Accuracy
 from partwise.library.stores.rows import vectors_of
-from partwise.library.stores.vector_index import accuracy_of, open_index
 from store_rows import ids, keys_of, questions, segments
 
 

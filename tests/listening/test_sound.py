@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from partwise.audio.decode import DecodeError
-from partwise.audio.loudness import rms_dbfs
+from partwise.audio.segment import rms_dbfs
 from partwise_lab.survey.sound import (
     LEVEL_DBFS,
     PEAK,

@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PartwiseError  # noqa: E402
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 

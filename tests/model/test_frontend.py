@@ -3,8 +3,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from partwise.audio.mel import MelSettings  # noqa: E402
-from partwise.embedding.logmel import LogMel  # noqa: E402
+from partwise.embedding.logmel import LogMel, MelSettings  # noqa: E402
 from partwise_lab.model.frontend import LogMelFrontend  # noqa: E402
 
 

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 from partwise_lab.model.export import export_onnx  # noqa: E402
 from partwise_lab.model.quantise import quantise  # noqa: E402

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 import torch
 
 from partwise import PARTS, PartwiseError
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import save_checkpoint
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder
 from partwise_lab.model.frontend import LogMelFrontend

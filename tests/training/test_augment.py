@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.frontend import LogMelFrontend  # noqa: E402
 from partwise_lab.training.augment import (  # noqa: E402
     AugmentSettings,

@@ -17,7 +17,7 @@ WORKER = """
 import hashlib, sys
 from pathlib import Path
 import torch
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.encoder import EncoderSettings
 from partwise_lab.training import distributed, loop
 from partwise_lab.training.factorial import FactorialObjective
@@ -50,7 +50,7 @@ def test_alone_nothing_is_distributed():
 
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="this PyTorch has no gloo")
 def test_two_processes_learn_the_same_weights_from_different_batches(tmp_path):
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise_lab.training.stem_bank import StemBank
 
     data = write_stem_folder(tmp_path / "stems")

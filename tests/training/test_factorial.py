@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings  # noqa: E402
 from partwise_lab.training.augment import AugmentSettings  # noqa: E402
 from partwise_lab.training.factorial import FactorialObjective  # noqa: E402

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 import torch
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import load_checkpoint
 from partwise_lab.model.encoder import EncoderSettings
 from partwise_lab.model.individual import IndividualNetworks

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch")
 
 from partwise import PARTS, Part
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.training.plan import MixSettings, Planner
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder

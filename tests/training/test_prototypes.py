@@ -4,7 +4,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import Part  # noqa: E402
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 from partwise_lab.training.prototypes import Prototypes  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PARTS  # noqa: E402
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.training.plan import MixSettings  # noqa: E402
 from partwise_lab.training.pseudo_mix import PseudoMixer  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402

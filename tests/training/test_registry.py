@@ -8,7 +8,7 @@ import soundfile
 pytest.importorskip("torch")
 
 from partwise import PartwiseError
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import load_checkpoint
 from partwise_lab.training.preference import NAME as PREFERENCE
 from partwise_lab.training.registry import SHIPPED, RunOptions, check_options, recipes, run_recipe

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.training.plan import MixSettings
 from partwise_lab.training.separated_bank import separated_bank
 from partwise_lab.training.stem_bank import StemBank

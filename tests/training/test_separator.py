@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.mask_unet import MaskUNet, MaskUNetSettings
 from partwise_lab.training.loop import train
 from partwise_lab.training.plan import MixSettings

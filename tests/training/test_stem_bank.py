@@ -5,7 +5,7 @@ import soundfile
 torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.data.stems import data_digest, find_pieces  # noqa: E402
 from partwise_lab.training import stem_bank  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402

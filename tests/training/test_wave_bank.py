@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PartwiseError  # noqa: E402
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise.parts import PARTS  # noqa: E402
 from partwise_lab.data.stems import find_pieces  # noqa: E402
 from partwise_lab.model.frontend import LogMelFrontend  # noqa: E402

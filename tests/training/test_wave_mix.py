@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise.parts import Part  # noqa: E402
 from partwise_lab.training.augment import AugmentSettings  # noqa: E402
 from partwise_lab.training.augment.voices import Voices  # noqa: E402

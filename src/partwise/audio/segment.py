@@ -1,4 +1,4 @@
-"""Where segments lie in a piece, and cutting them out of a stream of blocks."""
+"""Where segments lie in a piece, cutting them out of a stream of blocks, and which are silent."""
 
 from __future__ import annotations
 
@@ -87,3 +87,22 @@ def segments(
         yield cut(0, total)  # the whole of a piece shorter than a segment
     elif total - (start - hop + length) > hop / 2:
         yield cut(total - length, total)
+
+
+SILENCE_DBFS = -70.0
+
+
+def rms_dbfs(samples: np.ndarray) -> float:
+    """Root mean square of float32 [n] in dB below full scale (a full-scale square wave is 0).
+
+    -inf for nothing but zeros, and for no samples.
+    """
+    if samples.size == 0:
+        return -np.inf
+    power = float(np.einsum("i,i->", samples, samples)) / samples.size  # no copy of the samples
+    return 10.0 * np.log10(power) if power > 0.0 else -np.inf
+
+
+def is_silent(samples: np.ndarray) -> bool:
+    """Whether float32 [n] is below -70 dBFS: quieter than the noise of any record."""
+    return rms_dbfs(samples) < SILENCE_DBFS

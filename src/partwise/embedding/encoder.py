@@ -16,12 +16,10 @@ import onnxruntime
 
 from partwise.audio.decode import Path as AnyPath
 from partwise.audio.decode import RecordingError, finite, stream
-from partwise.audio.loudness import SILENCE_DBFS
-from partwise.audio.mel import MelSettings
 from partwise.audio.resample import resample
-from partwise.audio.segment import HOP_S, SEGMENT_S, SHORTEST_S, Segment, segments
+from partwise.audio.segment import HOP_S, SEGMENT_S, SHORTEST_S, SILENCE_DBFS, Segment, segments
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.embedding.logmel import LogMel
+from partwise.embedding.logmel import LogMel, MelSettings
 from partwise.embedding.windows import Hearing
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS

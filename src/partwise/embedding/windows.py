@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from partwise.audio.loudness import is_silent
+from partwise.audio.segment import is_silent
 from partwise.parts import PARTS
 
 # Windows that the network hears at once. 1 to 16 segments were measured equally fast; more only

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from partwise.library.stores.exact_index import accuracy_of
 from partwise.library.stores.protocol import Accuracy
-from partwise.library.stores.vector_index import accuracy_of
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.library.tables.manifest import ModelInfo
 from partwise.library.tables.reader import Store

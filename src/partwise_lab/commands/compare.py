@@ -53,7 +53,7 @@ def compare(
 ) -> None:
     """Compare embedders: the one network, individual networks on stems, frozen rivals."""
     from partwise import __version__
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise.errors import PartwiseError
     from partwise_lab.data.stems import data_digest, find_pieces
     from partwise_lab.measure import protocols

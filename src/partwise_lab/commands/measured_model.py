@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from partwise.errors import PartwiseError
 
 if TYPE_CHECKING:
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise_lab.measure.abx.songs import SongSplit
     from partwise_lab.measure.embed import EmbedSegments
 

@@ -70,7 +70,7 @@ def train(
 
     Under `torchrun --nproc-per-node N -m partwise_lab train ...` N processes train together.
     """
-    from partwise.audio.mel import MelSettings
+    from partwise.embedding.logmel import MelSettings
     from partwise.errors import PartwiseError
     from partwise.library.reports import duration_text
 

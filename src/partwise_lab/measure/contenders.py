@@ -18,9 +18,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from partwise.audio.mel import MelSettings
 from partwise.audio.resample import resample
-from partwise.embedding.logmel import LogMel
+from partwise.embedding.logmel import LogMel, MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.measure.embed import EmbedSegments, checkpoint_embedder, segment_embedder

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from partwise.audio.mel import MelSettings
 from partwise.embedding.encoder import Encoder
-from partwise.embedding.logmel import LogMel
+from partwise.embedding.logmel import LogMel, MelSettings
 
 # samples [segments, samples] -> embeddings [segments, parts, dim], presence [segments, parts]
 EmbedSegments = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from partwise.atomic import write_whole
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.model.checkpoint import FORMAT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from partwise.audio.mel import MelSettings, mel_filterbank
+from partwise.embedding.logmel import MelSettings, mel_filterbank
 
 
 class LogMelFrontend(nn.Module):

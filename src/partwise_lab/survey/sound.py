@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from partwise.audio.decode import DecodeError, stream
-from partwise.audio.loudness import is_silent, rms_dbfs
+from partwise.audio.segment import is_silent, rms_dbfs
 
 RATE_HZ = 44100
 LEVEL_DBFS = -23.0

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 
 
 class Objective(Protocol):

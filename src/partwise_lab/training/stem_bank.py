@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from partwise.atomic import write_whole
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece, data_digest, find_pieces

@@ -12,11 +12,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from exact_store import ExactPlace
 
 from partwise.library.stores import lance
 from partwise.library.stores.accuracy import measure_recall
-from partwise.library.stores.exact import ExactPlace
-from partwise.library.stores.opening import open_place
+from partwise.library.stores.places import open_place
 from partwise.library.stores.protocol import Place
 
 

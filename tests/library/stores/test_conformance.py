@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pytest
+from exact_store import ExactPlace
 
 from partwise.errors import PartwiseError
 from partwise.library.stores.accuracy import WEIGHTINGS
-from partwise.library.stores.exact import ExactPlace
 from partwise.library.stores.protocol import VectorStore
 from partwise.library.stores.rows import segments_schema, tracks_schema, vectors_of
 from store_rows import (

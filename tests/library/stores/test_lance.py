@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library.stores import exact_index, lance_index
-from partwise.library.stores.lance import LancePlace, LanceStore
-from partwise.library.stores.lance_index import index_name, refresh_index
+from partwise.library.stores import exact_index, lance
+from partwise.library.stores.lance import LanceStore, index_name, refresh_index
+from partwise.library.stores.places import LancePlace
 from partwise.library.stores.rows import segments_schema
 from store_rows import DIM, THRESHOLD, assert_same, ids, ordered, questions, segments
 
@@ -33,7 +33,7 @@ def index_stats(store: LanceStore):
 
 def test_small_tables_get_no_index(store: LanceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not store.optimise() and not store.indexed and store.accuracy.exact
-    monkeypatch.setattr(lance_index, "EXACT_MAX_ROWS", 599)
+    monkeypatch.setattr(lance, "EXACT_MAX_ROWS", 599)
     assert store.optimise() and store.indexed
     assert exact_index.EXACT_MAX_ROWS > 599
 
@@ -41,7 +41,7 @@ def test_small_tables_get_no_index(store: LanceStore, monkeypatch: pytest.Monkey
 def test_refreshing_takes_in_added_rows_and_merges_many_pieces(
     store: LanceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lance_index, "MAX_INDEX_PIECES", 2)
+    monkeypatch.setattr(lance, "MAX_INDEX_PIECES", 2)
     assert refresh_index(store.table, min_rows=1)
     store.upsert(segments(ids(2, 1000)), new=True)
     assert not refresh_index(store.table, min_rows=1), "1 % of rows outside is not worth the work"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from exact_store import ExactPlace
 
 from milvus_process import MilvusProcess
 from partwise.errors import PartwiseError
 from partwise.library.stores import milvus, milvus_rows
-from partwise.library.stores.exact import ExactPlace
 from partwise.library.stores.milvus import MilvusPlace, MilvusStore
 from partwise.library.stores.milvus_server import TOKEN_VARIABLE, Address
 from partwise.library.stores.protocol import Candidates, VectorStore

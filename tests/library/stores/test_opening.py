@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.library.stores.lance import LancePlace
-from partwise.library.stores.opening import open_place
+from partwise.library.stores.places import LancePlace, open_place
 
 
 def test_folders_and_buckets_are_places_of_lancedb(tmp_path: Path) -> None:

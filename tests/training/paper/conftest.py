@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise.parts import PARTS
 from partwise_lab.training.stem_bank import BankedStem, StemBank
 

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
-from partwise.audio.mel import MelSettings  # noqa: E402
+from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.checkpoint import save_checkpoint  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 from partwise_lab.training.paper.recipe import TeacherRecipe, TeacherSettings  # noqa: E402

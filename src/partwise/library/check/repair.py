@@ -13,7 +13,8 @@ from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
 from partwise.library.check.tables import schema_of
 from partwise.library.map.atlas import atlas_file, read_atlas
-from partwise.library.stores.lance import PREFIXES, table_schema
+from partwise.library.stores.lance import table_schema
+from partwise.library.stores.places import PREFIXES
 from partwise.library.stores.precision import precision_of
 from partwise.library.stores.protocol import VectorStore
 from partwise.library.stores.rows import (

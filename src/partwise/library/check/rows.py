@@ -16,6 +16,7 @@ import numpy as np
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
+from partwise.library.stores.precision import scan
 from partwise.library.stores.protocol import VectorStore
 from partwise.library.stores.rows import (
     columns,
@@ -25,7 +26,6 @@ from partwise.library.stores.rows import (
     unpack,
     vectors_of,
 )
-from partwise.library.stores.scan import scan
 from partwise.library.tables.ledger import State
 from partwise.library.tables.reader import Store
 from partwise.paths import hash_content, text_to_path

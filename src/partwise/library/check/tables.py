@@ -23,7 +23,7 @@ import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.hearing.child import Child, Dead, Limits, Parent, death_text
-from partwise.library.stores.guarded import cause_of
+from partwise.library.stores.faults import cause_of
 from partwise.library.stores.lance import PATTERN
 from partwise.library.stores.precision import decoded
 from partwise.library.stores.rows import pattern_of, vectors_of

@@ -22,7 +22,7 @@ import numpy as np
 from partwise.atomic import replacing
 from partwise.audio.channels import channel_blocks
 from partwise.audio.decode import DecodeError
-from partwise.audio.loudness import SILENCE_DBFS
+from partwise.audio.segment import SILENCE_DBFS
 
 FRAME_S = 0.02
 REFERENCE_DBFS = -23.0

@@ -17,7 +17,7 @@ LOOK_EVERY_S = 1.0
 READING_SHARE = 0.02
 
 # (digest of the model, versions of tables): the first decides whether old answers may be given.
-Key = tuple[str, ...]
+Key = tuple[str | int, ...]
 
 
 @dataclass

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from partwise.library.stores.protocol import Candidates, VectorStore
+from partwise.library.stores.protocol import Accuracy, Candidates, Searchable, VectorStore
 from partwise.library.stores.rows import (
     chunks,
     columns,
@@ -176,3 +176,26 @@ class ExactIndex:
                 for part in wanted:
                     out += block[:, part] @ scaled[part]
         return scores
+
+
+def open_index(
+    store: VectorStore, exact_max_rows: int | None = None, former: Searchable | None = None
+) -> Searchable:
+    """All vectors in memory up to ``exact_max_rows`` rows, above that the store itself.
+
+    exact_max_rows : None for ``EXACT_MAX_ROWS``. former : an index of the same store, from which
+    to go on.
+    """
+    if not fits_in_memory(store, exact_max_rows):
+        return store
+    return former.renewed(store) if isinstance(former, ExactIndex) else ExactIndex.load(store)
+
+
+def fits_in_memory(store: VectorStore, exact_max_rows: int | None = None) -> bool:
+    """Whether ``open_index`` holds the vectors in memory."""
+    return store.count() <= (EXACT_MAX_ROWS if exact_max_rows is None else exact_max_rows)
+
+
+def accuracy_of(store: VectorStore) -> Accuracy:
+    """How exact the searches of a command are."""
+    return Accuracy(exact=True) if fits_in_memory(store) else store.accuracy

@@ -13,26 +13,21 @@ scanned block by block here.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from partwise.errors import PartwiseError
 from partwise.library.stores.accuracy import measure_recall
-from partwise.library.stores.guarded import cause_of, guard, open_guarded
-from partwise.library.stores.lance_index import index_name, refresh_index
+from partwise.library.stores.exact_index import EXACT_MAX_ROWS
 from partwise.library.stores.precision import (
     SCALE,
-    check_precision,
     decoded,
     encoded,
     precision_of,
+    scan,
     stored_schema,
 )
 from partwise.library.stores.protocol import Accuracy, Candidates
@@ -50,16 +45,13 @@ from partwise.library.stores.rows import (
     vectors_of,
     wanted_bits,
 )
-from partwise.library.stores.scan import scan
 from partwise.parts import PARTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from lancedb.table import Table
 
-PREFIXES = ("tracks_", "segments_")
 PATTERN = "parts"
-# A reader looks for newer versions at most this often; writers keep old versions far longer.
-_READ_INTERVAL = timedelta(seconds=2)
 # Readers may still hold a version that is a little older than the newest.
 _KEEP_VERSIONS = timedelta(minutes=10)
 # Every write adds a piece to its table; reading slows down when there are many.
@@ -68,7 +60,7 @@ _MAX_SMALL_PIECES = 16
 _INDEXED_SEGMENTS = 100_000
 _BLOCK_ROWS = 65_536
 
-# How many of the best quantised scores are computed again: see lance_index.RQ_BITS.
+# How many of the best quantised scores are computed again: see RQ_BITS.
 REFINE_FACTOR = 20
 ALL_PARTITIONS = 1_000_000
 # A filter by track ids travels as text; above this many ids, ask for more rows and drop the rest.
@@ -81,81 +73,6 @@ def table_schema(schema: pa.Schema, precision: str) -> pa.Schema:
     import pyarrow as pa
 
     return stored_schema(schema, precision).append(pa.field(PATTERN, pa.int8()))
-
-
-def connect(uri: str) -> Any:
-    """A LanceDB connection. Its warnings, about matters of its own, stay out of the terminal."""
-    os.environ.setdefault("LANCEDB_LOG", "error")
-    import lancedb
-
-    options = _bucket_options() if "://" in uri else None
-    return lancedb.connect(uri, read_consistency_interval=_READ_INTERVAL, storage_options=options)
-
-
-def _bucket_options() -> dict[str, str]:
-    """What LanceDB does not read from the environment by itself; the credentials it does."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    options = {"aws_region": region}
-    if endpoint:
-        options["aws_endpoint"] = endpoint
-    if endpoint.startswith("http://"):  # a server of one's own, on this machine or network
-        options["allow_http"] = "true"
-    return options
-
-
-@contextmanager
-def _told(uri: str) -> Iterator[None]:
-    """What goes wrong with a bucket, as one sentence; a folder's errors are ``storage_errors``'."""
-    try:
-        yield
-    except PartwiseError:
-        raise
-    except Exception as error:  # LanceDB raises ValueError, OSError or RuntimeError
-        if "://" not in uri:
-            raise
-        raise PartwiseError(f"the store {uri} cannot be used: {cause_of(error)}") from error
-
-
-class LancePlace:
-    """A folder, or a bucket's ``s3://bucket/prefix``.
-
-    precision : of the vectors in tables that are made here; one that is there has its own.
-    """
-
-    def __init__(self, uri: str, precision: str = "float32") -> None:
-        self.uri = uri
-        self._precision = check_precision(precision)
-        self._connection: Any = None
-
-    @property
-    def connection(self) -> Any:
-        if self._connection is None:
-            with _told(self.uri):
-                self._connection = connect(self.uri)
-        return self._connection
-
-    def names(self) -> set[str]:
-        with _told(self.uri):
-            there = set(self.connection.list_tables().tables)
-        return {name for name in there if name.startswith(PREFIXES)}
-
-    def create(self, name: str, schema: pa.Schema) -> LanceStore:
-        stored = table_schema(schema, self._precision)
-        if name in self.names():  # with what was added to its schema since
-            return self.open(name)
-        with _told(self.uri):
-            table = self.connection.create_table(name, schema=stored)
-        return LanceStore(guard(table, self.uri, name), self.uri)
-
-    def open(self, name: str) -> LanceStore:
-        return LanceStore(open_guarded(self.connection, self.uri, name), self.uri)
-
-    def drop(self, name: str) -> None:
-        with suppress(Exception):  # a leftover costs space only; the next run tries again
-            self.connection.drop_table(name)
-        if "://" not in self.uri:  # one that was dropped by half is no table, and stays
-            shutil.rmtree(Path(self.uri) / f"{name}.lance", ignore_errors=True)
 
 
 class LanceStore:
@@ -390,3 +307,56 @@ def decoded_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     import pyarrow as pa
 
     return decoded(pa.Table.from_batches([batch])).combine_chunks().to_batches()[0]
+
+
+# One bit per dimension loses the order among near neighbours once clusters are wide. Lowest
+# recall@10 of the four kinds of weights on 10,000 rows of 5 x 64 (benchmarks/search.py --sizes 1e4
+# --noise 1.4 --bits .. --refine ..): 0.78 with 1 bit and refine 10, 0.96 with 1 and 40, 0.98 with
+# 2 and 20, 1.00 with 4 and 20, at the same latency.
+RQ_BITS = 4
+ROWS_PER_PARTITION = 4096
+
+# Rows added later are found by a flat scan until they join the index; past this share that scan
+# costs more than the index itself. Every joining adds a piece that is searched on its own, about
+# 0.4 ms each on 2 cores (20,000 rows: 8 ms with 1 piece, 14 ms with 13, 18 ms with 25).
+UNINDEXED_SHARE = 0.05
+MAX_INDEX_PIECES = 12
+
+
+def index_name(table: Table) -> str | None:
+    """Name of the table's vector index, None if there is none."""
+    for index in table.list_indices():
+        if list(index.columns) == ["vector"]:
+            return index.name
+    return None
+
+
+def refresh_index(table: Table, min_rows: int | None = None) -> bool:
+    """Create or bring up to date the IVF_RQ index of a table; True if anything was written.
+
+    Nothing happens below ``min_rows`` rows (None: ``EXACT_MAX_ROWS`` and one more), nor while few
+    rows wait outside an existing index: those are found all the same. Needs the library's writer
+    lock.
+    """
+    rows = table.count_rows()
+    if rows < max(EXACT_MAX_ROWS + 1 if min_rows is None else min_rows, 1):
+        return False
+    name = index_name(table)
+    stats = table.index_stats(name) if name else None
+    if stats is not None and (stats.num_indices or 1) <= MAX_INDEX_PIECES:
+        if stats.num_unindexed_rows <= UNINDEXED_SHARE * rows:
+            return False
+        table.optimize()
+        return True
+    from lancedb.index import IvfRq
+
+    table.create_index(
+        "vector",
+        config=IvfRq(
+            distance_type="dot",
+            num_partitions=max(1, rows // ROWS_PER_PARTITION),
+            num_bits=RQ_BITS,
+        ),
+        replace=True,
+    )
+    return True

@@ -34,6 +34,7 @@ from partwise.library.stores.milvus_rows import (
     ROW_ID,
     arrow_schema,
     batch_rows,
+    best_of,
     both,
     from_milvus,
     holds,
@@ -44,6 +45,7 @@ from partwise.library.stores.milvus_rows import (
     to_milvus,
 )
 from partwise.library.stores.milvus_server import Address, Server
+from partwise.library.stores.precision import scan
 from partwise.library.stores.protocol import Accuracy, Candidates
 from partwise.library.stores.rows import (
     chunks,
@@ -54,7 +56,6 @@ from partwise.library.stores.rows import (
     take,
     unpack,
 )
-from partwise.library.stores.scan import scan
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -269,7 +270,7 @@ class MilvusStore:
             self._nearest(scaled, k, both(condition, listed("track_id", some)), few=True)
             for some in chunks(ids, _MAX_LISTED_IDS)
         ]
-        return _best(parts, k) if parts else scan([], scaled, k, self._timed)
+        return best_of(parts, k) if parts else scan([], scaled, k, self._timed)
 
     def _nearest(
         self, scaled: np.ndarray, k: int, condition: str, *, few: bool = False
@@ -389,16 +390,3 @@ class MilvusStore:
             if min(entry.recall.values(), default=1.0) >= GOOD_RECALL:
                 break
         return entry
-
-
-def _best(parts: Sequence[Candidates], k: int) -> Candidates:
-    """The ``k`` best of several answers."""
-    joined = Candidates(
-        [track_id for part in parts for track_id in part.track_ids],
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("scores", "vectors", "presence", "start_s", "end_s")
-        ),
-        exhausted=all(part.exhausted for part in parts) and sum(map(len, parts)) <= k,
-    )
-    return take(joined, np.argsort(-joined.scores, kind="stable")[:k], joined.exhausted)

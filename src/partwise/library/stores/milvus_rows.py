@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from partwise.library.stores.rows import dim_of, pattern_of, vector_column, vectors_of, wanted_bits
+from partwise.library.stores.protocol import Candidates
+from partwise.library.stores.rows import (
+    dim_of,
+    pattern_of,
+    take,
+    vector_column,
+    vectors_of,
+    wanted_bits,
+)
 from partwise.parts import PARTS
 
 if TYPE_CHECKING:
@@ -156,3 +164,16 @@ def listed(column: str, values: Iterable[str] | Iterable[int]) -> str:
 
 def both(*conditions: str | None) -> str:
     return " and ".join(f"({text})" for text in conditions if text)
+
+
+def best_of(parts: Sequence[Candidates], k: int) -> Candidates:
+    """The ``k`` best of several answers."""
+    joined = Candidates(
+        [track_id for part in parts for track_id in part.track_ids],
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("scores", "vectors", "presence", "start_s", "end_s")
+        ),
+        exhausted=all(part.exhausted for part in parts) and sum(map(len, parts)) <= k,
+    )
+    return take(joined, np.argsort(-joined.scores, kind="stable")[:k], joined.exhausted)

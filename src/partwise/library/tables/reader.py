@@ -21,13 +21,12 @@ import numpy as np
 
 from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
-from partwise.library.stores.faults import gone
-from partwise.library.stores.guarded import open_guarded
-from partwise.library.stores.lance import LanceStore, connect
-from partwise.library.stores.opening import open_place
+from partwise.library.stores.exact_index import open_index
+from partwise.library.stores.faults import gone, open_guarded
+from partwise.library.stores.lance import LanceStore
+from partwise.library.stores.places import connect, open_place
 from partwise.library.stores.protocol import Place, Searchable, VectorStore
 from partwise.library.stores.rows import in_list, presence_of, quoted, vectors_of
-from partwise.library.stores.vector_index import open_index
 from partwise.library.tables.ledger import LedgerRow, State, ledger_schema, rows_from_arrow
 from partwise.library.tables.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
 from partwise.library.tables.snapshot import FILE_NAME as SNAPSHOT

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
-from partwise.library.stores.faults import storage_errors
-from partwise.library.stores.guarded import open_guarded
-from partwise.library.stores.lance import LanceStore, connect, join_pieces
-from partwise.library.stores.opening import check_uri, open_place
+from partwise.library.stores.faults import open_guarded, storage_errors
+from partwise.library.stores.lance import LanceStore, join_pieces
+from partwise.library.stores.places import check_uri, connect, open_place
 from partwise.library.stores.precision import check_precision
 from partwise.library.stores.protocol import Place, VectorStore
 from partwise.library.stores.rows import (

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from partwise.audio.mel import MelSettings
+from partwise.embedding.logmel import MelSettings
 from partwise.parts import Part
 from partwise_lab.model.frontend import LogMelFrontend
 from partwise_lab.training.augment.settings import AugmentSettings

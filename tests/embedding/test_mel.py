@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from partwise.audio.mel import MelSettings, mel_filterbank
+from partwise.embedding.logmel import MelSettings, mel_filterbank
 
 librosa = pytest.importorskip("librosa")
 
