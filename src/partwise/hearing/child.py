@@ -220,10 +220,9 @@ class Parent:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        source = sys.stdin.buffer
         while True:
             try:
-                self._inbox.put(unpack(source.read(int.from_bytes(source.read(_SIZE), "little"))))
+                self._inbox.put(unpack(_read(int.from_bytes(_read(_SIZE), "little"))))
             except Exception:  # end of file, or cut in the middle of a message
                 os._exit(0)
 
@@ -239,6 +238,16 @@ class Parent:
         """From here on what is printed is noise: decoders comment on every odd frame."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.dup2(2, 1)
+
+
+def _read(size: int) -> bytes:
+    """Bytes of standard input, past its buffer, whose lock would be waited for at the end."""
+    data = b""
+    while len(data) < size:
+        if not (block := os.read(0, size - len(data))):
+            raise EOFError
+        data += block
+    return data
 
 
 def _write(pipe: Any, message: Message) -> None:

@@ -78,8 +78,10 @@ class Stage:
             return ", ".join(filter(None, [self.name, self.note]))
         rate = (self.done - self.first) / self.elapsed_s
         amount = f"{_short(self.done)} of {_short(self.total)}" if self.total else _short(self.done)
-        said = [f"{self.name}: {amount} {self.unit}".rstrip(), f"{rate:.2f}/s"]
-        if self.total and rate > 0:
+        said = [f"{self.name}: {amount} {self.unit}".rstrip()]
+        if rate > 0:
+            said.append(f"{rate:.2f}/s")
+        if rate > 0 and self.total:
             said.append(f"about {duration_text((self.total - self.done) / rate)} left")
         return ", ".join(filter(None, [*said, self.note]))
 
