@@ -168,7 +168,7 @@ def _track_of_file(store: Store, path: str) -> str | None:
             track_id = hash_content(path)
     except OSError as error:
         raise PartwiseError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from None
-    return track_id if store.tracks.count([track_id]) else None
+    return track_id if store.has(track_id) else None
 
 
 def _label(track: Track) -> str:
