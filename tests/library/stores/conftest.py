@@ -12,8 +12,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from exact_store import ExactPlace
 
+from exact_store import ExactPlace
 from partwise.library.stores import lance
 from partwise.library.stores.accuracy import measure_recall
 from partwise.library.stores.places import open_place

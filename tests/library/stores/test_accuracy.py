@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exact_store import ExactPlace, ExactStore
 
+from exact_store import ExactPlace, ExactStore
 from partwise.library.stores.accuracy import WEIGHTINGS, between, draw_weights, measure_recall
 from partwise.library.stores.rows import take
 from store_rows import ids, segments

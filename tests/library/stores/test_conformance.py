@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pytest
-from exact_store import ExactPlace
 
+from exact_store import ExactPlace
 from partwise.errors import PartwiseError
 from partwise.library.stores.accuracy import WEIGHTINGS
 from partwise.library.stores.protocol import VectorStore

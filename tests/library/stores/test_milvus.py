@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from exact_store import ExactPlace
 
+from exact_store import ExactPlace
 from milvus_process import MilvusProcess
 from partwise.errors import PartwiseError
 from partwise.library.stores import milvus, milvus_rows
