@@ -154,7 +154,7 @@ def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
 
 def _track_of_file(store: Store, path: str) -> str | None:
     """The track with the content that the file has now; None when the library has none."""
-    from partwise.hearing.worker import hash_content
+    from partwise.paths import hash_content
 
     if not os.path.isfile(path):
         raise PartwiseError(f"{shown(path)} is not a regular file")
