@@ -13,6 +13,7 @@ from partwise.cli import main
 from partwise.library.check import check as checking
 from partwise.library.check.tables import Tables
 from partwise.library.library import Library
+from partwise.library.tables.snapshot import FILE_NAME as SNAPSHOT
 from partwise.web.app import create_app
 from partwise.web.server import Server
 
@@ -20,7 +21,11 @@ REMEDY = "`partwise check --repair` mends it"
 
 
 def damage(library: Path, table: str) -> str:
-    """Cut the newest rows of a table in half; returns the table's name."""
+    """Cut the newest rows of a table in half; returns the table's name.
+
+    The snapshot goes: it would answer in the table's place.
+    """
+    (library / SNAPSHOT).unlink(missing_ok=True)
     file = max(library.glob(f"{table}*.lance/data/*.lance"), key=lambda path: path.stat().st_size)
     file.write_bytes(file.read_bytes()[:200])
     return file.parent.parent.stem

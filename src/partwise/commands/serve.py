@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import typer
 
+from partwise.commands.console import LIBRARY
 from partwise.errors import PartwiseError
 from partwise.paths import absolute, shown
 
@@ -19,12 +20,7 @@ PORT = 8321
 
 
 def serve(
-    library: Path | None = typer.Option(
-        None,
-        "--library",
-        metavar="DIR",
-        help="The library's folder (default: PARTWISE_LIBRARY, else your data folder).",
-    ),
+    library: Path | None = LIBRARY,
     host: str = typer.Option(
         "127.0.0.1", "--host", metavar="ADDRESS", help="Where to listen. 0.0.0.0: to everyone."
     ),

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from exact_store import ExactPlace
-from partwise.library.stores import lance
+from partwise.library.stores import places as store_places
 from partwise.library.stores.accuracy import measure_recall
 from partwise.library.stores.places import open_place
 from partwise.library.stores.protocol import Place
@@ -70,7 +70,7 @@ KINDS: dict[str, Callable[[Path, pytest.FixtureRequest], Places]] = {
 def no_time_lost() -> Iterator[None]:
     """Readers look for changes more often, and recall is measured with fewer questions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lance, "_READ_INTERVAL", timedelta(seconds=0.2))
+        patch.setattr(store_places, "_READ_INTERVAL", timedelta(seconds=0.2))
         patch.setattr(measure_recall, "__defaults__", (4,))
         yield
 

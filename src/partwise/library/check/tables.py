@@ -155,7 +155,8 @@ def examine(folder: Path, name: str, tell: Rows = lambda _: None) -> Damage | No
         if expected is not None and _hinted_version(home) > expected:
             return Damage(name, f"its version {_hinted_version(home)} is missing", None)
         done = 0
-        for batch in _all_columns(table).to_batches(_BATCH_ROWS):
+        # The columns are named: what names a row comes first.
+        for batch in table.search().select(list(table.schema.names)).to_batches(_BATCH_ROWS):
             batch.validate(full=True)
             if not _patterns_right(batch):
                 return Damage(name, "its column of parts is not that of its vectors", None)
@@ -250,11 +251,6 @@ def _patterns_right(batch: pa.RecordBatch) -> bool:
         return False
     noted = rows.column(PATTERN).to_numpy().astype(np.uint8)
     return np.array_equal(noted, pattern_of(vectors_of(decoded(rows))))
-
-
-def _all_columns(table: Any) -> Any:
-    """A query of every row. The columns are named: what names a row comes first."""
-    return table.search().select(list(table.schema.names))
 
 
 def _open(folder: Path, name: str) -> Any:
