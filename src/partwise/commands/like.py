@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from partwise.commands.playlist import AsJson, LibraryFolder, M3u8, Xspf, write_playlists
+from partwise.commands.console import LIBRARY
+from partwise.commands.playlist import AsJson, M3u8, Xspf, write_playlists
 from partwise.errors import PartwiseError
 from partwise.parts import Part, PartWeights
 
@@ -73,7 +74,7 @@ def like(
     as_json: AsJson = False,
     m3u8: M3u8 = None,
     xspf: Xspf = None,
-    library: LibraryFolder = None,
+    library: Path | None = LIBRARY,
     model: Annotated[
         Path | None,
         typer.Option(

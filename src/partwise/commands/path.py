@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from partwise.commands.playlist import AsJson, LibraryFolder, M3u8, Xspf, write_playlists
+from partwise.commands.console import LIBRARY
+from partwise.commands.playlist import AsJson, M3u8, Xspf, write_playlists
 from partwise.paths import path_to_text, shown
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def path(
     as_json: AsJson = False,
     m3u8: M3u8 = None,
     xspf: Xspf = None,
-    library: LibraryFolder = None,
+    library: Path | None = LIBRARY,
 ) -> None:
     """Lead evenly from one track to another by the parts you name.
 

@@ -22,12 +22,6 @@ M3u8 = Annotated[
 Xspf = Annotated[
     Path | None, typer.Option(metavar="OUT", help="Also write the tracks as an XSPF playlist.")
 ]
-LibraryFolder = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", help="The library. Default: PARTWISE_LIBRARY, else the data folder."
-    ),
-]
 
 
 def write_playlists(

@@ -12,7 +12,7 @@ from partwise.errors import PartwiseError
 from partwise.library.search.query import Query, Seed, parse_range
 from partwise.library.tables.catalogue import Track
 from partwise.parts import Part
-from partwise.paths import absolute, shown
+from partwise.paths import absolute, hash_content, shown
 
 if TYPE_CHECKING:
     from partwise.library.search.searcher import Searcher
@@ -154,8 +154,6 @@ def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
 
 def _track_of_file(store: Store, path: str) -> str | None:
     """The track with the content that the file has now; None when the library has none."""
-    from partwise.paths import hash_content
-
     if not os.path.isfile(path):
         raise PartwiseError(f"{shown(path)} is not a regular file")
     try:
