@@ -14,8 +14,7 @@ from starlette.testclient import TestClient
 from partwise.audio.tags import Tags
 from partwise.library.library import Library
 from partwise.parts import Part
-from partwise.web.app import Settings, create_app
-from partwise.web.running import bind, make_runner
+from partwise.web.app import Settings, bind, create_app, make_runner
 from partwise.web.server import Server
 from small_library import Piece, make_library
 

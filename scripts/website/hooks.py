@@ -110,7 +110,7 @@ def openapi() -> dict[str, Any]:
 
 def http_page(schema: dict[str, Any]) -> str:
     """A page of the API: every address with what it takes and answers."""
-    from partwise.web.api_docs import operations
+    from partwise.web.pages import operations
 
     lines = [
         "# HTTP API",
@@ -121,7 +121,7 @@ def http_page(schema: dict[str, Any]) -> str:
     ]
     for operation in operations(schema):
         lines += ["", f"## `{operation.method} {operation.path}`", ""]
-        lines += [operation.text or operation.summary, ""]
+        lines += [operation.text, ""]
         if operation.fields:
             lines += ["| takes | kind | |", "| --- | --- | --- |"]
             for field in operation.fields:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +37,13 @@ class Part(StrEnum):
 
 
 PARTS: tuple[Part, ...] = tuple(Part)
+# Plain text: an answer of 500 hits holds thousands of them, and an enum costs each time.
+PART_NAMES: tuple[str, ...] = tuple(part.value for part in PARTS)
+
+
+def by_part(values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    """Five numbers by the names of the parts, for JSON."""
+    return {name: float(value) for name, value in zip(PART_NAMES, values, strict=True)}
 
 
 @dataclass(frozen=True)

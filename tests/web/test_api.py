@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from partwise.library.library import Library
+from partwise.library.search.searcher import SearchOptions
 from partwise.parts import PARTS
+from partwise.web import schemas
 from partwise.web.app import Settings, create_app
 from partwise.web.server import Server
 from served import SCRIPT, client_of, ids_of, make_app
@@ -73,6 +76,21 @@ def test_search_ranks_as_the_library_does(client, ids):
     assert found["hits"][-1]["similarities"]["drums"] is None
     assert found["query"]["songs"][0]["song_id"] == ids["Song 1"]
     assert set(found["weights"]) == set(PARTS)
+
+
+def test_answers_have_the_fields_of_their_schemas(client, ids):
+    hit = search(client, songs=[ids["Song 1"]])["hits"][0]
+    assert set(hit) == set(schemas.Hit.model_fields)
+    moment = hit["moments"][0]
+    assert set(moment) == set(schemas.Moment.model_fields)
+    assert set(moment["query"][0]) == set(schemas.QueryMoment.model_fields)
+    track = client.get(f"/api/v1/tracks/{ids['Song 1']}").json()
+    assert set(track) == set(schemas.Track.model_fields)
+
+
+def test_every_option_of_a_search_is_asked_for_by_its_name():
+    names = {field.name for field in fields(SearchOptions)} - {"among"}  # a filter's text
+    assert names <= set(schemas.SearchAsked.model_fields)
 
 
 def test_only_the_first_hits_carry_moments(client, ids):

@@ -64,6 +64,7 @@ def test_a_search_gives_the_hits_of_the_library(client: Client, library: Library
             assert one.score == pytest.approx(other.score, abs=1e-6)
             assert one.similarities == pytest.approx(other.similarities, abs=1e-6)
             assert one.parts == other.parts and one.tags == other.tags
+            assert (one.paths, one.alike, one.rank) == (other.paths, other.alike, other.rank)
             assert len(one.moments) == len(other.moments)
             assert one.moments[0].start_s == other.moments[0].start_s
 

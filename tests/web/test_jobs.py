@@ -15,7 +15,7 @@ import pytest
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.tables.lock import WriterLock
-from partwise.web import api_index, events
+from partwise.web import api_library, responses
 from partwise.web.app import Settings, create_app
 from partwise.web.client import Client
 from partwise.web.server import Server
@@ -123,9 +123,9 @@ def test_the_end_of_the_server_ends_a_run_in_order(tmp_path: Path, music: Path, 
     app = create_app(server)
     with client_of(app) as client:
         client.post("/api/v1/index", json={"folders": [str(music)]})
-    job = app.state.shared.jobs.job
+    job = app.state.server.jobs.job
     assert job.state == "stopped" and job.summary.interrupted
-    assert not app.state.shared.uploads.folder.exists()
+    assert not app.state.server.uploads.folder.exists()
 
 
 def stream(url: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
@@ -150,8 +150,8 @@ def test_events_tell_how_a_run_goes(tmp_path: Path, music: Path, tiny_model: Pat
 
 
 def test_clients_that_have_gone_free_their_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(api_index, "MOST_STREAMS", 2)
-    monkeypatch.setattr(events, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(api_library, "MOST_STREAMS", 2)
+    monkeypatch.setattr(responses, "HEARTBEAT_S", 0.2)
     app = make_app(tmp_path)
     threads = threading.active_count()
     with live(app) as url:
@@ -167,9 +167,9 @@ def test_clients_that_have_gone_free_their_stream(tmp_path: Path, monkeypatch: p
             answer.close()
             connection.close()
         until_s = time.monotonic() + 5
-        while app.state.shared.streams and time.monotonic() < until_s:
+        while app.state.server.streams and time.monotonic() < until_s:
             time.sleep(0.05)
-        assert app.state.shared.streams == 0
+        assert app.state.server.streams == 0
         third = stream(url)
         assert third[1].status == 200
         started = time.monotonic()

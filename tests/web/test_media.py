@@ -12,10 +12,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 
+from partwise.audio.tags import Tags
 from partwise.library.library import Library
 from partwise.parts import PARTS
 from partwise.web import media
-from partwise.web.server import NotHere, Server, Song
+from partwise.web.hearing import Heard
+from partwise.web.responses import NotHere
+from partwise.web.server import Server
 from sounds import encode, sound, tone, write
 
 JPEG = b"\xff\xd8\xff\xe0" + b"jpeg" * 10
@@ -222,9 +225,9 @@ def test_peaks_are_kept_on_disk(server: Server, client: TestClient) -> None:
 def test_a_passage_has_its_own_gain(tmp_path: Path, server: Server) -> None:
     samples = np.concatenate([tone(2.0, amplitude=0.02), tone(2.0, amplitude=0.4)])
     path = write(tmp_path / "upload.wav", samples)
-    song = Song("upload-" + "a" * 32, path, "t", None, None, None, 4.0, False)
     own = Server(server.library)
-    own.find_upload = lambda name: (song, server.segments(song_id(server, "a.wav")))
+    heard = Heard(server.segments(song_id(server, "a.wav")), Tags(), "digest", "WAV", "hash")
+    song = own.uploads.keep(path, heard, "t").song
     url = f"/api/v1/tracks/{song.song_id}/peaks"
     with TestClient(served(own)) as client:
         quiet = client.get(f"{url}?start_s=0&end_s=2").json()

@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 
 from partwise.audio.tags import Tags
 from partwise.library.library import Library
+from partwise.library.search.query import clock
 from partwise.parts import PARTS, Part
 from partwise.web.app import Settings, create_app
-from partwise.web.pages import clock
 from partwise.web.security import CONTENT_SECURITY_POLICY
 from partwise.web.server import Server
 from small_library import Piece, make_library
@@ -130,4 +130,4 @@ def test_the_policy_allows_the_style_of_the_vendored_wavesurfer() -> None:
 
 
 def test_lengths_for_people() -> None:
-    assert [clock(0), clock(187.4), clock(3725)] == ["0:00", "3:07", "1:02:05"]
+    assert [clock(0), clock(187.6), clock(3725)] == ["0:00", "3:07", "1:02:05"]

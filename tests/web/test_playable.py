@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from partwise.web.playable import Copies, Stopped, media_type_of, write_flac
+from partwise.web.playable import Copies, media_type_of, write_flac
+from partwise.web.responses import ClientGone
 from sounds import tone, write
 
 
@@ -42,7 +43,7 @@ def test_copies_of_uploads_do_not_stay(tmp_path: Path) -> None:
 
 def test_a_stopped_copy_leaves_nothing(tmp_path: Path) -> None:
     path = write(tmp_path / "a.aiff", tone(2.0))
-    with pytest.raises(Stopped):
+    with pytest.raises(ClientGone):
         write_flac(path, tmp_path / "a.flac", lambda: True)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.aiff"]
 

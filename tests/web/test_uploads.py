@@ -14,16 +14,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from starlette.requests import Request
 
 from partwise.hearing.process import Hearer
 from partwise.library.library import Library
 from partwise.parts import Part
-from partwise.web import hearing, limits
+from partwise.web import hearing, security
 from partwise.web.app import Settings, create_app
-from partwise.web.errors import Refused
 from partwise.web.hearing import Ears
+from partwise.web.responses import NotHere, Refused
 from partwise.web.server import Server
-from partwise.web.uploads import Uploads, shown_name
+from partwise.web.uploads import Uploads, received, shown_name
 from served import client_of, live
 from sounds import sound, write
 
@@ -56,7 +57,7 @@ def send(client, data: bytes | Path, name: str = "song.wav"):
 
 
 def folder_of(client) -> Path:
-    return client.app.state.shared.uploads.folder
+    return client.app.state.server.uploads.folder
 
 
 def test_an_upload_is_a_song(client, music: Path):
@@ -184,7 +185,7 @@ def test_malformed_bodies_get_a_sentence(client, headers, body, status):
 
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(limits.BodyLimits.__init__, "__defaults__", (100_000, 0.6, 2.0))
+    monkeypatch.setattr(security.BodyLimits.__init__, "__defaults__", (100_000, 0.6, 2.0))
     return 100_000
 
 
@@ -261,7 +262,7 @@ def test_a_client_that_vanishes_leaves_nothing(address):
 
 def ears_with(program: str, tmp_path: Path, **limits_: float) -> Ears:
     """Ears that run another program than the one that hears."""
-    ears = Ears(Server(Library(tmp_path / "none")), **limits_)  # type: ignore[arg-type]
+    ears = Ears(Library(tmp_path / "none"), **limits_)  # type: ignore[arg-type]
     ears._hearer = partial(Hearer, program=program)  # type: ignore[method-assign]
     return ears
 
@@ -367,8 +368,8 @@ def test_the_childs_limits_hold_the_shipped_model():
 
 def test_the_oldest_uploads_make_room(client, music: Path, tmp_path: Path):
     server = Server(Library(tmp_path / "none"))
-    uploads = Uploads(server, most_kept=2)
-    heard = client.app.state.shared.uploads.get(
+    uploads = server.uploads = Uploads(most_kept=2)
+    heard = client.app.state.server.uploads.get(
         send(client, music / "one.flac").json()["track_id"]
     ).heard
     kept = []
@@ -376,7 +377,9 @@ def test_the_oldest_uploads_make_room(client, music: Path, tmp_path: Path):
         path = uploads.new_path()
         path.write_bytes(b"12345")
         kept.append(uploads.keep(path, heard, "name").song)
-    assert server.find_upload(kept[0].song_id) is None and not kept[0].path.exists()
+    with pytest.raises(NotHere):
+        server.song(kept[0].song_id)
+    assert not kept[0].path.exists()
     assert server.song(kept[2].song_id) == kept[2]
     uploads._most_bytes = 7
     path = uploads.new_path()
@@ -402,16 +405,25 @@ def test_a_clients_name_is_only_shown(name: str, title: str):
     assert shown_name(name) == title
 
 
-def test_no_body_waits_for_a_place_for_ever():
-    from partwise.web.receiving import Gate
+def arriving() -> Request:
+    body = START + b"x\r\n--b--\r\n"
 
-    async def enter_twice() -> int:
-        gate = Gate(most=1)
-        async with gate.enter():
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+    return Request({"type": "http", "headers": headers}, receive)
+
+
+def test_no_body_waits_for_a_place_for_ever():
+    async def receive_twice() -> int:
+        uploads = Uploads(most_arriving=1)
+        async with received(arriving(), uploads) as file:
+            assert file.path.read_bytes() == b"x"
             with pytest.raises(Refused) as error:
-                async with gate.enter():
+                async with received(arriving(), uploads):
                     pass
-        async with gate.enter():
+        async with received(arriving(), uploads):
             return error.value.status
 
-    assert asyncio.run(enter_twice()) == 429
+    assert asyncio.run(receive_twice()) == 429

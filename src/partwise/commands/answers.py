@@ -11,8 +11,8 @@ from rich.text import Text
 
 from partwise.library.search.hits import Hit
 from partwise.library.search.query import Query, clock
-from partwise.parts import PARTS, Part, PartWeights
-from partwise.paths import path_to_text, shown
+from partwise.parts import PARTS, Part, PartWeights, by_part
+from partwise.paths import shown
 
 if TYPE_CHECKING:
     from partwise.library.search.moments import Moment
@@ -126,71 +126,13 @@ def as_json(
                     artist, album, year), ``duration_s``, ``alike`` (files folded into this hit)
     ==============  =============================================================================
     """
+    heard = query.parts
     return {
-        "query": {
-            "songs": [
-                {
-                    "name": seed.name,
-                    "track_id": seed.track_id,
-                    "parts": [str(part) for part in source.parts],
-                    "duration_s": seed.duration_s,
-                }
-                for source in query.sources
-                for seed in source.seeds
-            ],
-            "parts": [str(part) for part in query.parts],
-            "presence": _by_part(query.presence),
-            "passage": None if query.passage is None else list(query.passage),
-        },
-        "weights": _by_part(weights.values),
+        "query": query.to_json(),
+        "weights": by_part(weights.values),
         "model": model_digest,
-        "hits": [
-            {
-                "rank": hit.rank,
-                "score": hit.score,
-                "track_id": hit.track_id,
-                "path": path_to_text(hit.path),
-                "paths": [path_to_text(path) for path in hit.paths],
-                "similarities": {
-                    str(part): hit.similarities[part.index]
-                    if part in hit.parts and part in query.parts
-                    else None
-                    for part in PARTS
-                },
-                "presence": _by_part(hit.presence),
-                "moments": [
-                    {
-                        "start_s": moment.start_s,
-                        "end_s": moment.end_s,
-                        "score": moment.score,
-                        "query": [
-                            {
-                                "name": side.name,
-                                "parts": [str(part) for part in side.parts],
-                                "start_s": side.start_s,
-                                "end_s": side.end_s,
-                            }
-                            for side in moment.query
-                        ],
-                    }
-                    for moment in hit.moments
-                ],
-                "tags": {
-                    "title": hit.tags.title,
-                    "artist": hit.tags.artist,
-                    "album": hit.tags.album,
-                    "year": hit.tags.year,
-                },
-                "duration_s": hit.duration_s,
-                "alike": [path_to_text(path) for path in hit.alike],
-            }
-            for hit in hits
-        ],
+        "hits": [hit.to_json(heard) for hit in hits],
     }
-
-
-def _by_part(values: Any) -> dict[str, float]:
-    return {str(part): float(values[part.index]) for part in PARTS}
 
 
 def _line(console: Console, text: Text) -> None:

@@ -66,17 +66,11 @@ def _title(step: Step) -> str:
 
 
 def _as_json(step: Step) -> dict[str, Any]:
-    tags = step.tags
     return {
         "track_id": step.track_id,
         "path": path_to_text(step.path),
         "progress": step.progress,
         "similarity": step.similarity,
-        "tags": {
-            "title": tags.title,
-            "artist": tags.artist,
-            "album": tags.album,
-            "year": tags.year,
-        },
+        "tags": dict(vars(step.tags)),
         "duration_s": step.duration_s,
     }

@@ -55,8 +55,8 @@ def serve(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     require_packages("partwise serve")
     from partwise.library.library import Library
-    from partwise.web.app import Settings, create_app
-    from partwise.web.running import bind, make_runner
+    from partwise.web.app import Settings, bind, create_app, make_runner
+    from partwise.web.jobs import warm
     from partwise.web.security import LOOPBACK_NAMES
     from partwise.web.server import Server
 
@@ -77,7 +77,7 @@ def serve(
     server = Server(Library(library, resident=True), model)
     # Threads that answer small questions are not to wait 5 ms behind each one that does not.
     sys.setswitchinterval(0.001)
-    server.warm()
+    warm(server.library)
     listening = bind(host, port)
     address = f"http://{bracketed(host)}:{listening.getsockname()[1]}/"
     print(f"library {shown(server.library.path)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.tables.ledger import LedgerRow
+from partwise.library.tables.manifest import FILE_NAME
 from partwise.library.tables.reader import Store, TrackTable
 from partwise.parts import PartWeights
 from partwise.paths import library_folder
@@ -57,6 +58,11 @@ class Library:
         library = cls(path)
         _ = library.store
         return library
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is one yet: the first indexing run makes it."""
+        return (self.path / FILE_NAME).is_file()
 
     @property
     def store(self) -> Store:

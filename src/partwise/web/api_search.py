@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from partwise.hearing.child import cores
+from partwise.library.search.hits import Hit
+from partwise.library.search.query import Query, Seed
 from partwise.library.search.searcher import SearchOptions
-from partwise.web.asking import (
-    among,
-    ask,
-    by_part,
-    condition,
-    hits_json,
-    moment_json,
-    query_json,
-    weights_of,
-)
+from partwise.library.tables.reader import quoted
+from partwise.parts import PartWeights, by_part
+from partwise.web.responses import json_response
 from partwise.web.schemas import (
     JSON_ERRORS,
+    SMALLEST_WEIGHT,
+    Filter,
     Found,
     Moments,
     MomentsAsked,
+    QueryAsked,
     SearchAsked,
     error_answers,
 )
-from partwise.web.server import Server, server_of
-from partwise.web.shared import Shared, json_response, shared_of
-from partwise.web.state import check_library
+from partwise.web.server import OneServer, Server
+from partwise.web.uploads import UPLOAD_PREFIX
 
 # Searches are work for the processor: more at a time than cores would only interrupt one another.
 _TURNS = threading.Semaphore(cores())
@@ -39,58 +39,138 @@ router = APIRouter(prefix="/api/v1", tags=["search"])
 
 
 @router.post("/search", response_model=Found, responses=error_answers(404, *JSON_ERRORS))
-def search(
-    asked: SearchAsked,
-    server: Server = Depends(server_of),
-    shared: Shared = Depends(shared_of),
-) -> Response:
+def search(asked: SearchAsked, server: OneServer) -> Response:
     """Rank the library by how alike the wanted parts sound, best first.
 
     Hits in which every wanted part is present come first. A hit's score is
     sum_p w_p s_p / sum_p w_p over its similarities, so a page can re-rank while a fader moves.
     """
     with _TURNS:
-        return _answer(asked, server, shared)
-
-
-def _answer(asked: SearchAsked, server: Server, shared: Shared) -> Response:
-    started = time.perf_counter()
-    check_library(server)
-    question = ask(server, shared.uploads, asked)
-    weights = weights_of(question.query, asked)
-    hits = server.library.searcher.search(
-        question.query,
-        weights,
-        SearchOptions(
-            top=asked.top,
-            moments=asked.moments,
-            max_per_artist=asked.max_per_artist,
-            include_duplicates=asked.include_duplicates,
-            where=condition(asked.where, asked.filter),
-            among=among(server, asked.filter),
-        ),
-    )
-    answer = {
-        "query": query_json(question),
-        "weights": by_part(weights.values),
-        "model": server.library.store.digest,
-        "took_ms": 0.0,
-        "hits": hits_json(question, hits, shared.covers),
-    }
-    answer["took_ms"] = round(1000 * (time.perf_counter() - started), 2)
-    return json_response(answer)
+        started = time.perf_counter()
+        question = ask(server, asked)
+        hits = server.library.searcher.search(
+            question.query, question.weights, options_of(server, asked)
+        )
+        answer = {
+            "query": query_json(question),
+            "weights": by_part(question.weights.values),
+            "model": server.library.store.digest,
+            "took_ms": 0.0,
+            "hits": hits_json(server, question, hits),
+        }
+        answer["took_ms"] = round(1000 * (time.perf_counter() - started), 2)
+        return json_response(answer)
 
 
 @router.post("/moments", response_model=Moments, responses=error_answers(404, *JSON_ERRORS))
-def moments(
-    asked: MomentsAsked,
-    server: Server = Depends(server_of),
-    shared: Shared = Depends(shared_of),
-) -> Response:
+def moments(asked: MomentsAsked, server: OneServer) -> Response:
     """Where one track of the library sounds most like the query, best first."""
-    check_library(server)
-    question = ask(server, shared.uploads, asked)
-    weights = weights_of(question.query, asked)
-    track = shared.state.track(asked.track_id)
-    found = server.library.searcher.moments(question.query, weights, track.track_id, asked.count)
-    return json_response({"moments": [moment_json(moment, question.ids) for moment in found]})
+    question = ask(server, asked)
+    track = server.track(asked.track_id)
+    found = server.library.searcher.moments(
+        question.query, question.weights, track.track_id, asked.count
+    )
+    return json_response({"moments": [moment.to_json(question.ids) for moment in found]})
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query, the weights asked for, and the ids of its songs by the names that stand in it."""
+
+    query: Query
+    weights: PartWeights
+    ids: dict[str, str]
+
+
+def ask(server: Server, asked: QueryAsked) -> Question:
+    """The question of a request. Raises NotHere, and PartwiseError where it makes no sense.
+
+    Only ids are looked up, never paths. Songs of the same title get a number behind it, so that
+    a name tells them apart as well.
+    """
+    server.check()
+    seeds: dict[str, Seed] = {}
+    ids: dict[str, str] = {}
+    for song_id in (*asked.songs, *asked.per_part_of.values()):
+        if song_id in seeds:
+            continue
+        title = name = server.title(song_id)
+        number = 1
+        while name in ids:
+            number += 1
+            name = f"{title} ({number})"
+        ids[name] = song_id
+        track_id = song_id
+        if song_id.startswith(UPLOAD_PREFIX):
+            track_id = server.uploads.check_model(song_id, server.library.store.digest)
+        seeds[song_id] = Seed.of(server.segments(song_id), name, track_id)
+    if asked.range is not None:
+        query = Query.of_passage(seeds[asked.songs[0]], *asked.range)
+    else:
+        parts = {part: seeds[song_id] for part, song_id in asked.per_part_of.items()}
+        query = Query.of([seeds[song_id] for song_id in asked.songs], parts)
+    weights = None
+    if asked.weights is not None:
+        weights = PartWeights.of({p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT})
+    return Question(query, query.weights(weights), ids)
+
+
+def options_of(server: Server, asked: SearchAsked) -> SearchOptions:
+    """A search's options, by the names that its request has for them."""
+    names = {field.name for field in fields(SearchOptions)}.intersection(SearchAsked.model_fields)
+    given: dict[str, Any] = {name: getattr(asked, name) for name in names}
+    given["where"] = condition(asked.where, asked.filter)
+    return SearchOptions(**given, among=among(server, asked.filter))
+
+
+def among(server: Server, wanted: Filter | None) -> set[str] | None:
+    """Ids of the tracks that the text of a filter finds; None where there is none."""
+    if wanted is None or not wanted.text:
+        return None
+    return {track.track_id for track in server.library.matcher.find(wanted.text)}
+
+
+def condition(where: str | None, wanted: Filter | None) -> str | None:
+    """SQL for ``Searcher.search``: what the client wrote, and what else its filter says."""
+    terms = [] if wanted is None else list(_terms(wanted))
+    if where is not None and where.strip():
+        terms.append(f"({where})")
+    return " AND ".join(terms) or None
+
+
+def _terms(wanted: Filter) -> Iterable[str]:
+    if wanted.artist:
+        yield _holds("artist", wanted.artist)
+    if wanted.album:
+        yield _holds("album", wanted.album)
+    for column, sign, value in (
+        ("year", ">=", wanted.year_from),
+        ("year", "<=", wanted.year_to),
+        ("duration_s", ">=", wanted.duration_from_s),
+        ("duration_s", "<=", wanted.duration_to_s),
+    ):
+        if value is not None:
+            yield f"{column} {sign} {value!r}"
+
+
+def _holds(column: str, text: str) -> str:
+    return f"coalesce(strpos(lower({column}), {quoted(text.lower())}) > 0, false)"
+
+
+def query_json(question: Question) -> dict[str, Any]:
+    """See ``schemas.QuerySeen``."""
+    plain = question.query.to_json()
+    plain["range"] = plain.pop("passage")
+    for song in plain["songs"]:
+        del song["track_id"]
+        song["song_id"] = question.ids[song["name"]]
+    return plain
+
+
+def hits_json(server: Server, question: Question, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """See ``schemas.Hit``; plain values, because 500 models a search would take their time."""
+    heard = frozenset(question.query.parts)
+    has_cover = server.covers.of([(hit.track_id, hit.path) for hit in hits])
+    return [
+        {**hit.to_json(heard, question.ids), "has_cover": hit.track_id in has_cover} for hit in hits
+    ]

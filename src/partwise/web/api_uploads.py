@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -14,20 +14,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.parts import PARTS
-from partwise.web.api_tracks import upload_json
-from partwise.web.asking import by_part
-from partwise.web.errors import Refused
-from partwise.web.receiving import MULTIPART_BODY, received, while_there
+from partwise.parts import PART_NAMES, by_part
+from partwise.web.api_library import upload_json
+from partwise.web.responses import Refused, json_response
 from partwise.web.schemas import (
+    MULTIPART_BODY,
     EmbedAsked,
     Embedded,
     SongId,
     Track,
     error_answers,
 )
-from partwise.web.server import UPLOAD_PREFIX, Server, server_of
-from partwise.web.shared import Shared, json_response, shared_of
+from partwise.web.server import OneServer
+from partwise.web.uploads import UPLOAD_PREFIX, received, while_there
 
 router = APIRouter(prefix="/api/v1", tags=["uploads"])
 
@@ -41,24 +40,24 @@ _ERRORS = error_answers(400, 404, 408, 413, 415, 422, 429, 503)
     responses=_ERRORS,
     openapi_extra={"requestBody": {"required": True, "content": MULTIPART_BODY}},
 )
-async def upload(request: Request, shared: Shared = Depends(shared_of)) -> Response:
+async def upload(request: Request, server: OneServer) -> Response:
     """Hear a recording and keep it for a while, to ask with.
 
     At most 200 MB, 30 minutes and 60 seconds of work. Its id works wherever a song's id does.
     """
-    async with shared.gate.enter(), received(request, shared.uploads) as file:
+    async with received(request, server.uploads) as file:
 
         def hear_and_keep(gone: threading.Event) -> dict[str, Any]:
-            heard = shared.ears.hear(file.path, gone)
-            return upload_json(shared.uploads.keep(file.path, heard, file.name))
+            heard = server.ears.hear(file.path, gone)
+            return upload_json(server.uploads.keep(file.path, heard, file.name))
 
         return json_response(await while_there(request, hear_and_keep), 201)
 
 
 @router.delete("/uploads/{song_id}", status_code=204, responses=error_answers(404, 422))
-def delete_upload(song_id: SongId, shared: Shared = Depends(shared_of)) -> Response:
+def delete_upload(song_id: SongId, server: OneServer) -> Response:
     """Forget a recording."""
-    shared.uploads.remove(song_id)
+    server.uploads.remove(song_id)
     return Response(status_code=204)
 
 
@@ -76,11 +75,7 @@ def delete_upload(song_id: SongId, shared: Shared = Depends(shared_of)) -> Respo
         }
     },
 )
-async def embed(
-    request: Request,
-    server: Server = Depends(server_of),
-    shared: Shared = Depends(shared_of),
-) -> Response:
+async def embed(request: Request, server: OneServer) -> Response:
     """Part embeddings of a recording, which is not kept, or of a song by its id."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -89,14 +84,14 @@ async def embed(
         def of_song() -> Response:
             digest = server.library.store.digest
             if song_id.startswith(UPLOAD_PREFIX):
-                digest = shared.uploads.get(song_id).heard.digest
+                digest = server.uploads.get(song_id).heard.digest
             return json_response(embedded_json(digest, server.segments(song_id)))
 
         return await run_in_threadpool(of_song)
-    async with shared.gate.enter(), received(request, shared.uploads) as file:
+    async with received(request, server.uploads) as file:
 
         def of_file(gone: threading.Event) -> Response:
-            heard = shared.ears.hear(file.path, gone)
+            heard = server.ears.hear(file.path, gone)
             return json_response(embedded_json(heard.digest, heard.embeddings))
 
         return await while_there(request, of_file)
@@ -136,4 +131,4 @@ def embedded_json(digest: str, found: PartEmbeddings) -> dict[str, Any]:
 
 
 def _vectors(vectors: np.ndarray) -> dict[str, list[float]]:
-    return {str(part): vectors[part.index].tolist() for part in PARTS}
+    return dict(zip(PART_NAMES, vectors.tolist(), strict=True))

@@ -11,26 +11,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
-from partwise.errors import PartwiseError
-from partwise.library.search.matcher import Matcher
-from partwise.parts import PARTS, Part, PartWeights
-from partwise.web.client_answers import (
-    embeddings_of,
-    hit_of,
-    moment_of,
-    progress_of,
-    summary_of,
-    track_of,
-)
+import numpy as np
 
-if TYPE_CHECKING:
-    from partwise.embedding.embeddings import PartEmbeddings
-    from partwise.library.reports import IndexSummary, Progress, Reporter
-    from partwise.library.search.hits import Hit
-    from partwise.library.search.moments import Moment
+from partwise.embedding.embeddings import PartEmbeddings
+from partwise.errors import PartwiseError
+from partwise.library.reports import IndexSummary, Progress, Reporter
+from partwise.library.search.hits import Hit
+from partwise.library.search.matcher import Matcher
+from partwise.library.search.moments import Moment
+from partwise.library.search.query import parse_range
+from partwise.library.tables.catalogue import Track
+from partwise.library.tables.ledger import LedgerRow, State
+from partwise.parts import PARTS, Part, PartWeights
+from partwise.paths import path_to_text
 
 URL = "http://127.0.0.1:8321"
 Song = str | os.PathLike[str]
@@ -85,28 +81,19 @@ class Client:
         top: int = 10,
         at: str | tuple[float, float] | None = None,
         per_part_of: Mapping[Part, Song] | None = None,
-        max_per_artist: int | None = None,
-        include_duplicates: bool = False,
-        where: str | None = None,
+        **options: Any,
     ) -> list[Hit]:
         """Rank the library by how alike the wanted parts sound: see ``Library.search``.
 
+        options : see ``search.searcher.SearchOptions``; and ``filter``, as in ``POST /search``.
+
         Paths of the hits are those of the server's machine. The first 50 hits carry moments.
         """
-        answer = self._json(
-            "POST",
-            "/search",
-            {
-                **self._question(query, weights, at, per_part_of),
-                "top": top,
-                "moments": min(top, 50),
-                "max_per_artist": max_per_artist,
-                "include_duplicates": include_duplicates,
-                "where": where,
-            },
-        )
+        asked = self._question(query, weights, at, per_part_of)
+        asked |= {"top": top, "moments": min(top, 50), **options}
+        answer = self._json("POST", "/search", asked)
         names = {song["song_id"]: song["name"] for song in answer["query"]["songs"]}
-        return [hit_of(hit, names) for hit in answer["hits"]]
+        return [Hit.from_json(hit, names) for hit in answer["hits"]]
 
     def moments(
         self,
@@ -120,7 +107,7 @@ class Client:
         """Where a track sounds most like the query, whose songs stand there by their ids."""
         asked = self._question(query, weights, at, per_part_of)
         answer = self._json("POST", "/moments", {**asked, "track_id": track_id, "count": count})
-        return tuple(moment_of(moment, {}) for moment in answer["moments"])
+        return tuple(Moment.from_json(moment, {}) for moment in answer["moments"])
 
     def embed(self, song: Song) -> PartEmbeddings:
         """Part embeddings of a local file (sent, and not kept) or of a song by its id."""
@@ -129,7 +116,7 @@ class Client:
             answer = self._json("POST", "/embed", {"song_id": name})
         else:
             answer = self._send_file("/embed", name)
-        return embeddings_of(answer)
+        return _embeddings_of(answer)
 
     def upload(self, path: Song) -> dict[str, Any]:
         """Send a local file, to ask with; its ``track_id`` is good until the server ends."""
@@ -174,12 +161,12 @@ class Client:
                 if job["message"] not in ("", said):
                     said = job["message"]
                     reporter.say(said)
-                reporter.update(progress_of(job))
+                reporter.update(_progress_of(job))
         if not wait or job is None:
             return None
         if job["state"] == "failed":
             raise PartwiseError(job["message"])
-        return summary_of(job)
+        return _summary_of(job)
 
     def job(self) -> dict[str, Any] | None:
         """The indexing run of the moment, or the last one."""
@@ -202,8 +189,6 @@ class Client:
         at: str | tuple[float, float] | None,
         per_part_of: Mapping[Part, Song] | None,
     ) -> dict[str, Any]:
-        from partwise.library.search.query import parse_range
-
         if query is None:
             listed: list[Song] = []
         else:
@@ -225,7 +210,7 @@ class Client:
         if _ID.fullmatch(name):
             return name
         answers = self.tracks(name, limit=500)
-        found = Matcher({answer["track_id"]: track_of(answer) for answer in answers}).meant(name)
+        found = Matcher({one["track_id"]: Track.from_json(one) for one in answers}).meant(name)
         if len(found) == 1:
             return found[0].track_id
         if not found:
@@ -301,3 +286,41 @@ def _sentence(error: urllib.error.HTTPError) -> str:
         return str(json.loads(error.read(65536))["error"])
     except (ValueError, KeyError, TypeError, OSError):
         return f"the server answers with an error ({error.code} {error.reason})"
+
+
+def _progress_of(job: dict[str, Any]) -> Progress:
+    """How far a run is."""
+    # Bytes are not told: files stand for them in the estimate of what is left.
+    done, total = job["files_done"], job["files_total"]
+    return Progress(done, total, done, total, job["audio_s"], job["elapsed_s"])
+
+
+def _summary_of(job: dict[str, Any]) -> IndexSummary:
+    """What a run did; of its failures only path and reason are known."""
+    rows = [
+        LedgerRow(
+            path_to_text(row["path"]), 0, -1, None, State.FAILED, row["reason"], None, "", 0.0
+        )
+        for row in job["failures"]
+    ]
+    return IndexSummary(**job["summary"], failures=rows)
+
+
+def _embeddings_of(answer: dict[str, Any]) -> PartEmbeddings:
+    """What ``POST /embed`` gives."""
+    segments = answer["segments"]
+
+    def stacked(what: str) -> np.ndarray:
+        rows = [[segment[what][part] for part in PARTS] for segment in segments]
+        return np.asarray(rows, np.float32)
+
+    return PartEmbeddings(
+        embeddings=stacked("embedding"),
+        presence=stacked("presence"),
+        start_s=np.array([segment["start_s"] for segment in segments]),
+        end_s=np.array([segment["end_s"] for segment in segments]),
+        seconds=answer["duration_s"],
+        presence_threshold=np.array(
+            [answer["presence_threshold"][part] for part in PARTS], np.float32
+        ),
+    )

@@ -19,10 +19,9 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.hearing.child import Late, Limits
 from partwise.hearing.process import Hearer, WorkersUnfit
 from partwise.hearing.worker import Outcome, Settings
+from partwise.library.library import Library
 from partwise.paths import FoundFile, path_to_text
-from partwise.web.errors import Refused
-from partwise.web.server import Server
-from partwise.web.state import has_library
+from partwise.web.responses import Refused
 
 LONGEST_S = 1800.0
 WALL_S = 60.0
@@ -48,6 +47,7 @@ class Heard:
 class Ears:
     """Hears files of strangers, a few at a time.
 
+    library : whose settings count. model : ONNX file; None for the shipped one.
     longest_s : length that a recording may have. wall_s : time that hearing it may take.
     at_a_time : children at once. wait_s : how long a file waits for its turn.
     """
@@ -56,13 +56,15 @@ class Ears:
 
     def __init__(
         self,
-        server: Server,
+        library: Library,
+        model: Path | None = None,
         longest_s: float = LONGEST_S,
         wall_s: float = WALL_S,
         at_a_time: int = AT_A_TIME,
         wait_s: float = WAIT_S,
     ) -> None:
-        self._server = server
+        self._library = library
+        self._model = model
         self._longest_s = longest_s
         self._wall_s = wall_s
         self._wait_s = wait_s
@@ -105,11 +107,10 @@ class Ears:
 
     def _settings(self) -> Settings:
         segment_s, hop_s = SEGMENT_S, HOP_S
-        if has_library(self._server):
-            active = self._server.library.store.active
+        if self._library.exists:
+            active = self._library.store.active
             segment_s, hop_s = active.segment_s, active.hop_s
-        model = self._server.model
-        path = None if model is None else os.path.abspath(model)
+        path = None if self._model is None else os.path.abspath(self._model)
         return Settings(path, segment_s, hop_s, self._longest_s, LIMITS)
 
 

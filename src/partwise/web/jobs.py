@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import threading
@@ -13,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
+from partwise.library.library import Library
 from partwise.library.reports import IndexSummary, Progress
 from partwise.library.stores.faults import Unavailable
 from partwise.library.tables.ledger import LedgerRow
 from partwise.library.tables.lock import WriterLock
 from partwise.paths import absolute, is_under, shown
-from partwise.web.errors import Refused
-from partwise.web.server import Server
-from partwise.web.state import has_library
+from partwise.web.responses import Refused
 
 # Searches come first: whoever asks from a page waits, a run does not.
 NICE = 10
@@ -63,14 +63,14 @@ class Job:
 
 
 class Jobs:
-    """The runs of one server: at most one at a time; the last one is remembered.
+    """The runs of one library: at most one at a time; the last one is remembered.
 
-    music : folders inside which folders may be indexed; None for any.
+    model : ONNX file to hear with; None for the shipped one.
     """
 
-    def __init__(self, server: Server, music: Sequence[Path] | None = None) -> None:
-        self._server = server
-        self._music = music
+    def __init__(self, library: Library, model: Path | None = None) -> None:
+        self._library = library
+        self._model = model
         self._guard = threading.Lock()
         self._job: Job | None = None
         self._stop = threading.Event()
@@ -82,9 +82,19 @@ class Jobs:
         """The run of the moment, or the last one."""
         return self._job
 
-    def start(self, folders: Sequence[str], *, retry_failed: bool, prune: bool) -> Job:
-        """Begin a run. Raises Refused while one is under way, here or in another process."""
-        roots = tuple(self._checked(folder) for folder in folders)
+    def start(
+        self,
+        folders: Sequence[str],
+        *,
+        retry_failed: bool,
+        prune: bool,
+        music: Sequence[Path] | None = None,
+    ) -> Job:
+        """Begin a run. Raises Refused while one is under way, here or in another process.
+
+        music : folders inside which folders may be indexed; None for any.
+        """
+        roots = tuple(_checked(folder, music) for folder in folders)
         with self._guard:
             # Its thread may live a little longer: it warms the server up.
             if self._job is not None and self._job.state == "running":
@@ -114,23 +124,12 @@ class Jobs:
         if self._thread is not None:
             self._thread.join(_END_S)
 
-    def _checked(self, folder: str) -> str:
-        path = absolute(folder)
-        if self._music is not None:
-            real = os.path.realpath(path)
-            inside = (is_under(real, os.path.realpath(music)) for music in self._music)
-            if not any(inside):
-                raise Refused(403, f"{shown(folder)} is not inside a folder that may be indexed")
-        if not os.path.exists(path):
-            raise PartwiseError(f"there is no folder {shown(folder)} on the server's machine")
-        return path
-
     def _check_free(self) -> None:
         """Raises Refused while another process writes; a race with one ends the run instead."""
-        if not has_library(self._server):
+        if not self._library.exists:
             return
         try:
-            with WriterLock(self._server.library.path):
+            with WriterLock(self._library.path):
                 pass
         except PartwiseError as error:
             raise Refused(409, str(error)) from None
@@ -147,10 +146,10 @@ class Jobs:
                 nice=NICE,
                 retry_failed=retry_failed,
                 prune=prune,
-                model=self._server.model,
+                model=self._model,
             )
             reporter = _Reporter(self._change)
-            summary = index(self._server.library.path, roots, options, reporter, stop)
+            summary = index(self._library.path, roots, options, reporter, stop)
         except PartwiseError as error:
             self._change(state="failed", message=str(error))
         except Exception as error:  # whatever it is, the page has to be told that it has ended
@@ -160,12 +159,42 @@ class Jobs:
             state = "stopped" if summary.interrupted else "done"
             self._change(state=state, summary=summary, message="")
             with suppress(Unavailable):  # those who search are told
-                self._server.warm()
+                warm(self._library)
 
     def _change(self, **fields: Any) -> None:
         if self._job is not None:
             fields["elapsed_s"] = time.monotonic() - self._started_s
             self._job = replace(self._job, number=self._job.number + 1, **fields)
+
+
+def _checked(folder: str, music: Sequence[Path] | None) -> str:
+    path = absolute(folder)
+    if music is not None:
+        real = os.path.realpath(path)
+        if not any(is_under(real, os.path.realpath(inside)) for inside in music):
+            raise Refused(403, f"{shown(folder)} is not inside a folder that may be indexed")
+    if not os.path.exists(path):
+        raise PartwiseError(f"there is no folder {shown(folder)} on the server's machine")
+    return path
+
+
+def warm(library: Library) -> None:
+    """Read into memory what the first search would have to wait for, if there is a library.
+
+    Raises Unavailable for a library that is damaged.
+    """
+    try:
+        searcher = library.searcher
+        for name in ("tracks", "segments"):
+            searcher.index(name)
+        _ = searcher.matcher
+    except Unavailable:
+        raise
+    except PartwiseError:  # none yet: the page makes one
+        return
+    # What was just read stays: without this, every full collection walks through all of it.
+    gc.collect()
+    gc.freeze()
 
 
 class _Reporter:
@@ -183,11 +212,8 @@ class _Reporter:
 
 def summary_json(summary: IndexSummary) -> dict[str, Any]:
     """Counts of a run, by their names."""
-    names = (
-        *("indexed", "copies", "unchanged", "moved", "failed", "failed_earlier", "missing"),
-        *("pruned", "left", "audio_s", "seconds", "replaced", "interrupted"),
-    )
-    return {name: getattr(summary, name) for name in names}
+    lists = ("failures", "waiting")
+    return {name: value for name, value in vars(summary).items() if name not in lists}
 
 
 def failures_json(rows: Sequence[LedgerRow]) -> list[dict[str, str]]:

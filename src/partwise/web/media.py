@@ -8,104 +8,33 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-from collections import OrderedDict
+from pathlib import Path
 from typing import Annotated, Any
-from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, Response
-from starlette.datastructures import Headers
 
 from partwise.library.media.covers import find_cover
-from partwise.library.media.peaks import Wave, keep_wave, measure, peaks_file, read_wave
-from partwise.parts import PARTS
-from partwise.web.playable import Copies, Playable, Stopped, media_type_of
-from partwise.web.server import NotHere, Server, Song, server_of
-from partwise.web.shared_work import ClientGone, SharedWork
+from partwise.parts import PART_NAMES
+from partwise.web.playable import media_type_of
+from partwise.web.responses import NotHere, is_known
+from partwise.web.schemas import content, error_answers
+from partwise.web.server import OneServer, Server
+from partwise.web.uploads import Song
 
 router = APIRouter(prefix="/api/v1/tracks/{song_id}", tags=["media"])
 
 _NO_SNIFFING = {"x-content-type-options": "nosniff"}
 # The address holds a hash of the content, so what it gives never changes; but the file may go.
 _KEEP_AN_HOUR = "private, max-age=3600"
-_WAVES_IN_MEMORY = 200
-# What a request gets whose client has left: nobody reads it.
-_CLIENT_GONE = 499
 
 
-_ERROR = {"application/json": {"schema": {"type": "object", "required": ["error"]}}}
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
-_NOT_HERE: dict[int | str, dict[str, Any]] = {
-    404: {"description": "There is no such song, or nothing of it here.", "content": _ERROR},
-    422: {"description": "The request, or the file, cannot be used.", "content": _ERROR},
-}
-_AUDIO: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The whole recording.", "content": {"audio/*": _BYTES}},
-    206: {"description": "The range asked for.", "content": {"audio/*": _BYTES}},
-    304: {"description": "Not changed."},
-    416: {"description": "The range lies beyond the end.", "content": _ERROR},
-    **_NOT_HERE,
-}
-_COVER: dict[int | str, dict[str, Any]] = {
-    200: {"description": "An image.", "content": {"image/*": _BYTES}},
-    304: {"description": "Not changed."},
-    **_NOT_HERE,
-}
-
-
-class Media:
-    """What the media of one server share: copies for the browser, waves, and the work on them."""
-
-    def __init__(self, server: Server) -> None:
-        self.library = server.library.path
-        self.copies = Copies(self.library / "cache" / "audio")
-        self.work = SharedWork()
-        self._waves: OrderedDict[str, Wave] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def wave_at_hand(self, song: Song) -> Wave | None:
-        """The wave of a song if it was measured before."""
-        with self._lock:
-            wave = self._waves.get(song.song_id)
-            if wave is not None:
-                self._waves.move_to_end(song.song_id)
-                return wave
-        wave = read_wave(peaks_file(self.library, song.song_id)) if song.in_library else None
-        return None if wave is None else self._remember(song, wave)
-
-    def measured(self, song: Song, stop: threading.Event) -> Wave:
-        """Measure a song, and keep its wave: on disk if it is in the library."""
-        wave = measure(song.path, stop.is_set)
-        if stop.is_set():
-            raise Stopped
-        if song.in_library:
-            wave = keep_wave(peaks_file(self.library, song.song_id), wave)
-        return self._remember(song, wave)
-
-    def _remember(self, song: Song, wave: Wave) -> Wave:
-        with self._lock:
-            self._waves[song.song_id] = wave
-            while len(self._waves) > _WAVES_IN_MEMORY:
-                self._waves.popitem(last=False)
-        return wave
-
-
-_MEDIA: WeakKeyDictionary[Server, Media] = WeakKeyDictionary()
-_MAKING = threading.Lock()
-
-
-def media_of(server: Server) -> Media:
-    """The media of a server, kept as long as the server."""
-    with _MAKING:
-        if server not in _MEDIA:
-            _MEDIA[server] = Media(server)
-        return _MEDIA[server]
-
-
-SongId = str  # a track's content hash, or an upload's id
-OneServer = Annotated[Server, Depends(server_of)]
+_ERRORS = error_answers(404, 422)
+_NOT_CHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed."}}
+_AUDIO = content("The whole recording.", "audio/*") | _NOT_CHANGED | error_answers(404, 416, 422)
+_AUDIO[206] = content("The range asked for.", "audio/*")[200]
+_COVER = content("An image.", "image/*") | _NOT_CHANGED | _ERRORS
 
 
 # --- the recording
@@ -113,37 +42,30 @@ OneServer = Annotated[Server, Depends(server_of)]
 
 @router.head("/audio", include_in_schema=False)
 @router.get("/audio", response_class=Response, responses=_AUDIO)
-async def audio(song_id: SongId, request: Request, server: OneServer) -> Response:
+async def audio(song_id: str, request: Request, server: OneServer) -> Response:
     """The recording, whole or the range asked for; as FLAC where browsers do not play its kind."""
     song = await run_in_threadpool(server.song, song_id)
-    try:
-        playable = await _playable(song, request, server)
-    except (ClientGone, Stopped):
-        return Response(status_code=_CLIENT_GONE)
-    return await run_in_threadpool(_file_answer, song, playable, request)
-
-
-async def _playable(song: Song, request: Request, server: Server) -> Playable:
     media_type = await run_in_threadpool(media_type_of, song.path)
-    if media_type is not None:
-        return Playable(song.path, media_type, copied=False)
-    media = media_of(server)
-    copy = await run_in_threadpool(media.copies.find, song.song_id, song.in_library)
-    if copy is None:
-        copy = await media.work.result(
-            f"copy {song.song_id}",
-            lambda stop: media.copies.make(song.song_id, song.path, song.in_library, stop),
-            request.is_disconnected,
-        )
-    return Playable(copy, "audio/flac", copied=True)
+    path = song.path if media_type else await _copy(song, request, server)
+    return await run_in_threadpool(_file_answer, song, path, media_type, request)
 
 
-def _file_answer(song: Song, playable: Playable, request: Request) -> Response:
+async def _copy(song: Song, request: Request, server: Server) -> Path:
+    copy = await run_in_threadpool(server.copies.find, song.song_id, song.in_library)
+    return copy or await server.work.result(
+        f"copy {song.song_id}",
+        lambda stop: server.copies.make(song.song_id, song.path, song.in_library, stop),
+        request.is_disconnected,
+    )
+
+
+def _file_answer(song: Song, path: Path, media_type: str | None, request: Request) -> Response:
+    """media_type : None for a copy in FLAC."""
     try:
-        status = os.stat(playable.path)
+        status = os.stat(path)
     except OSError:
         raise NotHere("its file is gone: index again") from None
-    etag = f'"{song.song_id}{"-flac" if playable.copied else ""}"'
+    etag = f'"{song.song_id}{"" if media_type else "-flac"}"'
     headers = {
         **_NO_SNIFFING,
         "etag": etag,
@@ -151,7 +73,7 @@ def _file_answer(song: Song, playable: Playable, request: Request) -> Response:
         "content-disposition": "inline",
         "accept-ranges": "bytes",
     }
-    if _is_known(request.headers, etag):
+    if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     if not _range_is_usable(request, etag, status.st_size):
         return JSONResponse(
@@ -159,17 +81,8 @@ def _file_answer(song: Song, playable: Playable, request: Request) -> Response:
             416,
             {**_NO_SNIFFING, "content-range": f"bytes */{status.st_size}"},
         )
-    return FileResponse(
-        playable.path, headers=headers, media_type=playable.media_type, stat_result=status
-    )
-
-
-def _is_known(headers: Headers, etag: str) -> bool:
-    """Whether the client says in If-None-Match that it has this very content."""
-    known = {
-        text.strip().removeprefix("W/") for text in headers.get("if-none-match", "").split(",")
-    }
-    return etag in known or "*" in known
+    media_type = media_type or "audio/flac"
+    return FileResponse(path, headers=headers, media_type=media_type, stat_result=status)
 
 
 def _range_is_usable(request: Request, etag: str, size: int) -> bool:
@@ -199,7 +112,7 @@ def _range_is_usable(request: Request, etag: str, size: int) -> bool:
 
 @router.head("/cover", include_in_schema=False)
 @router.get("/cover", response_class=Response, responses=_COVER)
-def cover(song_id: SongId, request: Request, server: OneServer) -> Response:
+def cover(song_id: str, request: Request, server: OneServer) -> Response:
     """The picture in the recording's tags, or one beside its file."""
     song = server.song(song_id)
     found = find_cover(song.path, beside=song.in_library)
@@ -207,7 +120,7 @@ def cover(song_id: SongId, request: Request, server: OneServer) -> Response:
         raise NotHere("this song has no cover")
     etag = f'"{song_id}-{len(found.data)}"'
     headers = {**_NO_SNIFFING, "etag": etag, "cache-control": _KEEP_AN_HOUR}
-    if _is_known(request.headers, etag):
+    if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(found.data, media_type=found.media_type, headers=headers)
 
@@ -215,9 +128,9 @@ def cover(song_id: SongId, request: Request, server: OneServer) -> Response:
 # --- the wave
 
 
-@router.get("/peaks", responses=_NOT_HERE)
+@router.get("/peaks", responses=_ERRORS)
 async def peaks(
-    song_id: SongId,
+    song_id: str,
     request: Request,
     server: OneServer,
     points: Annotated[int, Query(ge=1, le=4000)] = 1000,
@@ -230,15 +143,13 @@ async def peaks(
     always the whole.
     """
     song = await run_in_threadpool(server.song, song_id)
-    media = media_of(server)
-    wave = await run_in_threadpool(media.wave_at_hand, song)
+    wave = await run_in_threadpool(server.waves.at_hand, song)
     if wave is None:
-        try:
-            wave = await media.work.result(
-                f"wave {song_id}", lambda stop: media.measured(song, stop), request.is_disconnected
-            )
-        except (ClientGone, Stopped):
-            return Response(status_code=_CLIENT_GONE)
+        wave = await server.work.result(
+            f"wave {song_id}",
+            lambda stop: server.waves.measured(song, stop),
+            request.is_disconnected,
+        )
     passage = wave.passage(start_s or 0.0, wave.duration_s if end_s is None else end_s)
     drawn = wave.points(points)
     return JSONResponse(
@@ -253,15 +164,15 @@ async def peaks(
     )
 
 
-@router.get("/presence", responses=_NOT_HERE)
-def presence(song_id: SongId, server: OneServer) -> dict[str, Any]:
+@router.get("/presence", responses=_ERRORS)
+def presence(song_id: str, server: OneServer) -> dict[str, Any]:
     """How surely each part is heard, segment by segment."""
     heard = server.segments(song_id)
     return {
         "start_s": [float(value) for value in heard.start_s],
         "end_s": [float(value) for value in heard.end_s],
         "presence": {
-            part: [round(float(value), 4) for value in heard.presence[:, part.index]]
-            for part in PARTS
+            part: [round(float(value), 4) for value in column]
+            for part, column in zip(PART_NAMES, heard.presence.T, strict=True)
         },
     }

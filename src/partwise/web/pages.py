@@ -1,42 +1,42 @@
-"""The pages: finding (``/``) and the library (``/library``), and the fragments that they load.
+"""The pages: finding, the library, the map, the API's description, and the fragments they load.
 
 What people typed into tags is escaped by the templates; a page's scripts put text into it as text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
-from jinja2 import Environment
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from partwise.parts import PARTS
+from partwise.library.search.query import clock
+from partwise.parts import PART_NAMES
 from partwise.paths import shown
-from partwise.web.server import Server, server_of
-from partwise.web.shared import Shared, shared_of
-from partwise.web.templating import make_environment
+from partwise.web.server import OneServer, Server
 
 MOST_SONGS = 12
 MOST_FAILURES = 500
+_METHODS = ("get", "post", "put", "delete")
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-OneShared = Annotated[Shared, Depends(shared_of)]
-
-
-def clock(seconds: float) -> str:
-    """A length for people: ``3:07``, ``1:02:05``."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
 
 def _environment() -> Environment:
-    environment = make_environment()
+    """Everything is escaped, and no name may be missing."""
+    environment = Environment(
+        loader=PackageLoader("partwise.web"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["clock"] = clock
-    environment.globals["parts"] = [str(part) for part in PARTS]
+    environment.globals["parts"] = PART_NAMES
     return environment
 
 
@@ -44,38 +44,27 @@ templates = Jinja2Templates(env=_environment())
 
 
 @router.get("/")
-def find_page(request: Request, shared: OneShared) -> HTMLResponse:
+def find_page(request: Request, server: OneServer) -> HTMLResponse:
     """Pick a song, move the faders, hear what is alike."""
-    held = shared.state.overview()
+    held = server.overview()
     context = {"tracks": 0 if held is None else held.tracks}
     return templates.TemplateResponse(request, "find.html", context)
 
 
 @router.get("/find/songs")
 def find_songs(
-    request: Request, shared: OneShared, text: Annotated[str, Query(max_length=300)] = ""
+    request: Request, server: OneServer, text: Annotated[str, Query(max_length=300)] = ""
 ) -> HTMLResponse:
     """Fragment: the songs whose title, artist, album or file name holds a text."""
-    total, found = shared.state.tracks(text, MOST_SONGS, 0)
-    songs = [
-        {
-            "id": track.track_id,
-            "title": track.title,
-            "artist": track.tags.artist,
-            "duration_s": track.duration_s,
-        }
-        for track in found
-    ]
-    context = {"songs": songs, "more": total - len(songs), "text": text.strip()}
+    total, found = server.tracks(text, MOST_SONGS, 0)
+    context = {"songs": found, "more": total - len(found), "text": text.strip()}
     return templates.TemplateResponse(request, "songs.html", context)
 
 
 @router.get("/library")
-def library_page(
-    request: Request, shared: OneShared, server: Annotated[Server, Depends(server_of)]
-) -> HTMLResponse:
+def library_page(request: Request, server: OneServer) -> HTMLResponse:
     """What the library holds, and having more folders heard."""
-    context = _holdings(shared) | {
+    context = _holdings(server) | {
         "can_index": request.app.state.settings.can_index,
         "name": shown(server.library.path.name),
     }
@@ -83,16 +72,103 @@ def library_page(
 
 
 @router.get("/library/holdings")
-def library_holdings(request: Request, shared: OneShared) -> HTMLResponse:
+def library_holdings(request: Request, server: OneServer) -> HTMLResponse:
     """Fragment: the library in numbers, and the files that could not be heard."""
-    return templates.TemplateResponse(request, "holdings.html", _holdings(shared))
+    return templates.TemplateResponse(request, "holdings.html", _holdings(server))
 
 
-def _holdings(shared: Shared) -> dict[str, Any]:
-    held = shared.state.overview()
+def _holdings(server: Server) -> dict[str, Any]:
+    held = server.overview()
     failed = [] if held is None else held.failed
     return {
         "held": held,
         "failures": [(row.shown_path, row.reason) for row in failed[:MOST_FAILURES]],
         "more_failures": max(0, len(failed) - MOST_FAILURES),
     }
+
+
+@router.get("/map")
+def map_page(request: Request) -> HTMLResponse:
+    """What lies near what, drawn."""
+    return templates.TemplateResponse(request, "map.html")
+
+
+# --- the API's description, without a foreign script
+
+
+@router.get("/api/docs")
+def docs(request: Request) -> HTMLResponse:
+    """The API as a page, made from its OpenAPI description."""
+    schema = request.app.openapi()
+    context = {"info": schema["info"], "operations": operations(schema)}
+    return templates.TemplateResponse(request, "api_docs.html", context)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter, or one field of a body. kind : its type in words."""
+
+    name: str
+    kind: str
+    required: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One address with its method. answers : status and meaning."""
+
+    method: str
+    path: str
+    text: str
+    fields: tuple[Field, ...]
+    answers: tuple[tuple[str, str], ...]
+
+
+def operations(schema: dict[str, Any]) -> list[Operation]:
+    """What an OpenAPI description says, in its own order."""
+    return [
+        Operation(
+            method.upper(),
+            path,
+            item[method].get("description") or item[method].get("summary", ""),
+            tuple(_fields(item[method], schema)),
+            tuple(
+                (status, a.get("description", ""))
+                for status, a in item[method]["responses"].items()
+            ),
+        )
+        for path, item in schema["paths"].items()
+        for method in _METHODS
+        if method in item
+    ]
+
+
+def _fields(operation: dict[str, Any], schema: dict[str, Any]) -> Iterator[Field]:
+    for entry in operation.get("parameters", ()):
+        needed = entry.get("required", False)
+        yield Field(entry["name"], kind_of(entry["schema"]), needed, entry.get("description", ""))
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        body = content["schema"]
+        if "$ref" in body:
+            body = schema["components"]["schemas"][kind_of(body)]
+        for name, entry in body.get("properties", {}).items():
+            needed = name in body.get("required", ())
+            yield Field(name, kind_of(entry), needed, entry.get("description", ""))
+
+
+def kind_of(schema: dict[str, Any]) -> str:
+    """A type in words: ``number``, ``list of text``, ``number or null``, ``Track``."""
+    if "$ref" in schema:
+        return schema["$ref"].rsplit("/", 1)[-1]
+    if "anyOf" in schema:
+        return " or ".join(kind_of(one) for one in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return " or ".join(str(value) for value in schema.get("enum", [schema.get("const")]))
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        inner = schema.get("items") or {}
+        return f"list of {kind_of(inner)}" if inner else "list"
+    if kind == "string":
+        return "file" if schema.get("format") == "binary" else "text"
+    return kind

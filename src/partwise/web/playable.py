@@ -1,5 +1,6 @@
-"""Recordings as browsers play them: most as they are, the others as FLAC made once and kept.
+"""Recordings as browsers play and draw them: what is made for that is made once, and kept.
 
+Most are played as they are, the others as FLAC.
 What a file is goes by its content. The copies lie in a folder of limited size; those that were
 not played for longest go first.
 """
@@ -12,9 +13,9 @@ import tempfile
 import threading
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
@@ -24,28 +25,19 @@ from partwise.audio.channels import channel_blocks, codec_of
 from partwise.audio.container import read_head, sniff
 from partwise.audio.decode import DecodeError, open_recording
 from partwise.audio.types import TYPES, USUAL_SUFFIX
+from partwise.library.media.peaks import Wave, keep_wave, measure, peaks_file, read_wave
 from partwise.library.stores.faults import storage_errors
+from partwise.web.responses import ClientGone
+from partwise.web.uploads import Song
 
 LIMIT_BYTES = 2 * 2**30
+_WAVES_IN_MEMORY = 200
 _HALF_WRITTEN_S = 86_400.0  # no copy takes a day
 _AS_THEY_ARE = {"FLAC", "MP3", "AAC"}
 # Codecs that Chromium and Firefox both play in Ogg and in MP4.
 _IN_OGG = {"vorbis", "opus", "libopus", "flac"}
 _IN_MP4 = {"aac", "mp3", "mp3float", "opus", "libopus", "flac"}
 _IN_WAV = {"PCM_U8", "PCM_16", "PCM_24"}
-
-
-class Stopped(Exception):
-    """Nobody waits for the copy any more."""
-
-
-@dataclass(frozen=True)
-class Playable:
-    """A file that a browser plays. copied : whether it is a copy in another format."""
-
-    path: Path
-    media_type: str
-    copied: bool
 
 
 def media_type_of(path: Path) -> str | None:
@@ -71,7 +63,7 @@ def media_type_of(path: Path) -> str | None:
 
 
 def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:
-    """Write a recording as FLAC of 16 bits. Raises Stopped, DecodeError and OSError."""
+    """Write a recording as FLAC of 16 bits. Raises ClientGone, DecodeError and OSError."""
     with replacing(out) as file:
         sound: soundfile.SoundFile | None = None
         try:
@@ -85,7 +77,7 @@ def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:
             if sound is not None:
                 sound.close()
         if stopped():
-            raise Stopped
+            raise ClientGone
         if sound is None:
             raise DecodeError(path, "there is no audio in it")
 
@@ -122,8 +114,11 @@ class Copies:
         return place
 
     def make(self, song_id: str, path: Path, keep: bool, stop: threading.Event) -> Path:
-        """Make the copy of a song. Raises Stopped when ``stop`` is set meanwhile, DecodeError, and
-        PartwiseError when the disk is full."""
+        """Make the copy of a song.
+
+        Raises ClientGone when ``stop`` is set meanwhile, DecodeError, and PartwiseError for a full
+        disk.
+        """
         place = self._place(song_id, keep)
         with storage_errors(place.parent):
             write_flac(path, place, stop.is_set)
@@ -145,3 +140,41 @@ class Copies:
                     total += status.st_size
                     if total > self._limit_bytes:
                         file.unlink(missing_ok=True)
+
+
+class Waves:
+    """The waves of songs: of those of the library on disk too, the latest in memory.
+
+    library : its folder.
+    """
+
+    def __init__(self, library: Path) -> None:
+        self._library = library
+        self._waves: OrderedDict[str, Wave] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def at_hand(self, song: Song) -> Wave | None:
+        """The wave of a song if it was measured before."""
+        with self._guard:
+            wave = self._waves.get(song.song_id)
+            if wave is not None:
+                self._waves.move_to_end(song.song_id)
+                return wave
+        wave = read_wave(peaks_file(self._library, song.song_id)) if song.in_library else None
+        return None if wave is None else self._remember(song, wave)
+
+    def measured(self, song: Song, stop: threading.Event) -> Wave:
+        """Measure a song, and keep its wave: on disk if it is in the library."""
+        wave = measure(song.path, stop.is_set)
+        if stop.is_set():
+            raise ClientGone
+        if song.in_library:
+            wave = keep_wave(peaks_file(self._library, song.song_id), wave)
+        return self._remember(song, wave)
+
+    def _remember(self, song: Song, wave: Wave) -> Wave:
+        with self._guard:
+            self._waves[song.song_id] = wave
+            while len(self._waves) > _WAVES_IN_MEMORY:
+                self._waves.popitem(last=False)
+        return wave

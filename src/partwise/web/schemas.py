@@ -172,24 +172,14 @@ class Moments(Answer):
     moments: list[Moment]
 
 
-class Hit(Answer):
+class Hit(Track):
     """One answer. similarities : null where the part is absent from query or hit."""
 
     rank: int
     score: float
-    track_id: str
-    title: str
-    artist: str | None
-    album: str | None
-    year: int | None
-    duration_s: float
-    paths: list[str]
     similarities: dict[Part, float | None]
-    presence: dict[Part, float]
-    parts: list[Part]
     moments: list[Moment]
     alike: list[str]
-    has_cover: bool
 
 
 class QuerySong(Answer):
@@ -308,6 +298,7 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         409: "an indexing run is under way",
         413: "too large or too long",
         415: "not audio, or not the content type that is needed",
+        416: "the range lies beyond the end",
         422: "it makes no sense; the sentence says why",
         429: "too many at a time: try again a little later",
         503: "too busy: try again a little later",
@@ -316,3 +307,29 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 JSON_ERRORS = (400, 408, 413, 422)
+
+
+def content(
+    description: str, *media_types: str, binary: bool = True
+) -> dict[int | str, dict[str, Any]]:
+    """``responses=`` of a route that answers with something else than JSON."""
+    schema = {"type": "string", "format": "binary"} if binary else {"type": "string"}
+    kinds = {media_type: {"schema": schema} for media_type in media_types}
+    return {200: {"description": description, "content": kinds}}
+
+
+MULTIPART_BODY: dict[str, Any] = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "a recording, at most 200 MB and 30 minutes",
+                }
+            },
+        }
+    }
+}

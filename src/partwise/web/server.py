@@ -1,78 +1,57 @@
-"""What all routes share: the library, the songs that were dropped on the page, and the model."""
+"""What all routes share: one library, served, and all that is kept beside it.
+
+Whatever is kept belongs to the ``Server``: recordings that were dropped on the page, copies that
+browsers play, waves, the map, the run of the moment. It is made once per state of the tables.
+"""
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
+from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
-from partwise.library.stores.faults import Unavailable
+from partwise.library.overview import LibraryStatus, overview
+from partwise.library.search.cache import Kept
+from partwise.library.tables.catalogue import Track, existing
 from partwise.paths import shown
-
-if TYPE_CHECKING:
-    from partwise.embedding.embeddings import PartEmbeddings
-
-UPLOAD_PREFIX = "upload-"
-
-
-class NotHere(PartwiseError):
-    """A song that is asked for and cannot be heard here (HTTP 404)."""
-
-
-@dataclass(frozen=True)
-class Song:
-    """Anything that can be asked about or heard: a track of the library, or an upload.
-
-    song_id : a track's content hash, or ``upload-<hex>``. path : the file as it is now.
-    title : from the tags, else the file's name without its ending.
-    """
-
-    song_id: str
-    path: Path
-    title: str
-    artist: str | None
-    album: str | None
-    year: int | None
-    duration_s: float
-    in_library: bool
+from partwise.web.background import KnownCovers, MapState, SharedWork
+from partwise.web.hearing import Ears
+from partwise.web.jobs import Jobs
+from partwise.web.playable import Copies, Waves
+from partwise.web.responses import NotHere
+from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
 
 class Server:
     """One library, served.
 
     model : ONNX file to hear uploads with; None for the shipped one.
-    find_upload : set by ``uploads``: from an id to the song and its embeddings, or None.
     """
 
     def __init__(self, library: Library, model: Path | None = None) -> None:
         self.library = library
-        self.model = model
-        self.find_upload: Callable[[str], tuple[Song, PartEmbeddings] | None] = lambda _: None
+        self.uploads = Uploads()
+        self.ears = Ears(library, model)
+        self.jobs = Jobs(library, model)
+        self.streams = 0  # of events, open now; touched in the event loop's thread alone
+        self.covers = KnownCovers()
+        self.map = MapState(library)
+        self.copies = Copies(library.path / "cache" / "audio")
+        self.waves = Waves(library.path)
+        self.work = SharedWork()
+        self._kept = Kept()
 
-    def warm(self) -> None:
-        """Read into memory what the first search would have to wait for, if there is a library.
+    def close(self) -> None:
+        """End what runs and remove what is temporary."""
+        self.jobs.close()
+        self.uploads.close()
 
-        Raises Unavailable for a library that is damaged.
-        """
-        try:
-            searcher = self.library.searcher
-            for name in ("tracks", "segments"):
-                searcher.index(name)
-            _ = searcher.matcher
-        except Unavailable:
-            raise
-        except PartwiseError:  # none yet: the page makes one
-            return
-        # What was just read stays: without this, every full collection walks through all of it.
-        gc.collect()
-        gc.freeze()
+    # --- songs: tracks and uploads
 
     def song(self, song_id: str) -> Song:
         """The song with this id. Raises NotHere when there is none, or its file has changed.
@@ -81,31 +60,38 @@ class Server:
         very files that were indexed: same size, same time of change.
         """
         if song_id.startswith(UPLOAD_PREFIX):
-            return self._upload(song_id)[0]
-        track = self.library.catalogue.get(song_id)
-        if track is None:
-            raise NotHere("there is no such song in the library")
+            return self.uploads.get(song_id).song
+        track = self.track(song_id)
         path = self._unchanged_file(song_id)
-        tags = track.tags
-        title = tags.title or shown(path.stem)
-        return Song(
-            song_id, path, title, tags.artist, tags.album, tags.year, track.duration_s, True
-        )
+        return Song(song_id, path, track.title, track.tags, track.duration_s, in_library=True)
+
+    def title(self, song_id: str) -> str:
+        """A song's title, whether or not its file can be played. Raises NotHere."""
+        upload = song_id.startswith(UPLOAD_PREFIX)
+        return (self.song(song_id) if upload else self.track(song_id)).title
 
     def segments(self, song_id: str) -> PartEmbeddings:
         """What was heard in a song. Raises NotHere."""
         if song_id.startswith(UPLOAD_PREFIX):
-            return self._upload(song_id)[1]
+            return self.uploads.get(song_id).heard.embeddings
         found = self.library.searcher.segments_of([song_id]).get(song_id)
         if found is None:
             raise NotHere("there is no such song in the library")
         return found
 
-    def _upload(self, song_id: str) -> tuple[Song, PartEmbeddings]:
-        found = self.find_upload(song_id)
+    def track(self, track_id: str) -> Track:
+        """A track of the library. Raises NotHere."""
+        found = self.library.catalogue.get(track_id) if self.library.exists else None
         if found is None:
-            raise NotHere("this upload is not kept any more: drop the file again")
+            raise NotHere("there is no such song in the library")
         return found
+
+    def file_of(self, track: Track) -> Path:
+        """A file of the track that is there. Raises NotHere."""
+        there = existing(track.paths)
+        if not there:
+            raise NotHere(f"{shown(track.paths[0])} is not there any more: index again")
+        return Path(there[0])
 
     def _unchanged_file(self, track_id: str) -> Path:
         for row in self.library.store.rows_of_content(track_id):
@@ -117,7 +103,36 @@ class Server:
                 return Path(row.os_path)
         raise NotHere("its file is gone or has changed since it was indexed: index again")
 
+    # --- the library
+
+    def check(self) -> None:
+        """Raises PartwiseError, in words for the page, where there is nothing to search yet."""
+        if not self.library.exists or not self.library.catalogue:
+            raise PartwiseError("the library holds no tracks yet: index a folder first")
+
+    def overview(self) -> LibraryStatus | None:
+        """What it holds in numbers, and its failures; None while there is no library."""
+        if not self.library.exists:
+            return None
+        store = self.library.store
+        return self._kept.get(
+            "overview",
+            lambda: store.state("tracks", "segments", "ledger"),
+            lambda _: overview(store),
+        )
+
+    def tracks(self, text: str, limit: int, offset: int) -> tuple[int, list[Track]]:
+        """How many tracks a text finds, and some of them: see ``matcher.Matcher.find``."""
+        if not self.library.exists:
+            return 0, []
+        matcher = self.library.matcher
+        found = matcher.numbers(text)
+        return len(found), matcher.tracks(found[offset : offset + limit])
+
 
 def server_of(request: Request) -> Server:
-    """For ``Depends``: the server that an application was made for."""
+    """The server that an application was made for."""
     return request.app.state.server
+
+
+OneServer = Annotated[Server, Depends(server_of)]

@@ -1,26 +1,57 @@
-"""Recordings that were dropped on the page: kept for a while, in a folder of the server's own."""
+"""Recordings that strangers send: received into a folder of the server's own, and kept a while."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import tempfile
 import threading
 import weakref
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
+
+from partwise.audio.tags import Tags
 from partwise.audio.types import USUAL_SUFFIX
-from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.media.covers import has_cover
 from partwise.web.hearing import Heard
-from partwise.web.server import UPLOAD_PREFIX, NotHere, Server, Song
+from partwise.web.responses import NotHere, Refused
+from partwise.web.security import MAX_UPLOAD_BYTES
 
+UPLOAD_PREFIX = "upload-"
 MOST_KEPT = 50
 MOST_BYTES = 2_000_000_000
+# Bodies that may arrive at the same time.
+MOST_ARRIVING = 8
+# How often it looks whether the client is still there.
+_LOOK_S = 0.25
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Song:
+    """Anything that can be asked about or heard: a track of the library, or an upload.
+
+    song_id : a track's content hash, or ``upload-<hex>``. path : the file as it is now.
+    title : from the tags, else the file's name without its ending.
+    """
+
+    song_id: str
+    path: Path
+    title: str
+    tags: Tags
+    duration_s: float
+    in_library: bool
 
 
 @dataclass(frozen=True)
@@ -36,19 +67,22 @@ class Upload:
 class Uploads:
     """The recordings that are kept, the oldest given up first; all are gone when the server ends.
 
-    most_kept, most_bytes : how many, and how much of the disk.
+    most_kept, most_bytes : how many, and how much of the disk. most_arriving : bodies at a time.
     """
 
     def __init__(
-        self, server: Server, most_kept: int = MOST_KEPT, most_bytes: int = MOST_BYTES
+        self,
+        most_kept: int = MOST_KEPT,
+        most_bytes: int = MOST_BYTES,
+        most_arriving: int = MOST_ARRIVING,
     ) -> None:
+        self.places = asyncio.Semaphore(most_arriving)
         self.folder = Path(tempfile.mkdtemp(prefix="partwise-uploads-"))
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._most_kept = most_kept
         self._most_bytes = most_bytes
         self._kept: OrderedDict[str, Upload] = OrderedDict()
         self._guard = threading.Lock()
-        server.find_upload = self._find
 
     def new_path(self) -> Path:
         """Where to write a recording that is arriving."""
@@ -57,12 +91,12 @@ class Uploads:
     def keep(self, path: Path, heard: Heard, name: str) -> Upload:
         """Keep a recording from now on. name : what the client calls its file, for show only."""
         song_id = f"{UPLOAD_PREFIX}{secrets.token_hex(16)}"
+        # What the client called it is never part of a path.
         kept = path.with_name(song_id + USUAL_SUFFIX.get(heard.kind, ""))
         path.rename(kept)
-        tags = heard.tags
-        title = tags.title or shown_name(name)
+        title = heard.tags.title or shown_name(name)
         seconds = heard.embeddings.seconds
-        song = Song(song_id, kept, title, tags.artist, tags.album, tags.year, seconds, False)
+        song = Song(song_id, kept, title, heard.tags, seconds, in_library=False)
         upload = Upload(song, heard, kept.stat().st_size, has_cover(kept, beside=False))
         with self._guard:
             self._kept[song_id] = upload
@@ -74,17 +108,12 @@ class Uploads:
     def get(self, song_id: str) -> Upload:
         """Raises NotHere."""
         with self._guard:
-            found = self._kept.get(song_id)
-        if found is None:
-            raise NotHere("this upload is not kept any more: drop the file again")
-        return found
+            return _there(self._kept.get(song_id))
 
     def remove(self, song_id: str) -> None:
         """Forget a recording. Raises NotHere."""
         with self._guard:
-            found = self._kept.pop(song_id, None)
-        if found is None:
-            raise NotHere("this upload is not kept any more: drop the file again")
+            found = _there(self._kept.pop(song_id, None))
         with suppress(OSError):
             found.song.path.unlink()
 
@@ -107,14 +136,15 @@ class Uploads:
             self._kept.clear()
         self._remove()
 
-    def _find(self, song_id: str) -> tuple[Song, PartEmbeddings] | None:
-        with self._guard:
-            found = self._kept.get(song_id)
-        return None if found is None else (found.song, found.heard.embeddings)
-
     def _too_much(self) -> bool:
         size = sum(upload.size for upload in self._kept.values())
         return len(self._kept) > self._most_kept or size > self._most_bytes
+
+
+def _there(upload: Upload | None) -> Upload:
+    if upload is None:
+        raise NotHere("this upload is not kept any more: drop the file again")
+    return upload
 
 
 def shown_name(name: str) -> str:
@@ -123,3 +153,62 @@ def shown_name(name: str) -> str:
     printable = "".join(sign if sign.isprintable() else " " for sign in last)
     stem = Path(printable.strip()).stem.strip(" .")
     return stem[:200] or "upload"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file as it arrived. name : what the client calls it."""
+
+    path: Path
+    name: str
+
+
+@asynccontextmanager
+async def received(request: Request, uploads: Uploads) -> AsyncIterator[Received]:
+    """The part called ``file`` of the request's body, which is gone at the end unless moved.
+
+    ``security.BodyLimits`` counts the body as it comes. Raises Refused for anything else than one
+    file that is not empty, and when too many are arriving: nobody waits for a place.
+    """
+    if uploads.places.locked():
+        raise Refused(429, "too many uploads at a time: try again in a minute")
+    async with uploads.places:
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise Refused(415, "send the recording as multipart/form-data, in a field called file")
+        path = uploads.new_path()
+        try:
+            async with request.form(max_files=1, max_fields=4) as form:
+                file = form.get("file")
+                if not isinstance(file, UploadFile):
+                    raise Refused(422, "there is no field called file with a recording in it")
+                await run_in_threadpool(_write, file, path)
+                yield Received(path, file.filename or "")
+        except ClientDisconnect:
+            raise Refused(408, "the client has gone") from None
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _write(file: UploadFile, path: Path) -> None:
+    file.file.seek(0)
+    with path.open("xb") as out:
+        shutil.copyfileobj(file.file, out, 1 << 20)
+        size = out.tell()
+    if size == 0:
+        raise Refused(422, "the file is empty")
+    if size > MAX_UPLOAD_BYTES:
+        raise Refused(413, f"too large: at most {MAX_UPLOAD_BYTES / 1e6:g} MB")
+
+
+async def while_there(request: Request, work: Callable[[threading.Event], T]) -> T:
+    """What ``work`` returns, in a thread; its event is set when the client has gone."""
+    gone = threading.Event()
+    running = asyncio.ensure_future(run_in_threadpool(work, gone))
+    try:
+        while not running.done():
+            await asyncio.wait({running}, timeout=_LOOK_S)
+            if not running.done() and await request.is_disconnected():
+                gone.set()
+        return await running
+    finally:
+        gone.set()

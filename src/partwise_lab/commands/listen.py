@@ -76,7 +76,7 @@ def serve(
     no effect, and answers that it holds are kept.
     """
     require_packages("partwise-lab listen serve")
-    from partwise.web.running import bind, make_runner
+    from partwise.web.app import bind, make_runner
     from partwise.web.security import LOOPBACK_NAMES
     from partwise_lab.survey.pages import read_consent
 
@@ -102,8 +102,8 @@ def application(
 
     token, hosts : as in ``partwise.web.security.Security``.
     """
-    from partwise.web.errors import add_error_handlers
-    from partwise.web.limits import BodyLimits
+    from partwise.web.app import BodyLimits
+    from partwise.web.responses import add_error_handlers
     from partwise.web.security import Security
     from partwise_lab.survey.pages import create_app
 

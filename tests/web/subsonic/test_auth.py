@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from partwise.web.subsonic.auth import check_request
+from partwise.web.subsonic.requests import check_request
 from partwise.web.subsonic.responses import Code, Failure
 
 COMMON = {"v": "1.16.1", "c": "test"}

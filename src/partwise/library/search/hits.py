@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from partwise.audio.tags import Tags
 from partwise.library.search.moments import Moment
 from partwise.library.tables.catalogue import Track, existing
-from partwise.parts import Part
+from partwise.parts import PART_NAMES, PARTS, Part
+from partwise.paths import path_to_text, shown
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,56 @@ class Hit:
     duration_s: float
     paths: tuple[Path, ...]
     alike: tuple[Path, ...] = ()
+
+    def to_json(
+        self, heard: Collection[Part], ids: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Plain values, as ``partwise like --json`` prints them (``commands.answers.as_json``).
+
+        heard : the query's parts: a similarity is null where the part is absent on either side.
+        ids : of the query's songs by name, to have what the HTTP API answers instead: the tags
+            beside the other fields (``Track.to_json``), parts, and ids in moments.
+        """
+        flat = ids is not None  # 500 hits an answer: nothing is made in vain
+        plain = {
+            "rank": self.rank,
+            "score": self.score,
+            "track_id": self.track_id,
+            **({} if flat else {"path": path_to_text(self.path)}),
+            "paths": [path_to_text(path) for path in self.paths],
+            "similarities": {
+                name: value if part in heard and part in self.parts else None
+                for part, name, value in zip(PARTS, PART_NAMES, self.similarities, strict=True)
+            },
+            "presence": dict(zip(PART_NAMES, self.presence, strict=True)),
+            "moments": [moment.to_json(ids) for moment in self.moments],
+            **(vars(self.tags) if flat else {"tags": dict(vars(self.tags))}),
+            "duration_s": self.duration_s,
+            "alike": [shown(path) if flat else path_to_text(path) for path in self.alike],
+        }
+        if flat:
+            plain["title"] = self.tags.title or shown(self.path.stem)
+            plain["parts"] = list(map(str, self.parts))
+        return plain
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], names: Mapping[str, str]) -> Hit:
+        """From what the HTTP API answers. names : of the query's songs by id."""
+        track = Track.from_json(value)
+        return cls(
+            rank=value["rank"],
+            track_id=track.track_id,
+            path=track.files[0],
+            score=value["score"],
+            similarities=tuple(value["similarities"][part] or 0.0 for part in PARTS),
+            presence=tuple(value["presence"][part] for part in PARTS),
+            parts=tuple(map(Part, value["parts"])),
+            moments=tuple(Moment.from_json(moment, names) for moment in value["moments"]),
+            tags=track.tags,
+            duration_s=track.duration_s,
+            paths=track.files,
+            alike=tuple(map(Path, value["alike"])),
+        )
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +40,37 @@ class Moment:
     end_s: float
     score: float
     query: tuple[QueryMoment, ...]
+
+    def to_json(self, ids: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Plain values. ids : of the query's songs by name, to have ids instead of names."""
+        return {
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "score": self.score,
+            "query": [
+                {
+                    **({"name": side.name} if ids is None else {"song_id": ids[side.name]}),
+                    "parts": list(map(str, side.parts)),
+                    "start_s": side.start_s,
+                    "end_s": side.end_s,
+                }
+                for side in self.query
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], names: Mapping[str, str]) -> Moment:
+        """From values with ids. names : by id; a song without one stands there by its id."""
+        sides = tuple(
+            QueryMoment(
+                names.get(side["song_id"], side["song_id"]),
+                tuple(map(Part, side["parts"])),
+                side["start_s"],
+                side["end_s"],
+            )
+            for side in value["query"]
+        )
+        return cls(value["start_s"], value["end_s"], value["score"], sides)
 
 
 def best_moments(

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from partwise.errors import PartwiseError
-from partwise.parts import PARTS, Part, PartWeights
+from partwise.parts import PARTS, Part, PartWeights, by_part
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
@@ -165,6 +165,24 @@ class Query:
             f"{_listed(source.parts)} of {_listed([seed.name for seed in source.seeds])}"
             for source in self.sources
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as ``partwise like --json`` prints them (``commands.answers.as_json``)."""
+        return {
+            "songs": [
+                {
+                    "name": seed.name,
+                    "track_id": seed.track_id,
+                    "parts": list(map(str, source.parts)),
+                    "duration_s": seed.duration_s,
+                }
+                for source in self.sources
+                for seed in source.seeds
+            ],
+            "parts": list(map(str, self.parts)),
+            "presence": by_part(self.presence),
+            "passage": None if self.passage is None else list(self.passage),
+        }
 
     def weights(self, asked: PartWeights | None = None) -> PartWeights:
         """The weights to use; by default the named parts, or all that are there, count the same.

@@ -107,7 +107,9 @@ class Searcher:
         """Finds tracks of the catalogue by text."""
         catalogue = self.catalogue
         return self._kept.get(
-            "matcher", lambda: (self._store.digest, id(catalogue)), lambda _: Matcher(catalogue)
+            "matcher",
+            lambda: (self._store.digest, str(id(catalogue))),
+            lambda _: Matcher(catalogue),
         )
 
     def index(self, table_name: str) -> Searchable:

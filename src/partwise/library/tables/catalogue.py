@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
-from partwise.paths import path_to_text, shown
+from partwise.paths import path_to_text, shown, text_to_path
 
 if TYPE_CHECKING:
     from partwise.library.tables.reader import Store
@@ -38,6 +38,26 @@ class Track:
     def files(self) -> tuple[Path, ...]:
         """``paths`` as objects, made once: answers of hundreds of tracks share them."""
         return tuple(map(Path, self.paths))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, by the names of the HTTP API; paths as in ``paths.path_to_text``."""
+        return {
+            "track_id": self.track_id,
+            **vars(self.tags),
+            "title": self.title,
+            "duration_s": self.duration_s,
+            "paths": [path_to_text(path) for path in self.paths],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Track:
+        """The reverse of ``to_json``."""
+        paths = tuple(text_to_path(path) for path in value["paths"])
+        # A title that is only the file's name is none of the tags.
+        named = bool(paths) and value["title"] == shown(Path(paths[0]).stem)
+        title = None if named else value["title"]
+        tags = Tags(title, value["artist"], value["album"], value["year"])
+        return cls(value["track_id"], paths, tags, value["duration_s"])
 
 
 def read_catalogue(store: Store) -> dict[str, Track]:

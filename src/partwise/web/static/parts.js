@@ -12,9 +12,9 @@ export function listed(words, and = "and") {
   return `${words.slice(0, -1).join(", ")} ${and} ${words.at(-1)}`;
 }
 
-/** A time for people: 3:07. */
+/** A time for people: 3:07, for all of that second (`clock` in library/search/query.py). */
 export function clock(seconds) {
-  const whole = Math.round(seconds);
+  const whole = Math.floor(seconds);
   const minutes = Math.floor(whole / 60) % 60;
   const rest = String(whole % 60).padStart(2, "0");
   if (whole < 3600) return `${minutes}:${rest}`;

@@ -18,16 +18,30 @@ from starlette.responses import FileResponse, Response
 
 from partwise.errors import PartwiseError
 from partwise.library.media.covers import find_cover
-from partwise.web.server import NotHere, Server, server_of
-from partwise.web.subsonic.auth import check_request
-from partwise.web.subsonic.params import number, optional_number, read_params, required
-from partwise.web.subsonic.responses import Code, Failure, check_format, failure, success
-from partwise.web.subsonic.similar import (
-    find_sonic_path,
-    get_similar_songs,
-    get_sonic_similar_tracks,
+from partwise.library.search.hits import Hit
+from partwise.library.search.journey import DEFAULT_COUNT, MAX_COUNT, Step
+from partwise.library.search.query import Query, Seed
+from partwise.library.search.searcher import SearchOptions
+from partwise.library.tables.catalogue import Track
+from partwise.web.responses import NotHere
+from partwise.web.server import Server, server_of
+from partwise.web.subsonic.requests import (
+    check_request,
+    number,
+    optional_number,
+    part_weights,
+    read_params,
+    required,
 )
-from partwise.web.subsonic.songs import child, content_type_of, of_years
+from partwise.web.subsonic.responses import (
+    Code,
+    Failure,
+    check_format,
+    child,
+    content_type_of,
+    failure,
+    success,
+)
 
 router = APIRouter()
 
@@ -36,6 +50,7 @@ Answer = dict[str, Any] | Response
 
 # A player that copies the whole library asks for page after page of this size at most.
 MAX_SONGS = 5000
+MAX_SIMILAR = 500
 EXTENSIONS = ("apiKeyAuthentication", "formPost", "sonicSimilarity")
 OPEN_TO_ALL = "getOpenSubsonicExtensions"
 
@@ -98,18 +113,17 @@ def get_music_folders(server: Server, params: Params) -> Answer:
 
 
 def get_song(server: Server, params: Params) -> Answer:
-    track = server.library.catalogue.get(required(params, "id"))
-    if track is None:
-        raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
-    return {"song": child(track)}
+    return {"song": child(_known(server, required(params, "id")))}
 
 
 def get_random_songs(server: Server, params: Params) -> Answer:
     size = number(params, "size", 10, least=0, most=500)
-    years = optional_number(params, "fromYear"), optional_number(params, "toYear")
+    first, last = optional_number(params, "fromYear"), optional_number(params, "toYear")
     # Genres are not among what the library knows, so no song is of any.
-    there = {} if params.get("genre") else server.library.catalogue
-    tracks = of_years(there.values(), *years)
+    tracks = [] if params.get("genre") else list(server.library.catalogue.values())
+    if (first, last) != (None, None):  # both included; a song without a year is of none
+        years = range(first or 0, 10**9 if last is None else last + 1)
+        tracks = [track for track in tracks if track.tags.year in years]
     chosen = random.sample(tracks, min(size, len(tracks)))
     return {"randomSongs": {"song": [child(track) for track in chosen]}}
 
@@ -151,6 +165,79 @@ def get_cover_art(server: Server, params: Params) -> Answer:
     if cover is None:
         raise Failure(Code.NOT_FOUND, "This song has no cover.")
     return Response(cover.data, media_type=cover.media_type)
+
+
+# --- Songs that sound alike, and paths between songs: the extension sonicSimilarity, version 1
+#
+# https://opensubsonic.netlify.app/docs/extensions/sonicsimilarity/,
+# .../endpoints/getsonicsimilartracks/, .../endpoints/findsonicpath/, .../responses/sonicmatch/
+#
+# There similarity is 1.0 for the same song and 0.0 for the most different. Scores of this library
+# are -1..1, and one below 0 means no more than "nothing alike"; so similarity is the score, or 0
+# when that is less. It is 1.0 for a song and itself under any weights.
+
+
+def get_sonic_similar_tracks(server: Server, params: Params) -> Answer:
+    """``id``, ``count`` (10), and ``parts`` as part weights; most similar first.
+
+    Which tracks: those that a search gives. Tracks that lack a wanted part come up only when there
+    are not enough that have it, but in the answer they stand where their similarity puts them.
+    """
+    hits = _hits(server, params, default_count=10)
+    hits.sort(key=lambda hit: -hit.score)
+    return {
+        "sonicMatch": [
+            {"entry": _entry(hit), "similarity": similarity_of(hit.score)} for hit in hits
+        ]
+    }
+
+
+def find_sonic_path(server: Server, params: Params) -> Answer:
+    """``startSongId``, ``endSongId``, ``count`` (25), and ``parts``; similarity is to the start."""
+    ends = [required(params, name) for name in ("startSongId", "endSongId")]
+    count = number(params, "count", DEFAULT_COUNT, least=2, most=MAX_COUNT)
+    weights = part_weights(params)
+    for song_id in ends:
+        _known(server, song_id)
+    steps = server.library.journey(*ends, count=count, weights=weights)
+    return {
+        "sonicMatch": [
+            {"entry": _entry(step), "similarity": similarity_of(step.similarity)} for step in steps
+        ]
+    }
+
+
+def get_similar_songs(server: Server, params: Params, name: str) -> Answer:
+    """For players that know no more: the same songs, without numbers. ``id`` is a song's."""
+    hits = _hits(server, params, default_count=50)
+    return {name: {"song": [_entry(hit) for hit in hits]}}
+
+
+def similarity_of(score: float) -> float:
+    """Our score, -1..1, as the specification's similarity, 0..1."""
+    return round(min(max(score, 0.0), 1.0), 6)
+
+
+def _hits(server: Server, params: Params, default_count: int) -> list[Hit]:
+    song_id = required(params, "id")
+    count = number(params, "count", default_count, least=1, most=MAX_SIMILAR)
+    asked = part_weights(params)
+    track = _known(server, song_id)
+    query = Query.of([Seed.of(server.segments(song_id), track.title, song_id)])
+    searcher = server.library.searcher
+    return searcher.search(query, query.weights(asked), SearchOptions(top=count, moments=0))
+
+
+def _known(server: Server, song_id: str) -> Track:
+    track = server.library.catalogue.get(song_id)
+    if track is None:
+        raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
+    return track
+
+
+def _entry(found: Hit | Step) -> dict[str, Any]:
+    """From what was found alone: the catalogue may have changed since."""
+    return child(Track(found.track_id, (str(found.path),), found.tags, found.duration_s))
 
 
 METHODS: dict[str, Callable[[Server, Params], Answer]] = {

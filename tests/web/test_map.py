@@ -13,7 +13,7 @@ from partwise.audio.tags import Tags
 from partwise.library.library import Library
 from partwise.library.map.atlas import atlas_file, make_atlas, read_atlas
 from partwise.parts import PARTS, Part
-from partwise.web import map_state
+from partwise.web import background
 from partwise.web.app import create_app
 from partwise.web.server import Server
 from small_library import Piece, make_library
@@ -106,7 +106,7 @@ def test_a_failure_is_a_sentence(library: Library, monkeypatch: pytest.MonkeyPat
     def full(_: object) -> bool:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(map_state, "make_atlas", full)
+    monkeypatch.setattr(background, "make_atlas", full)
     client = client_of(library)
     answer = ask_until_it_fails(client)
     assert "No space left on device" in answer.json()["error"]

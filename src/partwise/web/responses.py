@@ -1,20 +1,29 @@
-"""Errors of the web as one sentence each: JSON under ``/api``, plain text on pages."""
+"""Answers of the web: JSON, one sentence for every error, and events of the server's own."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
-from http import HTTPStatus
+import time
+from collections.abc import AsyncIterator, Callable
+from http.client import responses as phrases
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from partwise.errors import PartwiseError
-from partwise.web.server import NotHere
 
 _PLACES = ("body", "path", "query")
 _LOG = logging.getLogger("partwise.web")
+
+# Of a stream of events: how often it looks for news, and how long it is silent at most.
+TICK_S = 0.25
+HEARTBEAT_S = 15.0
 
 
 class Refused(PartwiseError):
@@ -23,6 +32,31 @@ class Refused(PartwiseError):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+class NotHere(Refused):
+    """A song that is asked for and cannot be heard here."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(404, sentence)
+
+
+class ClientGone(Refused):
+    """Nobody waits for the answer any more."""
+
+    def __init__(self) -> None:
+        super().__init__(499, "the client has gone")
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """Plain values as JSON; numbers that are none (a silent file's level, say) become null."""
+    return Response(to_json(value, inf_nan_mode="null"), status, media_type="application/json")
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the client says in If-None-Match that it has this very content."""
+    known = request.headers.get("if-none-match", "").split(",")
+    return bool({etag, "*"}.intersection(text.strip().removeprefix("W/") for text in known))
 
 
 def error_response(
@@ -41,7 +75,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(PartwiseError)
     async def _(request: Request, error: PartwiseError) -> Response:
-        status = 404 if isinstance(error, NotHere) else getattr(error, "status", 422)
+        status = getattr(error, "status", 422)
         headers = {"Retry-After": "5"} if status in (429, 503) else None
         return error_response(request.url.path, status, str(error), headers)
 
@@ -52,7 +86,7 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> Response:
         detail = str(error.detail)
-        if detail == _phrase(error.status_code):  # Starlette's own, which says too little
+        if detail == phrases.get(error.status_code):  # Starlette's own, which says too little
             detail = {
                 404: "there is nothing at this address",
                 405: f"{request.method} is not possible at this address",
@@ -67,13 +101,6 @@ def add_error_handlers(app: FastAPI) -> None:
         return error_response(request.url.path, 500, sentence)
 
 
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
 def _sentence(error: RequestValidationError) -> str:
     """The first of the complaints: where, and what."""
     first = error.errors()[0]
@@ -84,3 +111,27 @@ def _sentence(error: RequestValidationError) -> str:
         return f"{where or 'the request'}: not in the form that is needed here"
     message = str(first["msg"]).removeprefix("Value error, ")
     return f"{where or 'the request'}: {message[:1].lower()}{message[1:]}"
+
+
+async def events_of(
+    name: str,
+    read: Callable[[], tuple[Any, dict[str, Any]] | None],
+    is_closing: Callable[[], bool],
+) -> AsyncIterator[str]:
+    """Server-sent events: what ``read`` gives whenever its first value is another than before.
+
+    For a ``StreamingResponse``, which ends it when its client has gone; it costs no thread.
+    name : of the events. read : (version, data) of the moment; None for nothing yet.
+    is_closing : whether the server is about to end.
+    """
+    yield "retry: 2000\n\n"
+    seen, sent_s = None, time.monotonic()
+    while not is_closing():
+        now = read()
+        if now is not None and now[0] != seen:
+            seen, sent_s = now[0], time.monotonic()
+            yield f"event: {name}\ndata: {json.dumps(now[1])}\n\n"
+        elif time.monotonic() - sent_s >= HEARTBEAT_S:
+            sent_s = time.monotonic()
+            yield ": still here\n\n"
+        await asyncio.sleep(TICK_S)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from partwise.errors import PartwiseError
-from partwise.web import running
+from partwise.web import app
 from served import live, make_app
 
 
@@ -19,7 +19,7 @@ from served import live, make_app
 def test_a_silent_connection_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, first: bytes
 ):
-    monkeypatch.setattr(running, "SILENT_S", 0.3)
+    monkeypatch.setattr(app, "SILENT_S", 0.3)
     with live(make_app(tmp_path)) as url:
         where = urlsplit(url)
         with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
@@ -34,7 +34,7 @@ def test_a_silent_connection_is_closed(
 
 
 def test_an_address_that_cannot_be_had():
-    with running.bind("127.0.0.1", 0) as taken:
+    with app.bind("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PartwiseError, match=f"127.0.0.1:{port}"):
-            running.bind("127.0.0.1", port)
+            app.bind("127.0.0.1", port)
