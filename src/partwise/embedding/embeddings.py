@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
+from partwise.atomic import replacing
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
+from partwise.paths import shown
+
+# Dimensions of every field that is an array.
+_ARRAYS = {"embeddings": 3, "presence": 2, "start_s": 1, "end_s": 1, "presence_threshold": 1}
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,37 @@ class PartEmbeddings:
     @property
     def dim(self) -> int:
         return self.embeddings.shape[2]
+
+    def to_values(self) -> dict[str, Any]:
+        """Every field by its name: arrays, numbers and text, for ``of_values``."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> PartEmbeddings:
+        """What ``to_values`` gave. Raises ValueError, KeyError or PartwiseError where it does not
+        fit: whoever sent it may have made it up."""
+        arrays = {name: np.asarray(values[name]) for name in _ARRAYS}
+        for name, array in arrays.items():
+            kind = np.float64 if name.endswith("_s") else np.float32
+            if array.ndim != _ARRAYS[name] or array.dtype != kind:
+                raise ValueError(f"{name} is not what was asked for")
+        notes = tuple(str(note) for note in values["notes"])
+        return cls(**arrays, seconds=float(values["seconds"]), notes=notes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write them as an ``.npz`` of the fields, all at once or not at all. Raises OSError."""
+        with replacing(Path(path)) as file:
+            np.savez(file, **self.to_values())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PartEmbeddings:
+        """What ``save`` wrote. Raises PartwiseError where the file is none of that."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls.of_values(file)
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            why = getattr(error, "strerror", None) or error
+            raise PartwiseError(f"{shown(path)} holds no part embeddings: {why}") from None
 
     def track(self) -> tuple[np.ndarray, np.ndarray]:
         """The whole piece as (vector float32 [5, dim], presence float32 [5]).
@@ -110,11 +151,3 @@ def score(query: np.ndarray, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if weights.min() < 0 or not weights.sum() > 0:
         raise PartwiseError("part weights must not be negative, and at least one must be above 0")
     return np.einsum("pd,npd,p->n", query, x, weights, optimize=True) / weights.sum()
-
-
-def part_similarities(query: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Cosine similarity part by part, float32 [n, parts=5]; 0 where a part is absent from either.
-
-    query : float32 [parts=5, dim], x : float32 [n, parts=5, dim].
-    """
-    return np.einsum("pd,npd->np", query, x)

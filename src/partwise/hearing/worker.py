@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from partwise.audio.container import read_head, sniff
 from partwise.audio.decode import DecodeError
 from partwise.audio.tags import NO_TAGS, Tags, read_tags
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from partwise.embedding.encoder import Encoder
 
 LOOK_AGAIN = -1  # a modification time that no file has: the next run does not call it unchanged
-_ARRAYS = {"embeddings": 3, "presence": 2, "start_s": 1, "end_s": 1, "presence_threshold": 1}
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,9 @@ class Outcome:
     def to_message(self) -> Message:
         """For ``from_message``, through a pipe or the network."""
         message = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "embeddings"}
-        heard = self.embeddings
-        if heard is not None:
-            message |= {f"heard_{f.name}": getattr(heard, f.name) for f in fields(heard)}
+        if self.embeddings is not None:
+            heard = self.embeddings.to_values()
+            message |= {f"heard_{name}": value for name, value in heard.items()}
         return message | {"tags": astuple(self.tags)}
 
     @classmethod
@@ -81,13 +78,7 @@ class Outcome:
         heard = None
         names = [name for name in message if name.startswith("heard_")]
         if names:
-            values: dict[str, Any] = {n.removeprefix("heard_"): message[n] for n in names}
-            values["notes"] = tuple(values["notes"])
-            for name, dimensions in _ARRAYS.items():
-                kind = np.float64 if name.endswith("_s") else np.float32
-                if values[name].ndim != dimensions or values[name].dtype != kind:
-                    raise ValueError(f"{name} is not what was asked for")
-            heard = PartEmbeddings(**values)
+            heard = PartEmbeddings.of_values({n.removeprefix("heard_"): message[n] for n in names})
         plain = {name: value for name, value in message.items() if name not in names}
         return cls(**plain | {"embeddings": heard, "tags": Tags(*message["tags"])})
 
