@@ -65,7 +65,7 @@ for first in range(0, count, 500):
     writer.add(tracks, rows)
 writer.compact()
 try:
-    from partwise.library.tables.snapshot import write_snapshot
+    from partwise.library.tables.writer import write_snapshot
     write_snapshot(store)
 except ImportError:
     pass

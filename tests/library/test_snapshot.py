@@ -13,8 +13,8 @@ import pytest
 
 from partwise.library.library import Library
 from partwise.library.tables.reader import Store
-from partwise.library.tables.snapshot import FILE_NAME, open_snapshot, stamp, write_snapshot
-from partwise.library.tables.writer import Writer
+from partwise.library.tables.snapshot import FILE_NAME, open_snapshot, stamp
+from partwise.library.tables.writer import Writer, write_snapshot
 from partwise.parts import Part
 from small_library import Piece, add_pieces, make_library
 

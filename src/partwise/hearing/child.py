@@ -71,9 +71,7 @@ def cores() -> int:
 
 def environment() -> dict[str, str]:
     """For a child: it finds partwise where this process found it, and takes one core."""
-    import partwise
-
-    source = str(Path(partwise.__file__).resolve().parent.parent)
+    source = str(Path(__file__).resolve().parents[2])
     known = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([source, known] if known else [source])
     return {**os.environ, "PYTHONPATH": path, **dict.fromkeys(_ONE_THREAD, "1")}

@@ -217,7 +217,7 @@ class Library:
         the measured one. Raises PartwiseError while another process writes.
         """
         from partwise.library.tables.lock import WriterLock
-        from partwise.library.tables.snapshot import write_snapshot
+        from partwise.library.tables.writer import write_snapshot
 
         with WriterLock(self.path):
             store = Store(self.path)

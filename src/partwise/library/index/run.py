@@ -31,8 +31,13 @@ from partwise.library.reports import (
 from partwise.library.tables.ledger import State, now
 from partwise.library.tables.lock import WriterLock
 from partwise.library.tables.manifest import FILE_NAME, ModelInfo, Rate
-from partwise.library.tables.snapshot import write_snapshot
-from partwise.library.tables.writer import Writer, check_place, make_folder, open_or_create
+from partwise.library.tables.writer import (
+    Writer,
+    check_place,
+    make_folder,
+    open_or_create,
+    write_snapshot,
+)
 from partwise.paths import FoundFile, shown
 
 if TYPE_CHECKING:

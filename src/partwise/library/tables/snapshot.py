@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable
-from dataclasses import astuple
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.library.stores.exact_index import EXACT_MAX_ROWS, ExactIndex
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.library.tables.manifest import ModelInfo
-
-if TYPE_CHECKING:
-    from partwise.library.tables.reader import Store
 
 FILE_NAME = "snapshot.bin"
 # As many tracks as a command holds in memory; their segments are read for a few of them.
@@ -62,7 +59,7 @@ def _version(path: Path) -> int:
 
 
 class Snapshot:
-    """What ``write_snapshot`` wrote, mapped into memory."""
+    """What ``write`` wrote, mapped into memory."""
 
     def __init__(self, path: Path, model: ModelInfo) -> None:
         """Raises OSError or ValueError for a file that is not there or cut off."""
@@ -180,52 +177,46 @@ def open_snapshot(folder: Path, model: ModelInfo, now: str | None) -> Snapshot |
     return found if found.stamp == now else None
 
 
-def write_snapshot(store: Store) -> None:
-    """Bring the snapshot of the active model up to date. The caller holds the writer lock.
+def write(
+    path: Path,
+    state: str,
+    tracks: ExactIndex,
+    segments: ExactIndex,
+    about: Mapping[str, list[Any]],
+    ledger: Iterable[LedgerRow],
+) -> None:
+    """Write what ``Snapshot`` reads, all at once or not at all. Raises OSError.
 
-    None is kept where the vectors lie elsewhere, in fewer bits, or are more than a command reads.
+    state : of the tables that the rest was read from (``stamp``). about : columns of the tracks
+    table, see ``Snapshot.about``.
     """
-    path, model = store.folder / FILE_NAME, store.active
-    state = stamp(store.folder, model)
-    plain = store.manifest.store is None and store.manifest.precision == "float32"
-    fits = store.tracks.count() <= MAX_TRACKS and store.segments.count() <= MAX_SEGMENTS
-    if state is None or not plain or not fits:
-        path.unlink(missing_ok=True)
-        return
-    if open_snapshot(store.folder, model, state) is not None:
-        return
-    tracks, segments = ExactIndex.load(store.tracks), ExactIndex.load(store.segments)
     ids = tracks.track_ids_at(np.arange(tracks.rows))
+    at = {track_id: row for row, track_id in enumerate(about["track_id"])}
+    order = [at[track_id] for track_id in ids]
+    who = {
+        "tracks": {name: [column[row] for row in order] for name, column in about.items()},
+        "ledger": [[getattr(row, f.name) for row in ledger] for f in fields(LedgerRow)],
+    }
     rows_of = [segments.rows_of_track(track_id) for track_id in ids]
+    bounds = np.cumsum([0, *map(len, rows_of)])
     rows = np.concatenate([np.zeros(0, np.int64), *rows_of])
-    blocks = {
-        "who": np.frombuffer(json.dumps(_who(store, ids)).encode(), np.uint8),
-        "track_vectors": tracks.vectors,
-        "track_presence": tracks.presence,
-        "bounds": np.cumsum([0, *map(len, rows_of)]),
+    own = {
         "vectors": segments.vectors[rows],
         "presence": segments.presence[rows],
         "times": np.stack([segments.start_s[rows], segments.end_s[rows]], axis=1),
     }
-    own = (blocks["vectors"], blocks["presence"], blocks["times"])
-    bounds = blocks["bounds"].tolist()
-    blocks["segment_sums"] = np.array(
-        [_sum(*(b[first:last] for b in own)) for first, last in pairwise(bounds)],
-        np.uint32,
-    )
+    pairs = list(pairwise(bounds.tolist()))
+    sums = [_sum(*(block[first:last] for block in own.values())) for first, last in pairs]
+    blocks = {
+        "who": np.frombuffer(json.dumps(who).encode(), np.uint8),
+        "track_vectors": tracks.vectors,
+        "track_presence": tracks.presence,
+        "bounds": bounds,
+        "segment_sums": np.array(sums, np.uint32),
+        **own,
+    }
     with replacing(path) as file:
         _write(file, state, blocks)
-
-
-def _who(store: Store, track_ids: list[str]) -> dict[str, Any]:
-    about = store.about_tracks()
-    at = {track_id: row for row, track_id in enumerate(about["track_id"])}
-    order = [at[track_id] for track_id in track_ids]
-    ledger = [astuple(row) for row in store.ledger().values()]
-    return {
-        "tracks": {name: [column[row] for row in order] for name, column in about.items()},
-        "ledger": list(zip(*ledger, strict=True)) or [[] for _ in LedgerRow.__dataclass_fields__],
-    }
 
 
 def _write(file: Any, state: str, blocks: dict[str, np.ndarray]) -> None:

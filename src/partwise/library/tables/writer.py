@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
+from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.faults import open_guarded, storage_errors
 from partwise.library.stores.lance import LanceStore, join_pieces
 from partwise.library.stores.places import check_uri, connect, open_place
@@ -29,6 +30,7 @@ from partwise.library.stores.rows import (
     tracks_schema,
     vector_column,
 )
+from partwise.library.tables import snapshot
 from partwise.library.tables.ledger import LedgerRow, ledger_schema, rows_to_arrow
 from partwise.library.tables.manifest import (
     FILE_NAME,
@@ -266,6 +268,24 @@ class Writer:
             join_pieces(self.store.ledger_table)
             self.tracks.optimise()
             self.segments.optimise()
+
+
+def write_snapshot(store: Store) -> None:
+    """Bring the snapshot of the active model up to date. The caller holds the writer lock.
+
+    None is kept where the vectors lie elsewhere, in fewer bits, or are more than a command reads.
+    Raises OSError.
+    """
+    path, manifest = store.folder / snapshot.FILE_NAME, store.manifest
+    state = snapshot.stamp(store.folder, store.active)
+    plain = manifest.store is None and manifest.precision == "float32"
+    few = store.tracks.count() <= snapshot.MAX_TRACKS
+    if state is None or not plain or not few or store.segments.count() > snapshot.MAX_SEGMENTS:
+        path.unlink(missing_ok=True)
+    elif snapshot.open_snapshot(store.folder, store.active, state) is None:
+        tracks, segments = ExactIndex.load(store.tracks), ExactIndex.load(store.segments)
+        ledger = list(store.ledger().values())
+        snapshot.write(path, state, tracks, segments, store.about_tracks(), ledger)
 
 
 def track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
