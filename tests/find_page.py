@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import Error, Locator, Page, Response, expect
 
 from page_waits import wait_until
 
@@ -59,7 +59,12 @@ class FindPage:
         both: list[dict[str, Any]] = []
         with self.page.expect_response(_answers_with_hits) as got:
             yield both
-        both += [got.value.request.post_data_json or {}, got.value.json()]
+        question = got.value.request.post_data_json or {}
+        try:
+            answer = got.value.json()
+        except Error:  # Chromium has dropped the body already: the same question again
+            answer = self.page.request.post(got.value.url, data=question).json()
+        both += [question, answer]
 
     def order(self) -> list[str]:
         """The titles of the hits as they are shown now."""

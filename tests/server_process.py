@@ -17,13 +17,13 @@ _READY_WITHIN_S = 60.0
 
 
 @contextmanager
-def served(*arguments: str | Path, ready: str) -> Iterator[str]:
+def served(*arguments: str | Path, ready: str, package: str = "partwise") -> Iterator[str]:
     """Run ``partwise ARGUMENTS --port N`` until the block ends; gives ``http://127.0.0.1:N``.
 
-    ready : the path that answers with 200 once it serves.
+    ready : the path that answers with 200 once it serves. package : whose command it is.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "partwise", *map(str, arguments), "--port", str(port)]
+    command = [sys.executable, "-m", package, *map(str, arguments), "--port", str(port)]
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT

@@ -45,7 +45,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.library.stores.places",
             "partwise.library.stores.lance",
             "partwise.library.stores.milvus",
-            "partwise.library.stores.exact",
+            "partwise.library.stores.exact_index",
             "partwise.library.stores.precision",
         ),
     ),

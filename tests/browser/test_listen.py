@@ -32,7 +32,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(library: Path, answers: Path) -> Iterator[str]:
     """The listening test in place of the library's pages: two questions and a catch trial."""
     options = ("--library", library, "--out", answers, "--parts", "drums", "--trials", "2")
-    with served("listen", "serve", *options, ready="/listen") as url:
+    with served("listen", "serve", *options, ready="/listen", package="partwise_lab") as url:
         yield url
 
 
