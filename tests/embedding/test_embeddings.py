@@ -77,7 +77,7 @@ def test_between_keeps_what_overlaps():
     np.testing.assert_array_equal(part.presence, heard.presence[1:4])
     assert part.seconds == heard.seconds
     assert heard.between(10.0, 15.0).start_s.tolist() == [5.0, 10.0]  # touching is not overlapping
-    with pytest.raises(PartwiseError, match=r"nothing at 90-95 s: the piece is 45\.0 s long"):
+    with pytest.raises(PartwiseError, match=r"nothing at 90-95 s: the recording is 45\.0 s long"):
         heard.between(90, 95)
     with pytest.raises(PartwiseError, match="20-10 s ends before it starts"):
         heard.between(20, 10)

@@ -1,4 +1,4 @@
-"""Where segments lie in a piece, cutting them out of a stream of blocks, and which are silent."""
+"""Where segments lie in a recording, how they are cut out of a stream, and which are silent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_S = 1.0
 
 
 class Segment(NamedTuple):
-    """A window of a piece: samples float32 [n], mono."""
+    """A window of a recording: samples float32 [n], mono."""
 
     start_s: float
     end_s: float
@@ -34,10 +34,10 @@ def check_segmentation(segment_s: float, hop_s: float) -> None:
 def segment_starts(
     total_s: float, segment_s: float = SEGMENT_S, hop_s: float = HOP_S
 ) -> list[float]:
-    """Start of every segment of a piece of ``total_s`` seconds, ascending.
+    """Start of every segment of a recording of ``total_s`` seconds, ascending.
 
-    A piece no longer than a segment has one, the whole of it. Otherwise segments start every
-    ``hop_s``, and a last one ends with the piece where more than half a hop would be left over.
+    A recording no longer than a segment has one, the whole of it. Otherwise segments start every
+    ``hop_s``, and a last one ends with the recording where more than half a hop would be left over.
     Any unit will do, if all three have the same: counts of samples stay integers.
     """
     if total_s <= segment_s:
@@ -55,16 +55,16 @@ def segments(
     segment_s: float = SEGMENT_S,
     hop_s: float = HOP_S,
 ) -> Iterator[Segment]:
-    """Cut float32 [n] blocks of one piece into the segments that ``segment_starts`` names.
+    """Cut float32 [n] blocks of one recording into the segments that ``segment_starts`` names.
 
-    Holds one block and one segment, however long the piece. No blocks give no segments.
+    Holds one block and one segment, however long the recording. No blocks give no segments.
     Raises PartwiseError for a segment length or hop that is out of range.
     """
     check_segmentation(segment_s, hop_s)
     length = round(segment_s * sample_rate_hz)
     hop = round(hop_s * sample_rate_hz)
     held = np.zeros(0, np.float32)
-    held_from = 0  # position of held[0] in the piece
+    held_from = 0  # position of held[0] in the recording
     start = 0  # of the next segment
 
     def cut(begin: int, end: int) -> Segment:
@@ -84,7 +84,7 @@ def segments(
 
     total = held_from + len(held)
     if start == 0 and total > 0:
-        yield cut(0, total)  # the whole of a piece shorter than a segment
+        yield cut(0, total)  # the whole of a recording shorter than a segment
     elif total - (start - hop + length) > hop / 2:
         yield cut(total - length, total)
 

@@ -1,4 +1,4 @@
-"""What is heard in a piece: one vector per segment and part, and how two of them compare."""
+"""What is heard in a recording: one vector per segment and part, and how two of them compare."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ARRAYS = {"embeddings": 3, "presence": 2, "start_s": 1, "end_s": 1, "presence_t
 
 @dataclass(frozen=True)
 class PartEmbeddings:
-    """The embeddings of one piece, segment by segment.
+    """The embeddings of one recording, segment by segment.
 
     embeddings : float32 [segments, parts=5, dim], unit norm where the part is present, else zeros.
     presence : float32 [segments, parts=5], 0..1.
     start_s, end_s : float64 [segments], the window that each segment covers.
-    seconds : length of the piece.
+    seconds : length of the recording.
     presence_threshold : float32 [parts=5], from which presence on a part counts as present.
     notes : what was wrong with the file though it could be used, a clause each.
     """
@@ -95,10 +95,10 @@ class PartEmbeddings:
             raise PartwiseError(f"{shown(path)} holds no part embeddings: {why}") from None
 
     def track(self) -> tuple[np.ndarray, np.ndarray]:
-        """The whole piece as (vector float32 [5, dim], presence float32 [5]).
+        """The whole recording as (vector float32 [5, dim], presence float32 [5]).
 
         A part's presence is the mean of the highest quarter (at least one) of its segments'
-        presences: a guitar that plays in a third of the piece is in it. Its vector is the mean
+        presences: a guitar that plays in a third of the recording is in it. Its vector is the mean
         direction of the segments, each counting by its presence; zeros where the part's presence is
         below its threshold.
         """
@@ -111,14 +111,14 @@ class PartEmbeddings:
         return vector.astype(np.float32), presence.astype(np.float32)
 
     def parts_present(self) -> tuple[Part, ...]:
-        """The parts that are heard in the piece as a whole."""
+        """The parts that are heard in the recording as a whole."""
         _, presence = self.track()
         return tuple(p for p in PARTS if presence[p.index] >= self.presence_threshold[p.index])
 
     def between(self, start_s: float, end_s: float) -> PartEmbeddings:
         """Only the segments that overlap ``start_s``..``end_s``.
 
-        Raises PartwiseError where none does, naming the range and the piece's length.
+        Raises PartwiseError where none does, naming the range and the recording's length.
         """
         if not start_s < end_s:
             raise PartwiseError(f"the range {start_s:g}-{end_s:g} s ends before it starts")
@@ -126,7 +126,7 @@ class PartEmbeddings:
         if not inside.any():
             raise PartwiseError(
                 f"there is nothing at {start_s:g}-{end_s:g} s: "
-                f"the piece is {self.seconds:.1f} s long"
+                f"the recording is {self.seconds:.1f} s long"
             )
         return self.take(inside)
 

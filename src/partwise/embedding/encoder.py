@@ -202,7 +202,7 @@ class Encoder:
         refuse: Callable[[str], PartwiseError],
         progress: Progress | None,
     ) -> tuple[PartEmbeddings, bool]:
-        """Embed one piece's blocks; also whether all of it is silent. ``notes`` may still grow."""
+        """Embed a recording's blocks; also whether all of it is silent. ``notes`` may grow."""
         rate_hz = self.settings.sample_rate_hz
         counted = _Counted(blocks)
         times: list[tuple[float, float]] = []

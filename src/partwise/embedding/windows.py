@@ -2,7 +2,7 @@
 
 A network that was trained on windows of 5 s hears windows of about that length, side by side.
 Segments of 10 s that start every 5 s share them, so that every second is heard once and not twice.
-A segment depends on its own samples alone: cut out of its piece, it is the same.
+A segment depends on its own samples alone: cut out of its recording, it is the same.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def joined(embeddings: np.ndarray, presence: np.ndarray) -> tuple[np.ndarray, np
 
 
 class Hearing:
-    """Hears the segments of one piece, in their order; windows that they share are heard once.
+    """Hears the segments of one recording, in their order; windows that they share are heard once.
 
     window : samples that the network hears at a time; None hears segments as a whole.
     """

@@ -200,12 +200,8 @@ def start(asked: IndexAsked, request: Request, server: OneServer) -> Response:
     settings = request.app.state.settings
     if not settings.can_index:
         raise Refused(403, "this server does not index: start it with --music FOLDER")
-    job = server.jobs.start(
-        asked.folders,
-        retry_failed=asked.retry_failed,
-        prune=asked.prune,
-        music=settings.music,
-    )
+    options = asked.model_dump(exclude={"folders"})
+    job = server.jobs.start(asked.folders, music=settings.music, **options)
     return json_response(job.as_json(), 202)
 
 

@@ -140,19 +140,18 @@ class Client:
         self,
         folders: Song | Sequence[Song],
         *,
-        prune: bool = False,
-        retry_failed: bool = False,
         reporter: Reporter[Progress] | None = None,
         wait: bool = True,
+        **options: bool,
     ) -> IndexSummary | None:
         """Let the server hear folders of its own machine; None at once unless ``wait``.
 
+        options : ``prune`` and ``retry_failed``, see ``IndexOptions``.
         reporter : told how it goes. Raises PartwiseError when a run is under way, or fails.
         """
         listed = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
         names = [os.fspath(folder) for folder in listed]
-        asked = {"folders": names, "prune": prune, "retry_failed": retry_failed}
-        job = self._json("POST", "/index", asked)
+        job = self._json("POST", "/index", {"folders": names, **options})
         said = ""
         while wait and job is not None and job["state"] == "running":
             time.sleep(_LOOK_S)

@@ -86,13 +86,13 @@ class Jobs:
         self,
         folders: Sequence[str],
         *,
-        retry_failed: bool,
-        prune: bool,
         music: Sequence[Path] | None = None,
+        **options: Any,
     ) -> Job:
         """Begin a run. Raises Refused while one is under way, here or in another process.
 
         music : folders inside which folders may be indexed; None for any.
+        options : see ``IndexOptions``.
         """
         roots = tuple(_checked(folder, music) for folder in folders)
         with self._guard:
@@ -104,7 +104,7 @@ class Jobs:
             self._started_s = time.monotonic()
             self._job = Job(secrets.token_hex(8), roots, message="looking for recordings")
             self._thread = threading.Thread(
-                target=self._run, args=(roots, retry_failed, prune, self._stop), name="index"
+                target=self._run, args=(roots, options, self._stop), name="index"
             )
             self._thread.start()
             return self._job
@@ -134,9 +134,7 @@ class Jobs:
         except PartwiseError as error:
             raise Refused(409, str(error)) from None
 
-    def _run(
-        self, roots: tuple[str, ...], retry_failed: bool, prune: bool, stop: threading.Event
-    ) -> None:
+    def _run(self, roots: tuple[str, ...], asked: dict[str, Any], stop: threading.Event) -> None:
         from partwise.hearing.child import cores
         from partwise.library.index.run import IndexOptions, index
 
@@ -144,9 +142,8 @@ class Jobs:
             options = IndexOptions(
                 jobs=max(1, cores() - 1),  # one core stays free for those who search
                 nice=NICE,
-                retry_failed=retry_failed,
-                prune=prune,
                 model=self._model,
+                **asked,
             )
             reporter = _Reporter(self._change)
             summary = index(self._library.path, roots, options, reporter, stop)

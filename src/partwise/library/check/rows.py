@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from partwise.library.tables.manifest import ModelInfo
 
 _CONTENT = re.compile(r"[0-9a-f]{32}")
-# A last segment ends where the piece does, up to rounding.
+# A last segment ends where the track does, up to rounding.
 _TIME_S = 0.05
 _QUERIES = 3
 _HITS = 10
@@ -102,13 +102,13 @@ def wrong_tracks(
     segments, empty_too = without_gaps(segments)
     wrong = dict.fromkeys(empty | empty_too, "rows with gaps")
     segments = segments.sort_by([("track_id", "ascending"), ("segment", "ascending")])
-    pieces = pieces_of(segments)
+    of_track = rows_of_tracks(segments)
     arrays = SegmentArrays(segments)
     vectors, presence = vectors_of(tracks), presence_of(tracks)
     for row, values in enumerate(_light(tracks)):
         if values["track_id"] in wrong:
             continue
-        here = pieces.get(values["track_id"], slice(0, 0))
+        here = of_track.get(values["track_id"], slice(0, 0))
         clause = wrong_segments(arrays, here, model, tolerance)
         if clause is None:
             heard = arrays.embeddings_of(here, model, values["duration_s"] or 0.0)
@@ -129,7 +129,7 @@ def without_gaps(rows: pa.Table) -> tuple[pa.Table, set[str]]:
     return rows.filter(whole), {ids[row] for row in np.flatnonzero(~whole)}
 
 
-def pieces_of(segments: pa.Table) -> dict[str, slice]:
+def rows_of_tracks(segments: pa.Table) -> dict[str, slice]:
     """The rows of each track; segments : sorted by track."""
     owners = np.asarray(segments.column("track_id").to_pylist(), dtype=object)
     if len(owners) == 0:

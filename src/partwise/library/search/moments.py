@@ -1,4 +1,4 @@
-"""Where two pieces sound alike: the best pairs of a query's segment and a hit's segment."""
+"""Where two songs sound alike: the best pairs of a query's segment and a hit's segment."""
 
 from __future__ import annotations
 
