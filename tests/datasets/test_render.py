@@ -1,6 +1,12 @@
 import errno
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,6 +16,7 @@ import soundfile
 
 from midi_file import write_midi
 from partwise import PartwiseError
+from partwise.hearing.child import environment
 from partwise_lab.data.stems import data_digest, find_pieces
 from partwise_lab.synthesis import render, synthesis
 from partwise_lab.synthesis.midi_files import Take
@@ -155,3 +162,23 @@ def test_missing_tools_and_folders_get_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(synthesis.shutil, "which", lambda _: None)
     with pytest.raises(PartwiseError, match="FluidSynth is not installed"):
         render_folder(tmp_path, tmp_path / "out", [], SETTINGS)
+
+
+@needs_fluidsynth
+def test_nothing_is_left_running_by_a_run_that_was_ended(tmp_path):
+    for number in range(60):
+        write_midi(tmp_path / "midi" / f"{number}.mid", transpose=number % 12)
+    command = [sys.executable, "-m", "partwise_lab", "render", tmp_path / "midi", "--jobs", "2"]
+    command += ["--out", tmp_path / "out", "--soundfont", FONT]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=environment(), start_new_session=True
+    ) as run:
+        try:
+            while run.poll() is None and not any(tmp_path.glob("out/*/mix.flac")):
+                time.sleep(0.1)
+            run.terminate()
+            run.communicate(timeout=20)  # once all have ended that have the pipe open
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+    assert run.returncode == -signal.SIGTERM

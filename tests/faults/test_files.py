@@ -5,14 +5,20 @@ Here the newest files of each table, one way each; there every file in every way
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fault_files import SPOILS, library_files, spoil_file  # pyright: ignore[reportMissingImports]
+from fault_files import (  # pyright: ignore[reportMissingImports]
+    SPOILS,
+    library_files,
+    spoil_file,
+)
 from fault_power import cut_faults, cuts, record_run  # pyright: ignore[reportMissingImports]
-from fault_seed import Seed  # pyright: ignore[reportMissingImports]
+from fault_seed import Seed, answers_of, same_answers  # pyright: ignore[reportMissingImports]
 
 KINDS = ["ledger.lance/data", "segments_*/data", "tracks_*/data"]
 NEWEST = ["ledger.lance/_versions", "segments_*/_versions", "tracks_*/_versions"]
@@ -36,6 +42,19 @@ def test_a_damaged_library_json(spoil: str, seed: Seed, tmp_path: Path) -> None:
     spoilt = spoil_file(seed, tmp_path / "work", "library.json", spoil, rng)
     assert spoilt.faults == ()
     assert spoilt.heard_again == 0
+
+
+def test_another_presence_threshold_is_found_and_mended(seed: Seed, tmp_path: Path) -> None:
+    library = seed.copy(tmp_path / "work")
+    file = library / "library.json"
+    whole = json.loads(file.read_text())
+    file.write_text(re.sub(r"(presence_threshold[^.]*\.)\d", r"\g<1>7", file.read_text()))
+    assert json.loads(file.read_text()) != whole
+    assert [finding.where for finding in seed.check(library).findings] == ["library.json"]
+    assert seed.check(library, repair=True).sound
+    assert seed.check(library).findings == []
+    assert json.loads(file.read_text())["active"] == whole["active"]
+    assert same_answers(answers_of(seed, library), seed.answers)
 
 
 @pytest.mark.parametrize("number", range(3))

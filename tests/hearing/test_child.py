@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 
-from partwise.hearing.child import Child, Dead, Late, Limits, death_text, pack, unpack
+from partwise.hearing.child import Child, Dead, Late, Limits, death_text, environment, pack, unpack
 
 ECHO = """
 import os
@@ -21,6 +26,16 @@ print("noise")
 while True:
     asked = parent.receive()
     parent.answer(nice=os.nice(0), **asked)
+"""
+POOL = """
+import subprocess, time
+from concurrent.futures import ProcessPoolExecutor
+from partwise.hearing.child import end_with_parent, ended_with_parent
+if __name__ == "__main__":
+    with ProcessPoolExecutor(3, initializer=end_with_parent) as pool:
+        sleepers = [pool.submit(time.sleep, 600) for _ in range(2)]
+        program = ["sh", "-c", "echo started; exec sleep 600"]
+        pool.submit(subprocess.run, ended_with_parent(program))
 """
 Start = Any  # program, limits -> Child
 
@@ -91,3 +106,23 @@ def test_an_answer_that_is_too_large_is_no_answer(start: Start) -> None:
     child.tell(array=np.zeros(1 << 20))
     with pytest.raises(Dead):
         child.answer()
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, for the program")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_a_pool_and_its_programs_end_with_the_parent(name: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", POOL],
+        stdout=subprocess.PIPE,
+        env=environment(),
+        start_new_session=True,
+    ) as parent:
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"started\n"
+            parent.send_signal(getattr(signal, name))
+            parent.communicate(timeout=20)  # once all have ended that have the pipe open
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(parent.pid, signal.SIGKILL)
+    assert parent.returncode == -getattr(signal, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -13,10 +14,12 @@ import pytest
 from partwise.errors import PartwiseError
 from partwise.library.tables.lock import WriterLock
 from partwise.library.tables.manifest import (
+    DamagedManifest,
     Manifest,
     ModelInfo,
     Rate,
     read_manifest,
+    sealed,
     write_manifest,
 )
 from partwise.library.tables.writer import make_folder
@@ -44,12 +47,38 @@ def test_the_first_format_is_read_and_written_as_the_newest(tmp_path: Path) -> N
     write_manifest(tmp_path, Manifest(MODEL))
     file = tmp_path / "library.json"
     data = json.loads(file.read_text())
-    del data["store"], data["precision"]
+    del data["store"], data["precision"], data["check"]
     file.write_text(json.dumps(data | {"format": 1}))
     former = read_manifest(tmp_path)
     assert former == Manifest(MODEL, format=1)
     write_manifest(tmp_path, former)
     assert read_manifest(tmp_path) == Manifest(MODEL)
+
+
+def test_a_flipped_bit_is_found_or_changes_nothing(tmp_path: Path) -> None:
+    manifest = Manifest(MODEL, OTHER, Rate(10.5, 2, 4), "s3://bucket/music", "int8")
+    write_manifest(tmp_path, manifest)
+    file = tmp_path / "library.json"
+    whole = file.read_bytes()
+    found = 0
+    for place, bit in itertools.product(range(len(whole)), range(8)):
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 1 << bit
+        file.write_bytes(spoilt)
+        try:
+            assert read_manifest(tmp_path) == manifest, (place, bit)
+        except DamagedManifest as error:
+            assert "library.json is damaged" in str(error)
+            found += 1
+    assert found > 0.7 * 8 * len(whole)  # not in the indentation and in the name of the sum
+
+
+def test_a_file_of_0_2_0_has_no_check_sum(tmp_path: Path) -> None:
+    write_manifest(tmp_path, Manifest(MODEL, OTHER))
+    data = json.loads((tmp_path / "library.json").read_text())
+    del data["check"]
+    (tmp_path / "library.json").write_text(json.dumps(data))
+    assert read_manifest(tmp_path) == Manifest(MODEL, OTHER)
 
 
 def test_rate_per_job() -> None:
@@ -59,7 +88,7 @@ def test_rate_per_job() -> None:
 def changed(folder: Path, **values) -> None:
     write_manifest(folder, Manifest(MODEL))
     data = json.loads((folder / "library.json").read_text())
-    (folder / "library.json").write_text(json.dumps(data | values))
+    (folder / "library.json").write_text(json.dumps(sealed(data | values)))
 
 
 @pytest.mark.parametrize(

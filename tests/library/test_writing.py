@@ -181,7 +181,7 @@ def as_format_1(folder: Path) -> None:
     for name in ("tracks", "segments"):
         lancedb.connect(folder).open_table(f"{name}_{MODEL.digest}").drop_columns(["parts"])
     manifest = json.loads((folder / "library.json").read_text())
-    del manifest["store"], manifest["precision"]
+    del manifest["store"], manifest["precision"], manifest["check"]
     (folder / "library.json").write_text(json.dumps(manifest | {"format": 1}))
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
 import queue
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,6 +191,27 @@ class Child:
         self._process.kill()
         self._process.wait()
         self._complaints.close()
+
+
+def end_with_parent() -> None:
+    """In a process of a pool, as its initializer: end when the parent does, however that ends.
+
+    A killed parent says nothing, and the others of the pool keep the queue that it had open.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def ended_with_parent(command: list[str]) -> list[str]:
+    """The command of another program, so that it ends when who runs it does (on Linux)."""
+    found = shutil.which("setpriv")
+    return [found, "--pdeathsig", "KILL", *command] if found else command
 
 
 def death_text(status: int) -> str:

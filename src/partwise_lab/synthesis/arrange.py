@@ -28,6 +28,7 @@ import numpy as np
 
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
+from partwise.hearing.child import ended_with_parent
 from partwise.parts import PARTS
 from partwise_lab.data.stems import resumable
 from partwise_lab.synthesis.midi import best_window, read_midi
@@ -246,7 +247,11 @@ def arrange_song(arrangement: Arrangement, path: Path) -> str | None:
         command = ["mma", "-w", "-i", "rc", "-f", "song.mid", "song.mma"]
         try:
             result = subprocess.run(
-                command, cwd=folder, capture_output=True, timeout=_LONGEST_S, check=False
+                ended_with_parent(command),
+                cwd=folder,
+                capture_output=True,
+                timeout=_LONGEST_S,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return f"mma did not finish in {_LONGEST_S} s"

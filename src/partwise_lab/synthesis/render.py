@@ -37,6 +37,7 @@ import soundfile
 
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
+from partwise.hearing.child import end_with_parent
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import SPLITS, resumable, split_of, write_split
 from partwise_lab.synthesis.hydrogen import DrumKit, read_drumkits
@@ -130,7 +131,7 @@ def render_folder(
         _claim(out, settings, library, split, sources, licensed)
         _sweep(out)
         skipped = read_skipped(out)
-        with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
+        with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=end_with_parent) as pool:
             done = 0
             for number in range(1, takes + 1):
                 for finished in _render_takes(

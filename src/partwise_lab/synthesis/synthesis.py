@@ -11,6 +11,7 @@ import mido
 import numpy as np
 
 from partwise.errors import PartwiseError
+from partwise.hearing.child import ended_with_parent
 from partwise.parts import Part
 from partwise_lab.synthesis.effects import apply_chain
 from partwise_lab.synthesis.hydrogen import DrumKit, play_kit
@@ -113,7 +114,9 @@ def _fluidsynth(
     # To a pipe, so that a full disk can never cut a stem short.
     command += ["-T", "raw", "-O", "float", "-F", "-", str(font), str(midi)]
     try:
-        result = subprocess.run(command, capture_output=True, timeout=_LONGEST_S, check=False)
+        result = subprocess.run(
+            ended_with_parent(command), capture_output=True, timeout=_LONGEST_S, check=False
+        )
     except subprocess.TimeoutExpired:
         raise PartwiseError(f"{what}: FluidSynth did not finish in {_LONGEST_S} s") from None
     said = result.stderr.decode(errors="replace")

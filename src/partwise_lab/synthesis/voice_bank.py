@@ -26,6 +26,7 @@ import soundfile
 from partwise.atomic import write_whole
 from partwise.audio.resample import resample
 from partwise.errors import PartwiseError
+from partwise.hearing.child import ended_with_parent
 from partwise_lab.synthesis.singing import SAMPLE_RATE_HZ, Singer, Syllable, draw_melody, sing
 
 CLIP_S = 15.0
@@ -152,7 +153,7 @@ def _speak(text: str, speaker: str, pitch: int, pace: int) -> np.ndarray:
     pitch : 0..99; pace : words a minute
     """
     command = ["espeak-ng", "-v", speaker, "-p", str(pitch), "-s", str(pace), "--stdout", text]
-    made = subprocess.run(command, capture_output=True, check=False)
+    made = subprocess.run(ended_with_parent(command), capture_output=True, check=False)
     if made.returncode or len(made.stdout) < 46:
         reason = made.stderr.decode(errors="replace").strip() or "it said nothing"
         raise PartwiseError(f"espeak-ng failed on voice {speaker}: {reason}")

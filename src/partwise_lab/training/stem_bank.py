@@ -24,6 +24,7 @@ import torch
 from partwise.atomic import write_whole
 from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
+from partwise.hearing.child import end_with_parent
 from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece, data_digest, find_pieces
 from partwise_lab.model.encoder import LogMelFrontend
@@ -144,7 +145,7 @@ class StemBank:
         pieces = find_pieces(folder, on_skip=on_skip)
 
         def heard() -> Iterator[HeardPiece]:
-            with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
+            with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=end_with_parent) as pool:
                 hear = functools.partial(_hear_piece, mel)
                 work = pool.map(hear, range(len(pieces)), pieces, chunksize=4)
                 for done, found in enumerate(work, 1):

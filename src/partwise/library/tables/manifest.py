@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ def read_manifest(folder: Path) -> Manifest:
         version = data["format"]
     except (ValueError, KeyError, TypeError):
         raise DamagedManifest(_damaged(path, "it is not the JSON that partwise writes")) from None
+    if "check" in data and data != sealed(data):
+        raise DamagedManifest(_damaged(path, "its check sum is another"))
     if version not in range(_OLDEST_FORMAT, FORMAT + 1):
         raise PartwiseError(
             f"the library at {folder} has format {version!r} and this partwise reads formats up to"
@@ -130,7 +133,7 @@ def read_manifest(folder: Path) -> Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace ``library.json`` in one step: a reader sees the old one or the new one."""
     about = {"format": FORMAT, "parts": [str(part) for part in PARTS]}
-    data = {**about, **asdict(replace(manifest, format=FORMAT))}
+    data = sealed({**about, **asdict(replace(manifest, format=FORMAT))})
     fresh = folder / (FILE_NAME + ".new")
     with storage_errors(folder):
         with open(fresh, "w", encoding="utf-8") as file:
@@ -139,6 +142,16 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, folder / FILE_NAME)
+
+
+def sealed(data: dict[str, Any]) -> dict[str, Any]:
+    """With the check sum of its values, which files of 0.2.0 and before lack.
+
+    It is the same in every format, or those of a newer partwise would look damaged.
+    """
+    data = {name: value for name, value in data.items() if name != "check"}
+    text = json.dumps(data, sort_keys=True)
+    return {**data, "check": f"{zlib.crc32(text.encode()):08x}"}
 
 
 def is_beginning(folder: Path) -> bool:
