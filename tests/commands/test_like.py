@@ -219,6 +219,7 @@ def test_playlists(run, folder, tmp_path, option):
         (["seed.mp3", "--at", "1:00"], "'1:00' is not a range of time"),
         (["seed.mp3", "beta.mp3", "--at", "0:00-0:10"], "a range of time belongs to one song"),
         (["seed.mp3", "--where", "nonsense = 3"], "--where 'nonsense = 3' is not a condition"),
+        (["seed.mp3", "--where", "year > 1 title = 'x'"], r".* what is \"title = 'x'\"\?"),
         (["seed.mp3", "--top", "0"], "at least 1"),
         (["seed.mp3", "--max-per-artist", "0"], "at least 1"),
         (["seed.mp3", "--m3u8", "/nowhere/out"], "cannot write the playlist /nowhere/out"),

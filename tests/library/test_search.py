@@ -1,4 +1,5 @@
 import os
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -148,6 +149,13 @@ def test_an_exact_title_wins_over_others_that_contain_it(tmp_path):
         ("duration_s >= 45 AND duration_s < 55", ["no bass.mp3", "piano.mp3"]),
         ("title IS NULL", ["piano.mp3"]),
         ("year > 3000", []),
+        ("title IS NULL AND NOT (path IN ('A', 'B (live); --', 'it''s'))", ["piano.mp3"]),
+        ("(duration_s BETWEEN 45 AND 54.5)\n  AND title IS NOT NULL", ["no bass.mp3"]),
+        (
+            "coalesce(strpos(lower(`artist`), 'b\\'), 0) = 0 AND \"album\" = 'One'",
+            ["near drums.mp3"],
+        ),
+        ("CAST(year AS string) = '(' OR year::int = -1 OR title LIKE '%?$/*'", []),
     ],
 )
 def test_where(library, where, expected):
@@ -155,7 +163,11 @@ def test_where(library, where, expected):
 
 
 @pytest.mark.parametrize(
-    "where", ["nonsense = 1", "year >", "title", "'", "year = 'abc'", "; DROP TABLE tracks"]
+    "where",
+    [
+        *("nonsense = 1", "year >", "title", "'", "year = 'abc'", "; DROP TABLE tracks"),
+        *("", "1", "'x'", "NULL", "year", "(year > 1", "title = 'it's'", "year IN (1,)"),
+    ],
 )
 def test_a_bad_condition_is_one_sentence(library, where):
     with pytest.raises(PartwiseError) as error:
@@ -163,6 +175,36 @@ def test_a_bad_condition_is_one_sentence(library, where):
     message = str(error.value)
     assert message.startswith(f"--where {where!r} is not a condition over title, artist, album")
     assert "\n" not in message and ".cargo" not in message and not message.endswith(": ")
+
+
+@pytest.mark.parametrize(
+    ("condition", "rest"),
+    [
+        ("duration_s > 0 ", "title = 'x'"),
+        ("duration_s > 0\n", "title = 'x'"),
+        ("title = 'é (''a' ", "title = 'x' AND title = 'y'"),
+        ("(year > 1) ", "(year < 3)"),
+        ("lower(title) IN ('a', 'b') ", "x"),
+        ("title = 'Don' ", "'t stop'"),
+        ("year > 1990 ", "und year < 2000"),
+        ("duration_s > 4", ":00"),
+        ("duration_s > 0", ", title = 'x'"),
+        ("duration_s > 0 ", "; title = 'x'"),
+        ("duration_s > 0", ";"),
+        ("duration_s > 0 ", "ORDER BY title"),
+        ("duration_s > 0 ", "-- AND title = 'x'"),
+        ("duration_s > 0 ", "/* AND title = 'x' */"),
+        ("duration_s > 0", ") AND title = 'x'"),
+        ("true", ") OR (true"),
+        ("title = 'x' ", "("),
+        ("title = ", "$$x$$"),
+        ("title = ", "N'x'"),
+        ("title = ", "?"),
+    ],
+)
+def test_nothing_after_a_condition_is_ignored(library, condition, rest):
+    with pytest.raises(PartwiseError, match=re.escape(f": what is {rest!r}?")):
+        library.search("seed.mp3", where=condition + rest)
 
 
 def test_among(library):

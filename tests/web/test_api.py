@@ -225,6 +225,12 @@ def test_no_id_in_a_body_is_a_path(client, ids, path: str):
         ({"songs": ["ID"], "unknown": 1}, "unknown"),
         ({"songs": ["ID"], "where": "drop table"}, "not a condition"),
         ({"songs": ["ID"], "where": "((" * 400}, "not a condition"),
+        ({"songs": ["ID"], "where": "duration_s > 4:00"}, "what is ':00'?"),
+        ({"songs": ["ID"], "where": "year > 1; x", "filter": {"year_to": 2000}}, "found: ;"),
+        (
+            {"songs": ["ID"], "where": "true) OR (true", "filter": {"year_to": 1900}},
+            "what is ') OR (true'?",
+        ),
     ],
 )
 def test_what_makes_no_sense_gets_a_sentence(client, ids, asked, said):

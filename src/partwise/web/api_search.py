@@ -15,6 +15,7 @@ from partwise.hearing.child import cores
 from partwise.library.search.hits import Hit
 from partwise.library.search.query import Query, Seed
 from partwise.library.search.searcher import SearchOptions
+from partwise.library.tables.catalogue import check_one_piece
 from partwise.library.tables.reader import quoted
 from partwise.parts import PartWeights, by_part
 from partwise.web.responses import json_response
@@ -134,7 +135,8 @@ def condition(where: str | None, wanted: Filter | None) -> str | None:
     """SQL for ``Searcher.search``: what the client wrote, and what else its filter says."""
     terms = [] if wanted is None else list(_terms(wanted))
     if where is not None and where.strip():
-        terms.append(f"({where})")
+        check_one_piece(where)
+        terms.append(f"({where})" if terms else where)
     return " AND ".join(terms) or None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +16,17 @@ from partwise.errors import PartwiseError
 from partwise.paths import path_to_text, shown, text_to_path
 
 if TYPE_CHECKING:
+    from lancedb.table import Table
+
     from partwise.library.tables.reader import Store
 
 FILTER_COLUMNS = ("title", "artist", "album", "year", "duration_s", "path")
+# SQL text, piece by piece; ``odd`` is what can hide the rest or makes LanceDB panic: comments,
+# placeholders, strings of another notation.
+_SQL_TOKENS = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|(?P<odd>--|/\*|[$?]|\b[bnr]['"])|\w+|\S""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,7 @@ def select(catalogue: Mapping[str, Track], where: str) -> dict[str, tuple[str, .
     import lancedb
     import pyarrow as pa
 
+    check_one_piece(where)
     files = [(track, path) for track in catalogue.values() for path in track.paths]
     table = pa.table(
         {
@@ -92,21 +102,54 @@ def select(catalogue: Mapping[str, Track], where: str) -> dict[str, tuple[str, .
             "_file": pa.array(range(len(files)), pa.int64()),
         }
     )
-    # A table in memory: the condition means exactly what it means to LanceDB, and can name the
+    # Tables in memory: the condition means exactly what it means to LanceDB, and can name the
     # path, which the tables on disk keep apart from the tags.
-    files_table = lancedb.connect("memory://").create_table("files", table)
+    memory = lancedb.connect("memory://")
+    empty = memory.create_table("empty", schema=table.schema)
+    files_table = memory.create_table("files", table)
     try:
-        found = files_table.search().where(where).select(["_file"]).to_arrow()
+        empty.search().where(where).to_arrow()
+        # LanceDB reads one expression and ignores what follows it, but not between brackets.
+        found = files_table.search().where(f"({where})").select(["_file"]).to_arrow()
     except Exception as error:  # a ValueError or RuntimeError with a Rust message
-        raise PartwiseError(
-            f"--where {where!r} is not a condition over {', '.join(FILTER_COLUMNS)}:"
-            f" {_cause(str(error))}"
-        ) from None
+        rest = _ignored(empty, where)
+        raise _refusal(where, f"what is {rest!r}?" if rest else _cause(str(error))) from None
     chosen: dict[str, tuple[str, ...]] = {}
     for number in sorted(found.column("_file").to_pylist()):
         track, path = files[number]
         chosen[track.track_id] = (*chosen.get(track.track_id, ()), path)
     return chosen
+
+
+def check_one_piece(where: str) -> None:
+    """Raise PartwiseError when brackets around ``where`` would not hold all of it."""
+    depth = 0
+    for token in _SQL_TOKENS.finditer(where):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if depth < 0 or token["odd"]:
+            raise _refusal(where, f"what is {where[token.start() :]!r}?")
+
+
+def _ignored(empty: Table, where: str) -> str:
+    """What follows the condition that LanceDB takes ``where`` for; nothing when it takes none."""
+
+    def taken(condition: str) -> bool:
+        try:
+            empty.search().where(condition).to_arrow()
+        except Exception:
+            return False
+        return True
+
+    if not taken(where):
+        return ""
+    ends = [*(token.start() for token in _SQL_TOKENS.finditer(where)), len(where)]
+    return next((where[end:] for end in reversed(ends) if taken(f"({where[:end]})")), "")
+
+
+def _refusal(where: str, why: str) -> PartwiseError:
+    return PartwiseError(
+        f"--where {where!r} is not a condition over {', '.join(FILTER_COLUMNS)}: {why}"
+    )
 
 
 def _cause(message: str) -> str:
@@ -116,7 +159,7 @@ def _cause(message: str) -> str:
         line = line.removeprefix(prefix)
     line = line.split(" Valid fields are")[0].split(", /")[0]
     if "sql parser error: " in line:
-        line = line.split("sql parser error: ", 1)[1].rstrip(")")
+        line = line.split("sql parser error: ", 1)[1].removesuffix(")")
     return line.rstrip(". ")
 
 
