@@ -115,6 +115,19 @@ def test_nothing_looks_outside_or_leaves_foreign_files(tmp_path: Path, tiny_mode
     assert watched.files() == []
 
 
+def test_ray_asks_no_cloud_whether_it_is_there(tmp_path: Path, tiny_model: Path) -> None:
+    pytest.importorskip("ray")
+    watched = Watched(tmp_path, PARTWISE_MODEL=str(tiny_model))
+    music = sounds.write(tmp_path / "one.wav", sounds.sound({Part.BASS: 0.5}))
+    with watched.runs("-m", "partwise", "index", "--on", "ray", "--jobs", "1", music):
+        pass
+    # Its nodes speak by this machine's address, which a socket to 8.8.8.8 tells that sends nothing.
+    ours = {each.address for every in psutil.net_if_addrs().values() for each in every}
+    known = re.compile("|".join(map(re.escape, ours)) + r"|connect\(.*\(53\), .*\"8\.8\.8\.8\"")
+    assert [call for call in watched.outside() if not known.search(call)] == []
+    assert watched.files() == []
+
+
 def test_what_somebody_asks_for_is_left_to_them_and_would_be_seen(
     tmp_path: Path, tiny_model: Path
 ) -> None:
