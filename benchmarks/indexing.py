@@ -25,12 +25,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import av
 import av.audio
 import numpy as np
-import onnxruntime
 import soundfile
 
 from partwise.audio import readers
@@ -192,7 +192,7 @@ def main() -> None:
             "soundfile": soundfile.__version__,
             "av": av.__version__,
             "numpy": np.__version__,
-            "onnxruntime": onnxruntime.__version__,
+            "onnxruntime": version("onnxruntime"),
         },
         "model": load_encoder(options.model).digest,
         "seconds": options.seconds,

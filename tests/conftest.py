@@ -15,6 +15,7 @@ import pytest
 # pytest's import modes.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import partwise  # noqa: F401 (before ONNX Runtime, which reports to its makers otherwise)
 from parallel import scheduler, set_up_process
 
 

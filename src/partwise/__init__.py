@@ -5,6 +5,7 @@ Everything here is imported on first use, so that ``import partwise`` stays ligh
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from partwise.web.client import Client
 
 __version__ = "0.2.0"
+
+# ONNX Runtime looks here when it is imported: no report to its makers, unless somebody asks for it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _LAZY = {
     "Audio": "partwise.audio.decode",

@@ -247,7 +247,9 @@ class LocalRay:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
-                env={**environment(), **self.access},
+                # Whatever it was told of reports, Ray asks clouds by HTTP whether it is in theirs:
+                # through a proxy that is not there it reaches nobody.
+                env={**environment(), **self.access, "http_proxy": "http://127.0.0.1:9"},
                 start_new_session=True,  # Ctrl-C is for the run, which ends this in its own time
             )
             assert self._process.stdout is not None
