@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests of rendering, arranging and voices need (fluidsynth, a small SoundFont, mma,
-# espeak-ng) where apt-get may be used, and the packages given as arguments. `chromium` is content
+# espeak-ng) and of privacy (strace) where apt-get may be used, and the packages given as arguments. `chromium` is content
 # with any browser that the tests of the pages can use.
 # Never fails: the tests that need them are skipped, and say so, when they are not there.
 set -uo pipefail
@@ -19,6 +19,7 @@ want fluidsynth command -v fluidsynth
 want timgm6mb-soundfont test -e /usr/share/sounds/sf2/TimGM6mb.sf2
 want mma command -v mma
 want espeak-ng command -v espeak-ng
+want strace command -v strace
 for package in "$@"; do
   case $package in
     chromium) want chromium browser ;;
