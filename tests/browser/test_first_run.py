@@ -37,6 +37,7 @@ def test_index_and_ask(
     page.goto("/")
     page.get_by_role("link", name="Library").first.click()
     expect(page).to_have_url("/library")
+    page.wait_for_load_state()  # a click before its script is there asks nobody
 
     page.get_by_test_id("index-folder").fill(str(folder / "nowhere"))
     page.get_by_test_id("index-start").click()

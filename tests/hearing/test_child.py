@@ -28,10 +28,11 @@ while True:
     parent.answer(nice=os.nice(0), **asked)
 """
 POOL = """
-import subprocess, time
+import signal, subprocess, time
 from concurrent.futures import ProcessPoolExecutor
 from partwise.hearing.child import end_with_parent, ended_with_parent
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # below nohup it is ignored
     with ProcessPoolExecutor(3, initializer=end_with_parent) as pool:
         sleepers = [pool.submit(time.sleep, 600) for _ in range(2)]
         program = ["sh", "-c", "echo started; exec sleep 600"]
