@@ -32,7 +32,7 @@ class Library:
 
     path : the library's folder; None means ``PARTWISE_LIBRARY``, else the platform's data folder.
     resident : for a program that answers many questions, such as a server: vectors stay in memory,
-    and what an indexing run adds is read beside the answers (see ``search.Searcher``).
+    and what an indexing run adds is read beside the answers (see ``search.searcher.Searcher``).
 
     Nothing is opened before it is needed, so ``Library(path).index(...)`` also makes a new one.
     Use ``Library.open`` to be told at once that there is none.

@@ -17,7 +17,7 @@ import numpy as np
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
-from partwise.library.search.cache import Kept
+from partwise.library.search.cache import Kept, Same
 from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, alike
 from partwise.library.search.hits import Hit, Scored, files_of
 from partwise.library.search.matcher import Matcher
@@ -72,7 +72,7 @@ class Searcher:
     """Answers over one store; keeps in memory what it read until the tables change.
 
     exact_max_rows : number of rows up to which vectors are held in memory; None for the measured
-    one (``vector_index.open_index``).
+    one (``exact_index.open_index``).
     resident : for a server. More is held in memory, and what has changed on disk is read beside
     the answers: a track that was just indexed comes up some seconds later.
     """
@@ -80,26 +80,20 @@ class Searcher:
     def __init__(
         self, store: Store, exact_max_rows: int | None = None, resident: bool = False
     ) -> None:
-        self._store = store
+        self.store = store
         self._kept = Kept(resident)
         self._max_rows = RESIDENT_MAX_ROWS if resident else exact_max_rows
         self._existing = Existing() if resident else existing
-
-    @property
-    def store(self) -> Store:
-        """What it reads."""
-        return self._store
 
     # --- what is kept
 
     @property
     def catalogue(self) -> dict[str, Track]:
         """The tracks that have a file, by id."""
-
         return self._kept.get(
             "catalogue",
-            lambda: self._store.state("tracks", "ledger"),
-            lambda _: read_catalogue(self._store),
+            lambda: self.store.state("tracks", "ledger"),
+            lambda _: read_catalogue(self.store),
         )
 
     @property
@@ -108,7 +102,7 @@ class Searcher:
         catalogue = self.catalogue
         return self._kept.get(
             "matcher",
-            lambda: (self._store.digest, str(id(catalogue))),
+            lambda: (self.store.digest, Same(catalogue)),
             lambda _: Matcher(catalogue),
         )
 
@@ -116,16 +110,16 @@ class Searcher:
         """The vector index of ``"tracks"`` or ``"segments"``."""
         return self._kept.get(
             table_name,
-            lambda: self._store.state(table_name),
-            lambda former: self._store.index(table_name, self._max_rows, former),
+            lambda: self.store.state(table_name),
+            lambda former: self.store.index(table_name, self._max_rows, former),
         )
 
     def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:
         """Segments of some tracks, in order of time: from memory where they are held there."""
         index = self.index("segments") if self._kept.resident else None
         if not isinstance(index, ExactIndex):
-            return self._store.segments_of(track_ids)
-        threshold = np.asarray(self._store.active.presence_threshold, np.float32)
+            return self.store.segments_of(track_ids)
+        threshold = np.asarray(self.store.active.presence_threshold, np.float32)
         catalogue = self.catalogue
         found: dict[str, PartEmbeddings] = {}
         for track_id in track_ids:
@@ -294,7 +288,7 @@ class Searcher:
         # Both are replaced as a whole when they change: which ones they are is their version.
         return self._kept.get(
             "duplicates",
-            lambda: (self._store.digest, str(id(index)), str(id(catalogue))),
+            lambda: (self.store.digest, Same(index), Same(catalogue)),
             make,
         )
 
@@ -306,7 +300,7 @@ class Searcher:
 
     def _vector_of(self, track_id: str) -> np.ndarray:
         """float32 [parts=5, dim]: the vector of a whole track."""
-        return vectors_of(self._store.tracks.fetch([track_id], ["vector"]))[0]
+        return vectors_of(self.store.tracks.fetch([track_id], ["vector"]))[0]
 
     def _with_moments(
         self, query: Query, weights: PartWeights, hits: list[Hit], count: int

@@ -78,7 +78,7 @@ def table_schema(schema: pa.Schema, precision: str) -> pa.Schema:
 class LanceStore:
     """One LanceDB table behind ``VectorStore``; nothing of it is held in memory.
 
-    table : guarded, so that its failures are sentences (``guarded``).
+    table : guarded, so that its failures are sentences (``faults``).
     precision : of the stored vectors.
     former_threshold : presence from which each part counted, [parts=5]; only a table without the
     column ``parts`` needs it.

@@ -2,7 +2,7 @@
 
 A *store* is one table of part vectors: the tracks of a model, or its segments. A *place* is where
 stores with names lie together: a folder, a bucket, a Milvus server. Rows travel as Arrow tables
-with the schemas of ``library.store`` (``tracks_schema``, ``segments_schema``): ``vector`` is always
+with the schemas of ``stores.rows`` (``tracks_schema``, ``segments_schema``): ``vector`` is always
 float32 [parts=5, dim] flattened there, however few bytes the store itself spends on it.
 
 Rows belong to tracks, and a track's id is the hash of its content: writing the same track again is

@@ -134,14 +134,13 @@ class Store:
         """Changes when one of "tracks", "segments" and "ledger" does; the model's digest first."""
         if (snapshot := self.snapshot) is not None:
             return (self.digest, snapshot.stamp)
-        table = {"ledger": lambda: self.ledger_table}
-        opened = (table.get(name, lambda name=name: getattr(self, name))() for name in tables)
-        return (self.digest, *(str(one.version) for one in opened))
+        opened = [self.ledger_table if one == "ledger" else getattr(self, one) for one in tables]
+        return (self.digest, *(str(table.version) for table in opened))
 
     def index(
         self, name: str, max_rows: int | None = None, former: Searchable | None = None
     ) -> Searchable:
-        """What answers searches among "tracks" or "segments": see ``vector_index.open_index``."""
+        """What answers searches among "tracks" or "segments": see ``exact_index.open_index``."""
         if max_rows is None and (snapshot := self.snapshot) is not None:
             with self._damage_told():
                 if (found := getattr(snapshot, name)) is not None:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -43,16 +44,17 @@ def stamp(folder: Path, model: ModelInfo) -> str | None:
     state = hashlib.sha256(repr(model).encode())
     for table in ("ledger", f"tracks_{model.digest}", f"segments_{model.digest}"):
         try:
-            newest = max((folder / f"{table}.lance" / "_versions").iterdir(), key=_version)
-            state.update(f"\n{table} {newest.name} ".encode() + newest.read_bytes())
+            versions = folder / f"{table}.lance" / "_versions"
+            newest = max(os.listdir(versions), key=_version)
+            state.update(f"\n{table} {newest} ".encode() + (versions / newest).read_bytes())
         except (OSError, ValueError):
             return None
     return state.hexdigest()
 
 
-def _version(path: Path) -> int:
+def _version(name: str) -> int:
     """Lance counts its versions upwards, or down from 2^64 in names of twenty digits."""
-    number = path.name.partition(".")[0]
+    number = name.partition(".")[0]
     if not number.isdecimal():
         return -1
     return 2**64 - 1 - int(number) if len(number) == 20 else int(number)
@@ -106,9 +108,8 @@ class Snapshot:
     @cached_property
     def ledger(self) -> dict[str, LedgerRow]:
         """Every ledger row by its path (as text)."""
-        columns = self._who["ledger"]
-        columns[4] = map(State, columns[4])
-        return {values[0]: LedgerRow(*values) for values in zip(*columns, strict=True)}
+        rows = (LedgerRow(*values) for values in zip(*self._who["ledger"], strict=True))
+        return {row.path: replace(row, state=State(row.state)) for row in rows}
 
     @property
     def about(self) -> dict[str, list[Any]]:
