@@ -19,7 +19,7 @@ def write_untrained(path: Path, kind: str = "part") -> Path:
     torch.manual_seed(0)
     if kind == "part":
         model = PartEncoder(
-            EncoderSettings(dim=32, widths=(8, 16, 16), blocks=(1, 1, 1), pooled=16)
+            EncoderSettings(dim=32, widths=(8, 16, 16), blocks=1, pooled=16, pooled_fine=8)
         )
     else:
         model = PaperEncoder(PaperEncoderSettings(dim=8, widths=(4, 8, 8)))

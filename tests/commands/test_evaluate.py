@@ -77,7 +77,7 @@ def test_a_checkpoint_of_pytorch(tmp_path, capsys):
     from partwise_lab.model.checkpoint import save_checkpoint
     from partwise_lab.model.encoder import EncoderSettings, PartEncoder
 
-    network = PartEncoder(EncoderSettings(dim=8, widths=(4, 4, 8), blocks=(1, 1, 1), pooled=4))
+    network = PartEncoder(EncoderSettings(dim=8, widths=(4, 4, 8), blocks=1, pooled=4))
     checkpoint = tmp_path / "last.safetensors"
     save_checkpoint(checkpoint, network, MelSettings(), {"recipe": "none", "data_digest": "00"})
     stems = write_stem_folder(tmp_path / "stems", pieces=4, seconds=11.0)

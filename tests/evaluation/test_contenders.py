@@ -48,7 +48,7 @@ def test_individual_networks_hear_stems(tmp_path, sounds):
     from partwise_lab.model.comparisons import IndividualNetworks
     from partwise_lab.model.encoder import EncoderSettings
 
-    settings = EncoderSettings(dim=4, widths=(4, 4, 4), blocks=(1, 1, 1), pooled=4)
+    settings = EncoderSettings(dim=4, widths=(4, 4, 4), blocks=1, pooled=4)
     path = tmp_path / "clean" / "last.safetensors"
     about = {"recipe": "individual", "recipe_settings": {"hears": "oracle"}, "steps": 3}
     save_checkpoint(path, IndividualNetworks(settings), MelSettings(), about)

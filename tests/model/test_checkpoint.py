@@ -13,7 +13,7 @@ from partwise_lab.model import checkpoint  # noqa: E402
 from partwise_lab.model.checkpoint import describe, load_checkpoint, save_checkpoint  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 
-SMALL = EncoderSettings(dim=8, widths=(4, 8, 16), blocks=(1, 1, 1), pooled=8)
+SMALL = EncoderSettings(dim=8, widths=(4, 8, 16), blocks=1, pooled=8, pooled_fine=4)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_what_was_saved_is_what_is_loaded(saved):
     assert loaded.settings == SMALL
     assert mel == MelSettings()
     assert about["recipe"] == "test"
-    x = torch.randn(2, 64, 96)
+    x = torch.randn(2, 64, 192)
     torch.testing.assert_close(loaded(x).embeddings, model(x).embeddings)
 
 

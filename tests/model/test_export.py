@@ -11,7 +11,7 @@ from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model import export  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 
-SMALL = EncoderSettings(dim=8, widths=(4, 8, 16), blocks=(1, 1, 1), pooled=8)
+SMALL = EncoderSettings(dim=8, widths=(4, 8, 16), blocks=1, pooled=8, pooled_fine=4)
 ABOUT = {"presence_threshold": [0.5] * 5, "recipe": "test"}
 
 
@@ -20,7 +20,7 @@ def model():
     torch.manual_seed(0)
     model = PartEncoder(SMALL)
     for _ in range(3):  # give the normalisation layers statistics that matter
-        model(torch.randn(8, 64, 96) * 20 - 30)
+        model(torch.randn(8, 64, 192) * 20 - 30)
     return model.eval()
 
 
@@ -30,7 +30,7 @@ def test_onnx_and_torch_agree_on_sound(model, tmp_path):
     session = onnxruntime.InferenceSession(str(path))
     rng = np.random.default_rng(3)
     for batch, frames in ((1, 431), (5, 99)):
-        x = (rng.standard_normal((batch, frames, 96)) * 10 - 20).astype(np.float32)
+        x = (rng.standard_normal((batch, frames, 192)) * 10 - 20).astype(np.float32)
         embeddings, presence = session.run(None, {"log_mel": x})
         with torch.no_grad():
             encoded = model(torch.from_numpy(x))
@@ -44,7 +44,7 @@ def test_the_json_beside_it_describes_it(model, tmp_path):
     description = json.loads(path.with_suffix(".json").read_text())
     assert description["dim"] == 8
     assert description["parts"] == ["drums", "bass", "piano", "guitar", "other"]
-    assert description["mel"]["bands"] == 96
+    assert description["mel"]["bands"] == 192
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["model.json", "model.onnx"]
 
 

@@ -11,14 +11,14 @@ from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings, PartEncoder  # noqa: E402
 from partwise_lab.model.export import export_onnx, quantise  # noqa: E402
 
-SMALL = EncoderSettings(dim=8, widths=(8, 16, 32), blocks=(1, 1, 1), pooled=16)
+SMALL = EncoderSettings(dim=8, widths=(8, 16, 32), blocks=1, pooled=16, pooled_fine=8)
 
 
 def windows(seed: int, count: int = 6, frames: int = 104) -> np.ndarray:
     """Log-mels with structure in time and frequency, [windows, frames, bands]."""
     rng = np.random.default_rng(seed)
-    shape = rng.normal(0, 12, (count, 1, 96)) + rng.normal(0, 8, (count, frames, 1))
-    return (shape + rng.normal(0, 4, (count, frames, 96)) - 30).astype(np.float32)
+    shape = rng.normal(0, 12, (count, 1, 192)) + rng.normal(0, 8, (count, frames, 1))
+    return (shape + rng.normal(0, 4, (count, frames, 192)) - 30).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def test_a_mask_takes_its_bands_to_the_stem():
 
 def test_other_checkpoints_and_rates_are_refused(tmp_path):
     path = tmp_path / "e.safetensors"
-    settings = EncoderSettings(dim=4, widths=(4, 4, 4), blocks=(1, 1, 1), pooled=4)
+    settings = EncoderSettings(dim=4, widths=(4, 4, 4), blocks=1, pooled=4)
     save_checkpoint(path, PartEncoder(settings), MelSettings(), {})
     with pytest.raises(PartwiseError, match="holds no separator"):
         load_separator(str(path), RATE_HZ)

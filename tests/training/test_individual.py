@@ -19,7 +19,7 @@ from partwise_lab.training.recipes import INDIVIDUAL
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 
-SMALL = EncoderSettings(dim=8, widths=(8, 8, 8), blocks=(1, 1, 1), pooled=8)
+SMALL = EncoderSettings(dim=8, widths=(16, 16, 16), blocks=1, pooled=8, pooled_fine=4)
 RECIPE = replace(INDIVIDUAL, encoder=SMALL, mix=MixSettings(songs=4, views=3, seconds=2.0))
 
 
@@ -46,10 +46,10 @@ def test_every_network_hears_the_stems_of_its_part_alone(bank):
 
 
 def test_a_network_has_one_subspace():
-    network = IndividualNetworks(replace(SMALL, masks="feature"))
+    network = IndividualNetworks(SMALL)
     assert network.settings.masks == "none"
     first = network.networks[0]
-    assert first(torch.zeros(2, 40, 96)).embeddings.shape == (2, 1, 8)  # pyright: ignore
+    assert first(torch.zeros(2, 40, 192)).embeddings.shape == (2, 1, 8)  # pyright: ignore
 
 
 def test_it_learns_to_tell_stems_apart(bank, tmp_path):

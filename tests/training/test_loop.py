@@ -18,7 +18,7 @@ from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 RECIPE = Recipe(
-    encoder=EncoderSettings(dim=8, widths=(8, 8, 16), blocks=(1, 1, 1), pooled=8),
+    encoder=EncoderSettings(dim=8, widths=(16, 16, 16), blocks=1, pooled=8, pooled_fine=4),
     mix=MixSettings(songs=4, views=3, seconds=2.0),
     warmup_steps=5,
 )
@@ -124,15 +124,31 @@ def test_the_core_clock_counts_only_work_of_this_process(bank, tmp_path):
     assert spent >= 0.03 * 60
 
 
-def test_a_run_of_an_older_version_resumes(bank, tmp_path):
-    """Its settings name what is gone and lack what is new, neither of which was used."""
-    path = loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.02)
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
-    state["run"]["recipe"] |= {"augment": None, "identity_weight": 0}
-    torch.save(state, tmp_path / "state.pt")
-    loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.03)
-    assert load_checkpoint(path)[2]["steps"] > state["step"]
-    state["run"]["recipe"] |= {"augment": {"noise": 0.4}}
-    torch.save(state, tmp_path / "state.pt")
-    with pytest.raises(PartwiseError, match="another recipe"):
-        loop.train(FactorialObjective(bank, RECIPE), tmp_path, minutes=0.04)
+def test_a_run_is_cooled_beside_itself(bank, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+
+    def run(**how):
+        return loop.train(FactorialObjective(bank, RECIPE), tmp_path, **how)
+
+    with pytest.raises(PartwiseError, match="holds no run that could be cooled"):
+        run(minutes=0.02, cool=True)
+    path = run(minutes=0.1)
+    before = load_checkpoint(path)[2]
+    cooled = run(minutes=0.1, cool=True)
+    assert cooled == tmp_path / "cooled" / "last.safetensors"
+    after = load_checkpoint(cooled)[2]
+    assert after["steps"] > before["steps"]
+    assert after["minutes"] >= before["minutes"]
+    assert load_checkpoint(path)[2] == before  # the run itself is as it was
+    with (cooled.parent / "log.csv").open() as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.5 * RECIPE.learning_rate
+
+
+def test_the_rate_stays_until_a_run_is_cooled(bank):
+    constant = FactorialObjective(bank, RECIPE)
+    falling = FactorialObjective(bank, replace(RECIPE, constant=False))
+    assert loop._scale(constant, 100, 0.9, cool=False) == 1.0
+    assert loop._scale(falling, 100, 0.9, cool=False) < 0.05
+    assert loop._scale(constant, 0, 0.0, cool=False) == pytest.approx(1 / RECIPE.warmup_steps)

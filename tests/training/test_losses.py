@@ -7,7 +7,6 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402
 
 from partwise_lab.training.factorial import (  # noqa: E402
-    identity_loss,
     mask_loss,
     multi_positive_contrastive,
     presence_loss,
@@ -79,26 +78,3 @@ def test_mask_loss_is_lowest_at_the_true_shares():
     for seed in range(5):
         torch.manual_seed(seed)
         assert mask_loss(torch.log(shares) + 0.3 * torch.randn(shares.shape), shares) > at_truth
-
-
-def test_identity_loss_is_its_definition():
-    torch.manual_seed(0)
-    z = F.normalize(torch.randn(5, 4), dim=1)
-    prototypes = torch.randn(7, 4) * 3.0
-    labels = torch.tensor([0, 3, 3, 6, 2])
-    present = torch.tensor([True, True, False, True, True])
-    units = F.normalize(prototypes, dim=1)
-    losses = []
-    for i in (0, 1, 3, 4):
-        logits = [
-            (float(z[i] @ units[k]) - (0.2 if k == labels[i] else 0.0)) / 0.1 for k in range(7)
-        ]
-        losses.append(math.log(sum(math.exp(v) for v in logits)) - logits[int(labels[i])])
-    loss = identity_loss(z, prototypes, labels, present, 0.2, 0.1)
-    assert float(loss) == pytest.approx(sum(losses) / 4, abs=1e-4)
-
-
-def test_identity_loss_of_nothing_is_zero():
-    z = F.normalize(torch.randn(2, 4), dim=1)
-    nobody = torch.zeros(2, dtype=torch.bool)
-    assert float(identity_loss(z, z, torch.tensor([0, 1]), nobody, 0.1, 0.1)) == 0.0

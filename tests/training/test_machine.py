@@ -28,7 +28,7 @@ from partwise_lab.training.stem_bank import StemBank
 data, out = Path(sys.argv[1]), Path(sys.argv[2])
 machine.start("cpu")
 rank = machine.rank()
-encoder = EncoderSettings(dim=8, widths=(8, 8, 16), blocks=(1, 1, 1), pooled=8)
+encoder = EncoderSettings(dim=8, widths=(16, 16, 16), blocks=1, pooled=8, pooled_fine=4)
 # Seeds differ on purpose: sharing must make the weights equal.
 recipe = Recipe(encoder=encoder, mix=MixSettings(songs=4, views=3, seconds=2.0), seed=rank)
 objective = FactorialObjective(StemBank.build(data, MelSettings(), jobs=1), recipe)

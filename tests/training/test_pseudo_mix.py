@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from partwise import PARTS  # noqa: E402
+from partwise import PARTS, Part  # noqa: E402
 from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.training.pseudo_mix import MixSettings, PseudoMixer  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
@@ -22,8 +22,8 @@ def bank(tmp_path_factory):
 
 def test_each_part_has_every_label_views_times(bank):
     batch = PseudoMixer(bank, SETTINGS, seed=1).draw()
-    assert batch.log_mel.shape == (12, 88, 96)
-    assert batch.shares.shape == (12, 5, 11, 12)
+    assert batch.log_mel.shape == (12, 88, 192)
+    assert batch.shares.shape == (12, 5, 22, 24)
     for part in PARTS:
         _, counts = np.unique(batch.labels[:, part.index], return_counts=True)
         assert counts.tolist() == [3] * 4
@@ -45,7 +45,7 @@ def test_absent_parts_are_silent_and_somebody_always_plays(bank):
     batch = PseudoMixer(bank, replace(SETTINGS, songs=5, views=10, keep=(0.0, 0.3)), 3).draw()
     assert batch.present.any(dim=1).all()
     assert not batch.present.all()
-    assert torch.all(batch.shares.sum(dim=(2, 3))[~batch.present] < 11 * 12 * 0.2)
+    assert torch.all(batch.shares.sum(dim=(2, 3))[~batch.present] < 22 * 24 * 0.2)
     assert torch.all(batch.shares.sum(dim=1) <= 1 + 1e-4)
 
 
@@ -53,3 +53,27 @@ def test_alone_means_all_of_the_power(bank):
     batch = PseudoMixer(bank, replace(SETTINGS, keep=(0.0, 0.0)), seed=4).draw()
     assert torch.all(batch.present.sum(dim=1) == 1)
     assert batch.shares[batch.present].mean() > 0.99
+
+
+@pytest.fixture(scope="module")
+def voices():
+    time_s = np.arange(6 * 22050) / 22050
+    tones = [0.1 * np.sin(2 * np.pi * hz * time_s) for hz in (700.0, 900.0)]
+    return StemBank.of_voices([tone.astype(np.float32) for tone in tones], MelSettings())
+
+
+def test_a_voice_is_heard_as_other_and_has_no_label(bank, voices):
+    always = replace(SETTINGS, sung=1.0)
+    batch = PseudoMixer(bank, always, seed=5, voices=voices).draw()
+    without = PseudoMixer(bank, always, seed=5).draw()
+    other = Part.OTHER.index
+    assert batch.present[:, other].float().mean() > 0.9
+    assert not batch.labelled[:, other].any()
+    assert torch.equal(batch.labelled[:, :other], batch.present[:, :other])
+    assert torch.equal(without.labelled, without.present)
+
+
+def test_nobody_sings_over_the_others(bank, voices):
+    never = replace(SETTINGS, sung=0.0)
+    batch = PseudoMixer(bank, never, seed=5, voices=voices).draw()
+    assert torch.equal(batch.labelled, batch.present)

@@ -19,7 +19,7 @@ from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 
 RECIPE = SeparatorRecipe(
-    unet=MaskUNetSettings(widths=(4, 8, 8)), mix=MixSettings(songs=2, views=2, seconds=2.0)
+    unet=MaskUNetSettings(widths=(16, 16, 16)), mix=MixSettings(songs=2, views=2, seconds=2.0)
 )
 
 
@@ -31,12 +31,12 @@ def bank(tmp_path_factory):
 def test_masks_have_the_resolution_of_the_log_mel_whatever_its_length():
     network = MaskUNet(MaskUNetSettings(widths=(4, 8, 8))).eval()
     for frames in (8, 43, 101):
-        assert network(torch.randn(2, frames, 96)).shape == (2, 5, frames, 96)
+        assert network(torch.randn(2, frames, 192)).shape == (2, 5, frames, 192)
 
 
 def test_masks_do_not_depend_on_the_gain():
     network = MaskUNet(MaskUNetSettings(widths=(4, 8, 8))).eval()
-    log_mel = torch.randn(1, 40, 96) * 10
+    log_mel = torch.randn(1, 40, 192) * 10
     with torch.no_grad():
         assert network(log_mel) == pytest.approx(network(log_mel + 17.0), abs=1e-3)
 

@@ -7,8 +7,9 @@ torch = pytest.importorskip("torch")
 from partwise import PARTS, Part, PartwiseError  # noqa: E402
 from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.data.stems import data_digest, find_pieces  # noqa: E402
+from partwise_lab.model.encoder import LogMelFrontend  # noqa: E402
 from partwise_lab.training import stem_bank  # noqa: E402
-from partwise_lab.training.stem_bank import StemBank  # noqa: E402
+from partwise_lab.training.stem_bank import HeardStem, StemBank, hear_stem  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 
 RATE_HZ = 22050
@@ -38,7 +39,19 @@ def test_bank_holds_every_stem(bank):
     for stem in bank.stems[Part.BASS]:
         assert stem.frames == 1 + int(8.0 * 22050) // 512
         rows = bank.windows(np.array([stem.first]), stem.frames)[0].numpy()
-        assert rows.mean(axis=0).argmax() < 8  # it is a bass
+        assert rows.mean(axis=0).argmax() < 40  # it is a bass
+
+
+def test_a_byte_a_cell_is_within_a_fifth_of_a_db(tmp_path):
+    rng = np.random.default_rng(0)
+    samples = (0.1 * rng.standard_normal(4 * RATE_HZ)).astype(np.float32)
+    frontend = LogMelFrontend(MelSettings())
+    stem = hear_stem(samples, frontend)
+    log_mel = frontend(torch.from_numpy(samples)[None])[0].numpy()
+    bank = StemBank.of_voices([samples], MelSettings())
+    heard = bank.windows(np.array([0]), len(log_mel))[0].numpy()
+    assert stem is not None and stem.cells.dtype == np.uint8
+    np.testing.assert_allclose(heard, log_mel, atol=0.2 + 1e-3)
 
 
 def test_bank_is_computed_once(bank, tmp_path):
@@ -116,10 +129,9 @@ def test_two_processes_that_make_it_at_once_do_not_harm_each_other(tmp_path):
 
     def heard():
         banks.append(StemBank.build(folder, MelSettings(), jobs=1))  # the other one, quicker
-        yield [(0, Part.DRUMS, *stem)], []
+        yield [(0, Part.DRUMS, stem)], []
 
-    log_mel = np.zeros((4, 96), np.float16)
-    stem = (log_mel, np.ones(4, np.uint8), 0.0)
+    stem = HeardStem(np.zeros((4, 192), np.uint8), np.ones(4, np.uint8), 0.0, 0.0)
     names = ["piece00", "piece01", "piece02"]
     digest = data_digest(find_pieces(folder))
     made = StemBank.kept(folder, MelSettings(), digest, names, heard)

@@ -100,9 +100,9 @@ def load_measured(model: Path | None, device: str, threads: int) -> MeasuredMode
     from partwise.parts import PARTS
     from partwise_lab.measure.abx.split import split_in
     from partwise_lab.measure.heard import checkpoint_embedder, segment_embedder
-    from partwise_lab.model.checkpoint import load_model
+    from partwise_lab.model.checkpoint import CHECKPOINTS, load_model
 
-    kinds = (".onnx", ".safetensors")
+    kinds = (".onnx", *CHECKPOINTS)
     if model and model.suffix.lower() not in kinds and not model.is_dir():
         raise PartwiseError(
             f"{model} is no model: name an exported one (.onnx) or a checkpoint (.safetensors)"

@@ -43,6 +43,14 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(min=0.0, help="The highest; default: the recipe's own.")
     ] = None,
+    cool: Annotated[
+        bool,
+        typer.Option(
+            "--cool",
+            help="Finish what the run in --out has learnt so far: its rate falls to nothing over "
+            "--minutes, in OUT/cooled. The run itself can go on.",
+        ),
+    ] = False,
     voices: Annotated[
         Path | None, typer.Option(help="Voice bank (`partwise-lab voices`) to sing over the mixes.")
     ] = None,
@@ -93,6 +101,7 @@ def train(
         clock=clock,
         start_from=start_from,
         learning_rate=learning_rate,
+        cool=cool,
         voices=voices,
         teachers=teachers,
         separator=separator,

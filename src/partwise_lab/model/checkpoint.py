@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from partwise.atomic import write_whole
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 FORMAT = 1
+CHECKPOINTS = (".safetensors", ".pt")
 
 # What a checkpoint says of its run, and what goes on with the model and its results.
 RUN_FACTS = (
@@ -53,11 +55,11 @@ class Loaded:
 
 
 def load_model(path: Path | None, threads: int = 1) -> Loaded:
-    """A checkpoint (.safetensors), an exported model (anything else), or (None) the shipped one.
+    """A checkpoint (.safetensors, .pt), an exported model (anything else), or (None) the shipped.
 
     threads : that PyTorch may use. Raises PartwiseError as reading either does.
     """
-    if path is None or path.suffix.lower() != ".safetensors":
+    if path is None or path.suffix.lower() not in CHECKPOINTS:
         encoder = load_encoder(path)
         description = json.loads(encoder.path.with_suffix(".json").read_text())
         return Loaded(encoder, encoder.settings, description, encoder.digest)
@@ -65,19 +67,27 @@ def load_model(path: Path | None, threads: int = 1) -> Loaded:
 
     torch.set_num_threads(threads)
     network, mel, description = load_checkpoint(path)
-    digest = hashlib.sha256(path.read_bytes() + path.with_suffix(".json").read_bytes())
+    described = path.with_suffix(".json")
+    digest = hashlib.sha256(
+        path.read_bytes() + (described.read_bytes() if described.exists() else b"")
+    )
     return Loaded(network, mel, description, digest.hexdigest()[:16])
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]:
     """Read a checkpoint; the model is in evaluation mode.
 
+    Weights of the one-file recipe (.pt) are read too: see `reference`.
     Raises PartwiseError when a file is missing or broken, or when parts or format differ.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
+        if path.suffix.lower() == ".pt":
+            from partwise_lab.model.reference import load_reference
+
+            return load_reference(path)
         description = describe(path)
         if description.get("format") != FORMAT:
             raise PartwiseError(
@@ -99,7 +109,15 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]
         mel = MelSettings(**description["mel"])
     except FileNotFoundError as error:
         raise PartwiseError(f"checkpoint {error.filename or path} does not exist") from None
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        SafetensorError,
+        UnpicklingError,
+    ) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PartwiseError(f"checkpoint {path} cannot be read: {cause}") from None
     return model.eval(), mel, description

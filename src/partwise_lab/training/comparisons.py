@@ -38,7 +38,7 @@ from partwise_lab.training.pseudo_mix import (
     window_frames,
 )
 from partwise_lab.training.recipes import Objective, Optimiser, Recipe
-from partwise_lab.training.stem_bank import HeardPiece, StemBank, stem_log_mel
+from partwise_lab.training.stem_bank import HeardPiece, StemBank, hear_stem
 
 _REFERENCE_RMS = 0.1
 
@@ -136,7 +136,7 @@ class SeparatorObjective(Objective):
     def restart(self, step: int) -> None:
         """Draw on from `step`."""
         seed = self.recipe.seed * 1_000_003 + step
-        self.mixer = PseudoMixer(self.bank, self.recipe.mix, seed, self.device, cell=1)
+        self.mixer = PseudoMixer(self.bank, self.recipe.mix, seed, self.device, cell=(1, 1))
 
     def draw(self) -> Batch:
         """The next batch, its shares at full resolution."""
@@ -222,9 +222,9 @@ def separated_bank(
         found = []
         for part in PARTS:
             if plan.keep[row, part.index] and part in stems:
-                kept = stem_log_mel(stems[part], transform)
+                kept = hear_stem(stems[part], transform)
                 if kept is not None:
-                    found.append((int(plan.song[row, part.index]), part, *kept))
+                    found.append((int(plan.song[row, part.index]), part, kept))
         return found, []
 
     def heard() -> Iterator[HeardPiece]:

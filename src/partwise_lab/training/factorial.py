@@ -1,14 +1,12 @@
 """The objective of the recipe `partwise`: factorial mixes, and what is asked of each subspace.
 
-The losses are pure functions; prototypes, one learnt vector per part and piece, are dropped after
-training.
+The losses are pure functions.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from partwise.parts import PARTS
@@ -19,46 +17,32 @@ from partwise_lab.training.recipes import Objective, Recipe
 from partwise_lab.training.stem_bank import StemBank
 
 _NEVER = -1e4  # a logit that takes no part; finite, so that empty rows stay finite
-_WINDOWS = 2  # of a stem, spread evenly over it, for its piece's prototype
-_AT_ONCE = 64
 
 
 class FactorialObjective(Objective):
     """The recipe `partwise` on one stem bank.
 
-    sung : whether there are voices among the bank's stems; kept with the settings.
+    voices : sung over some of the mixes; kept with the settings.
     """
 
+    columns = (*(str(part) for part in PARTS), "presence", "masks")
+
     def __init__(
-        self, bank: StemBank, recipe: Recipe, device: str = "cpu", *, sung: bool = False
+        self, bank: StemBank, recipe: Recipe, device: str = "cpu", voices: StemBank | None = None
     ) -> None:
-        super().__init__(recipe.name, recipe, bank, device, voices=sung)
-        self.recipe = recipe
+        super().__init__(recipe.name, recipe, bank, device, voices=voices and voices.digest)
+        self.recipe, self.voices = recipe, voices
         self.segments = recipe.mix.songs * recipe.mix.views
         self.restart(0)
         torch.manual_seed(recipe.seed)
-        self.model = PartEncoder(recipe.encoder)
-        self.learner = nn.ModuleDict({"model": self.model})
-        self.columns = (*(str(part) for part in PARTS), "presence")
-        if recipe.encoder.masks != "none":
-            self.columns += ("masks",)
-        self.prototypes = None
-        if recipe.identity_weight:
-            self.prototypes = Prototypes(self.pieces, recipe.encoder.dim)
-            self.learner["prototypes"] = self.prototypes
-            self.columns += ("identity",)
+        self.model = self.learner = PartEncoder(recipe.encoder)
         # Channels last is twice as fast on CPUs with bf16.
-        self.learner.to(device, memory_format=torch.channels_last)  # pyright: ignore
-
-    def begin(self) -> None:
-        """Put the prototypes where the network hears the pieces' clean stems."""
-        if self.prototypes:
-            self.prototypes.begin_with(self.model, self.bank, self.mixer.frames, self.device)
+        self.model.to(device, memory_format=torch.channels_last)  # pyright: ignore
 
     def restart(self, step: int) -> None:
         """Draw on from `step`."""
         recipe, seed = self.recipe, self.recipe.seed * 1_000_003 + step
-        self.mixer = PseudoMixer(self.bank, recipe.mix, seed, self.device, recipe.encoder.cell)
+        self.mixer = PseudoMixer(self.bank, recipe.mix, seed, self.device, voices=self.voices)
 
     def draw(self) -> Batch:
         """The next batch."""
@@ -74,33 +58,16 @@ class FactorialObjective(Objective):
             str(part): multi_positive_contrastive(
                 embeddings[:, part.index],
                 batch.labels[:, part.index],
-                batch.present[:, part.index],
+                batch.labelled[:, part.index],
                 recipe.temperature,
             )
             for part in PARTS
         }
-        total = recipe.contrastive_weight * torch.stack(list(terms.values())).mean()
+        total = torch.stack(list(terms.values())).mean()
         terms["presence"] = presence_loss(encoded.presence_logits.float(), batch.present)
+        terms["masks"] = mask_loss(encoded.mask_logits.float(), batch.shares)
         total = total + recipe.presence_weight * terms["presence"]
-        if encoded.mask_logits is not None:
-            terms["masks"] = mask_loss(encoded.mask_logits.float(), batch.shares)
-            total = total + recipe.mask_weight * terms["masks"]
-        if self.prototypes:
-            prototypes = self.prototypes.weight
-            identities = [
-                identity_loss(
-                    embeddings[:, part.index],
-                    prototypes[part.index],
-                    batch.labels[:, part.index],
-                    batch.present[:, part.index],
-                    recipe.identity_margin,
-                    recipe.identity_temperature,
-                )
-                for part in PARTS
-            ]
-            terms["identity"] = torch.stack(identities).mean()
-            total = total + recipe.identity_weight * terms["identity"]
-        return total, terms
+        return total + recipe.mask_weight * terms["masks"], terms
 
 
 def multi_positive_contrastive(
@@ -142,64 +109,3 @@ def mask_loss(mask_logits: Tensor, shares: Tensor) -> Tensor:
     """
     log_masks = torch.log_softmax(mask_logits, dim=1)
     return -(shares * log_masks).sum(dim=1).mean()
-
-
-def identity_loss(
-    embeddings: Tensor,
-    prototypes: Tensor,
-    labels: Tensor,
-    present: Tensor,
-    margin: float,
-    temperature: float,
-) -> Tensor:
-    """Piece-identity softmax with an additive cosine margin (CosFace, Wang et al. 2018).
-
-    Every piece of the training data has a learnt prototype in the subspace, so an item is compared
-    with all of them and not only with the batch.
-
-    embeddings : [items, dim], unit norm
-    prototypes : [pieces, dim], of any norm
-    labels : int64 [items], 0 .. pieces - 1
-    present : bool [items]; the others are left out
-    margin : >= 0, in cosine; temperature : > 0
-    returns : scalar; 0 when nothing is present
-    """
-    cosine = embeddings @ F.normalize(prototypes, dim=1).T  # [items, pieces]
-    own = F.one_hot(labels, len(prototypes))
-    each = F.cross_entropy((cosine - margin * own) / temperature, labels, reduction="none")
-    return (each * present).sum() / present.sum().clamp(min=1)
-
-
-class Prototypes(nn.Module):
-    """weight : [parts=5, pieces, dim], of any norm."""
-
-    def __init__(self, pieces: int, dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(len(PARTS), pieces, dim) * dim**-0.5)
-
-    @torch.no_grad()
-    def begin_with(self, model: nn.Module, bank: StemBank, frames: int, device: str) -> None:
-        """Start from the mean embedding of each piece's clean stem under `model`.
-
-        Random prototypes need many visits of every piece before they say anything; those of a
-        network that has learnt already are right from the first step.
-        frames : length of the windows in mel frames.
-        """
-        was_training = model.training
-        model.eval()
-        for part in PARTS:
-            stems = [s for s in bank.stems[part] if s.frames > frames]
-            piece = torch.tensor([s.piece for s in stems for _ in range(_WINDOWS)], device=device)
-            first = np.concatenate(
-                [np.linspace(s.first, s.first + s.frames - frames, _WINDOWS) for s in stems]
-            ).astype(np.int64)
-            heard = torch.zeros_like(self.weight[part.index])
-            for begin in range(0, len(first), _AT_ONCE):
-                rows = slice(begin, begin + _AT_ONCE)
-                window_db = bank.windows(first[rows], frames, device)
-                with autocast(device):
-                    embeddings = model(window_db).embeddings[:, part.index]
-                heard.index_add_(0, piece[rows], embeddings.float())
-            known = heard.norm(dim=1) > 0
-            self.weight[part.index, known] = F.normalize(heard[known], dim=1)
-        model.train(was_training)

@@ -2,6 +2,8 @@
 
 A run lives in a folder: `last.safetensors` + `last.json` (averaged weights, ready for export),
 `state.pt` (what resuming needs), `log.csv` (one row every `LOG_EVERY` steps) and `curves.png`.
+A run of constant rate is never finished; what it has learnt so far is, by cooling: the rate falls
+to nothing in a folder of its own, `cooled`, and the run itself can go on as it was.
 
 Under ``torchrun`` every process trains on batches of its own and the gradients are averaged
 (distributed data parallel); only the first process writes.
@@ -28,9 +30,12 @@ from partwise.parts import PARTS
 from partwise_lab.model.checkpoint import load_checkpoint, parameters, save_checkpoint
 from partwise_lab.training import machine
 from partwise_lab.training.recipes import Objective, same_choices
+from partwise_lab.training.steps import Steps
 
 LOG_EVERY = 20
 CHECKPOINT_EVERY_S = 120.0
+COOLED = "cooled"  # folder inside the run's
+_LEAST = 0.01  # of the rate, at the end of a budget
 
 # What a minute of the budget is: of the wall clock, or of one CPU core of this process, which is
 # what comparisons on a shared machine need.
@@ -56,25 +61,35 @@ def train(
     threads: int | None = None,
     clock: Clock = "wall",
     start_from: Path | None = None,
+    cool: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train for a budget of `minutes` of training time; returns the checkpoint's path.
 
     Running again with the same `out` resumes; a larger budget goes on from there (the learning
-    rate follows the share of the budget used). Ctrl-C writes a checkpoint first.
+    rate of most recipes follows the share of the budget used). Ctrl-C writes a checkpoint first.
     start_from : checkpoint whose weights a new run begins with.
-    Raises PartwiseError when `out` holds a run of another recipe or data, a loss is not finite or
-    the disk is full.
+    cool : finish what the run in `out` has learnt: on from there in `out/cooled`, while the rate
+        falls to nothing over `minutes`.
+    Raises PartwiseError when `out` holds a run of another recipe or data, or none to cool, a loss
+    is not finite or the disk is full.
     """
     if threads:
         torch.set_num_threads(threads)
     now = time.perf_counter if clock == "wall" else time.process_time
+    begun = out
+    if cool:
+        if not (begun / "state.pt").exists():
+            raise PartwiseError(f"{out} holds no run that could be cooled")
+        out = begun / COOLED
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(objective, out, clock)
-    if not run.resume():
-        if start_from:
+    if not run.resume(out):
+        if cool:
+            run.resume(begun)
+            run.before_s, run.used_s = run.before_s + run.used_s, 0.0
+        elif start_from:
             run.begin_with(start_from)
-        objective.begin()
     synchronise = machine.share(objective.learner)
     objective.restart(run.step * machine.world() + machine.rank())
     batches = _prefetched(objective)
@@ -84,8 +99,8 @@ def train(
     try:
         while (used := machine.largest(run.used_s / budget_s if budget_s else 1.0)) < 1.0:
             began = now()
-            rate = _learning_rate(objective, run.step, used)
-            for name, value in run.take_step(next(batches), used, rate, synchronise).items():
+            scale = _scale(objective, run.step, used, cool)
+            for name, value in run.take_step(next(batches), used, scale, synchronise).items():
                 share = value.detach().float() / LOG_EVERY
                 sums[name] = sums[name] + share if name in sums else share
             log_now = run.step % LOG_EVERY == 0
@@ -101,7 +116,7 @@ def train(
                     f"checkpoint is in {out}; try a lower learning rate"
                 )
             if machine.rank() == 0:
-                run.log(losses, rate)
+                run.log(losses, scale)
                 if progress:
                     speed = objective.segments * machine.world() / max(took_s, 1e-9)
                     progress(Progress(run.step, run.used_s / 60, minutes, speed, losses))
@@ -121,19 +136,15 @@ class _Run:
     """What is kept between steps and across interruptions.
 
     average : the model whose weights are the moving average of those that learn
-    step, used_s : steps taken, and the training time they took
+    step, used_s : steps taken, and the training time they took of this budget
+    before_s : training time of the run that is being cooled
     """
 
     def __init__(self, objective: Objective, out: Path, clock: Clock) -> None:
         self.objective, self.out, self.clock = objective, out, clock
         self.average = copy.deepcopy(objective.model).eval().requires_grad_(False)
-        chosen = objective.optimiser
-        self.optimiser = torch.optim.AdamW(
-            objective.learner.parameters(),
-            lr=chosen.learning_rate,
-            weight_decay=chosen.weight_decay,
-        )
-        self.step, self.used_s = 0, 0.0
+        self.steps = Steps(objective.learner, objective.optimiser)
+        self.step, self.used_s, self.before_s = 0, 0.0, 0.0
         self.is_of: dict[str, Any] = {
             "recipe": objective.settings,
             "data_digest": objective.data_digest,
@@ -146,19 +157,16 @@ class _Run:
         return self.step * self.objective.segments * machine.world()
 
     def take_step(
-        self, batch: Any, used: float, rate: float, synchronise: Callable[[], None]
+        self, batch: Any, used: float, scale: float, synchronise: Callable[[], None]
     ) -> dict[str, torch.Tensor]:
-        """Learn from one batch at a learning rate; the loss and its terms."""
-        objective, chosen = self.objective, self.objective.optimiser
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        """Learn from one batch at so much of the rates; the loss and its terms."""
+        objective = self.objective
         loss, terms = objective.loss(batch, used)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.steps.clear()
         loss.backward()
         synchronise()
-        nn.utils.clip_grad_norm_(objective.learner.parameters(), chosen.clip_norm)
-        self.optimiser.step()
-        decay = min(chosen.ema, (1 + self.step) / (10 + self.step))
+        self.steps.take(scale)
+        decay = min(objective.optimiser.ema, (1 + self.step) / (10 + self.step))
         _average(self.average, objective.model, decay)
         self.step += 1
         return {"loss": loss, **terms}
@@ -172,9 +180,9 @@ class _Run:
         self.objective.model.load_state_dict(weights | theirs)
         self.average.load_state_dict(weights | theirs)
 
-    def resume(self) -> bool:
-        """Go on where the run in this folder stopped; whether there is one."""
-        path = self.out / "state.pt"
+    def resume(self, folder: Path) -> bool:
+        """Go on where the run in a folder stopped; whether there is one."""
+        path = folder / "state.pt"
         if not path.exists():
             return False
         device = self.objective.device
@@ -187,13 +195,13 @@ class _Run:
         for key, value in self.is_of.items():
             if not same_choices(state.get("run", {}).get(key), value):
                 raise PartwiseError(
-                    f"{self.out} holds a run with another {key.replace('_', ' ')}: "
+                    f"{folder} holds a run with another {key.replace('_', ' ')}: "
                     "choose another folder"
                 )
         self.objective.learner.load_state_dict(state["learner"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.used_s = state["step"], state["used_s"]
+        self.steps.load(state["steps"])
+        self.step, self.used_s, self.before_s = state["step"], state["used_s"], state["before_s"]
         return True
 
     def save(self) -> None:
@@ -205,16 +213,17 @@ class _Run:
             "run": self.is_of,
             "learner": objective.learner.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "steps": self.steps.state(),
             "step": self.step,
             "used_s": self.used_s,
+            "before_s": self.before_s,
         }
         about = {
             "recipe": objective.name,
             "recipe_settings": objective.settings,
             "data_digest": objective.data_digest,
             "pieces": objective.pieces,
-            "minutes": round(self.used_s / 60.0, 1),
+            "minutes": round((self.before_s + self.used_s) / 60.0, 1),
             "clock": self.clock,
             "device": machine.device_name(objective.device),
             "steps": self.step,
@@ -230,8 +239,9 @@ class _Run:
                 f"the checkpoint in {self.out} cannot be written: {error}"
             ) from None
 
-    def log(self, losses: dict[str, float], rate: float) -> None:
+    def log(self, losses: dict[str, float], scale: float) -> None:
         """One more row of `log.csv`."""
+        rate = self.objective.optimiser.learning_rate * scale
         row = {
             "step": self.step,
             "minutes": round(self.used_s / 60, 3),
@@ -259,11 +269,15 @@ def _prefetched(objective: Objective) -> Iterator[Any]:
             yield batch
 
 
-def _learning_rate(objective: Objective, step: int, used: float) -> float:
-    """Linear warm-up, then a cosine down to 1 % over the budget."""
-    chosen = objective.optimiser
-    cosine = 0.505 + 0.495 * math.cos(math.pi * min(used, 1.0))
-    return chosen.learning_rate * min(1.0, (step + 1) / chosen.warmup_steps) * cosine
+def _scale(objective: Objective, step: int, used: float, cool: bool) -> float:
+    """Of the recipe's rates: linear warm-up, then what it chose, down to 1 % over the budget."""
+    chosen, used = objective.optimiser, min(used, 1.0)
+    warm = min(1.0, (step + 1) / chosen.warmup_steps)
+    if cool:
+        return max(_LEAST, 1.0 - used)
+    if chosen.constant:
+        return warm
+    return warm * (0.5 * (1.0 + _LEAST) + 0.5 * (1.0 - _LEAST) * math.cos(math.pi * used))
 
 
 @torch.no_grad()

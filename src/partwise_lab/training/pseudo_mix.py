@@ -6,13 +6,13 @@ five subspaces: two mixes that share the drummer differ in everything else. Rand
 are left out, so that the network learns who is absent.
 
 Mixing is done in the mel-power domain (see `stem_bank`): a mix costs five look-ups and a sum,
-thousands a second.
+thousands a second. Voices sing over some of the mixes: real songs are sung and MIDI is not.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from torch.nn import functional as F
 
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
-from partwise_lab.model.encoder import STRIDE, power_to_db
+from partwise_lab.model.encoder import CELL, STRIDE, power_to_db
 from partwise_lab.training.stem_bank import StemBank
 
-_TO_POWER = math.log(10.0) / 10.0
+_TO_OCTAVES = math.log2(10.0) / 10.0  # of power, from dB
+_AT_ONCE = 2  # mixes; what is summed up stays in a core's cache
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class MixSettings:
     mix_eq_db : the same for whole mixes, drawn anew each time, which must not matter [dB].
     audible_db : a part this far below the whole mix counts as absent [dB].
     min_sounding : windows in which a stem sounds for a smaller share of the time are not drawn.
+    sung : chance of a voice over a mix, where there are voices.
     """
 
     songs: int = 24
@@ -51,6 +53,7 @@ class MixSettings:
     mix_eq_db: float = 2.0
     audible_db: float = -25.0
     min_sounding: float = 0.3
+    sung: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -159,19 +162,22 @@ class Batch:
     log_mel : [mixes, frames, bands] in dB
     labels : int64 [mixes, parts=5], the song that the part's stem comes from
     present : bool [mixes, parts=5], whether the part can be heard
-    shares : [mixes, parts=5, frames / 8, bands / 8], each part's share of the mix's power, 0..1
+    labelled : bool [mixes, parts=5], whether it is, and its label says all of what is heard of it
+    shares : [mixes, parts=5, frames / cell, bands / cell], each part's share of the power, 0..1
     """
 
     log_mel: Tensor
     labels: Tensor
     present: Tensor
+    labelled: Tensor
     shares: Tensor
 
 
 class PseudoMixer:
     """Draws batches from a stem bank, for ever; the same seed gives the same batches.
 
-    cell : shares are averaged over cells of this many frames and bands.
+    voices : sung over some mixes, as a part of OTHER that no label knows of.
+    cell : shares are averaged over cells of so many frames and bands.
     """
 
     def __init__(
@@ -180,7 +186,8 @@ class PseudoMixer:
         settings: MixSettings,
         seed: int,
         device: str = "cpu",
-        cell: int = STRIDE,
+        cell: tuple[int, int] = CELL,
+        voices: StemBank | None = None,
     ) -> None:
         self.bank = bank
         self.settings = settings
@@ -189,40 +196,94 @@ class PseudoMixer:
         self.frames = window_frames(settings.seconds, bank.mel.frames_per_s)
         self.rng = np.random.default_rng(seed)
         self.planner = Planner(bank, settings, self.frames)
+        self.voices = voices
+        if voices:
+            mixes = settings.songs * settings.views
+            each = replace(settings, songs=mixes, views=1)
+            self._singers = Planner(voices, each, self.frames)
 
     def draw(self) -> Batch:
         """One batch of songs * views mixes."""
         return self.mix(self.planner.draw(self.rng))
 
     def mix(self, plan: MixPlan) -> Batch:
-        """The batch that a plan describes."""
-        s, rng, bands = self.settings, self.rng, self.bank.mel.bands
-        mixes = len(plan.song)
-        power = torch.empty(mixes, len(PARTS), self.frames, bands, device=self.device)
+        """The batch that a plan describes, and who sings over it."""
+        s, rng, device = self.settings, self.rng, self.device
+        mixes, bands = len(plan.song), self.bank.mel.bands
+        first, change_db = np.empty_like(plan.first), np.empty((mixes, len(PARTS), bands))
         for part in PARTS:
             i = part.index
-            stems = self.bank.stems[part]
-            first = np.array([stems[k].first for k in plan.stem[:, i]]) + plan.first[:, i]
-            colour_db = colour(rng, s.songs, bands, s.eq_db)[plan.slot[:, i]]
-            change_db = self._to_device(colour_db + plan.gain_db[:, i, None])
-            window_db = self.bank.windows(first, self.frames, self.device) + change_db[:, None, :]
-            power[:, i] = torch.exp(window_db * _TO_POWER)
-        power *= self._to_device(plan.keep)[:, :, None, None]
-        total = power.sum(dim=1)  # [mixes, frames, bands]
-        part_energy = power.mean(dim=(2, 3))  # [mixes, parts]
-        energy = part_energy.sum(dim=1, keepdim=True)
-        present = part_energy > energy * 10.0 ** (s.audible_db / 10.0)
-        shares = F.avg_pool2d(power / (total[:, None] + 1e-12), self.cell)
-        # A noise floor under every mix, so that digital silence is not a cue.
-        floor_db = self._to_device(rng.uniform(-75.0, -45.0, (mixes, 1, 1)))
-        mixed = total + energy[:, :, None] * torch.exp(floor_db * _TO_POWER)
-        colour_db = self._to_device(colour(rng, mixes, bands, s.mix_eq_db))
-        log_mel = power_to_db(mixed, 1e-10) + colour_db[:, None, :]
-        labels = torch.from_numpy(plan.song).to(self.device)
-        return Batch(log_mel, labels, present, shares)
+            begins = np.array([self.bank.stems[part][k].first for k in plan.stem[:, i]])
+            first[:, i] = begins + plan.first[:, i]
+            own_db = colour(rng, s.songs, bands, s.eq_db)[plan.slot[:, i]]
+            change_db[:, i] = own_db + plan.gain_db[:, i, None]
+        sung = self._sing(mixes, bands) if self.voices else None
+        floor_db = rng.uniform(-75.0, -45.0, (mixes, 1, 1))
+        mix_db = self._to_device(colour(rng, mixes, bands, s.mix_eq_db))[:, None]
+        log_mel = torch.empty(mixes, self.frames, bands, device=device)
+        present = torch.empty(mixes, len(PARTS), dtype=torch.bool, device=device)
+        shares = torch.empty(
+            mixes, len(PARTS), self.frames // self.cell[0], bands // self.cell[1], device=device
+        )
+        at_once = _AT_ONCE if device == "cpu" else mixes
+        for begin in range(0, mixes, at_once):
+            rows = slice(begin, begin + at_once)
+            power = self._power(self.bank, first[rows], change_db[rows])
+            power *= self._to_device(plan.keep[rows])[:, :, None, None]
+            if sung:
+                voice = self._power(sung.bank, sung.first[rows, None], sung.change_db[rows, None])
+                power[:, Part.OTHER.index] += (
+                    voice[:, 0] * self._to_device(sung.sings[rows])[:, None, None]
+                )
+            total = power.sum(dim=1)  # [mixes, frames, bands]
+            part_energy = power.mean(dim=(2, 3))  # [mixes, parts]
+            energy = part_energy.sum(dim=1, keepdim=True)
+            present[rows] = part_energy > energy * 10.0 ** (s.audible_db / 10.0)
+            cells = F.avg_pool2d(power, self.cell)
+            shares[rows] = cells / (cells.sum(dim=1, keepdim=True) + 1e-12)
+            # A noise floor under every mix, so that digital silence is not a cue.
+            noise = energy[:, :, None] * 10.0 ** (self._to_device(floor_db[rows]) / 10.0)
+            log_mel[rows] = power_to_db(total + noise, 1e-12) + mix_db[rows]
+        labelled = present.clone()
+        if sung:
+            labelled[torch.from_numpy(sung.sings).to(device), Part.OTHER.index] = False
+        labels = torch.from_numpy(plan.song).to(device)
+        return Batch(log_mel, labels, present, labelled, shares)
+
+    def _power(self, bank: StemBank, first: np.ndarray, change_db: np.ndarray) -> Tensor:
+        """Windows from rows `first` [mixes, stems] on, in power: [mixes, stems, frames, bands].
+
+        change_db : [mixes, stems, bands].
+        """
+        window_db = bank.windows(first.reshape(-1), self.frames, self.device)
+        power = window_db.unflatten(0, first.shape).add_(self._to_device(change_db)[:, :, None])
+        return power.mul_(_TO_OCTAVES).exp2_()
+
+    def _sing(self, mixes: int, bands: int) -> _Singing:
+        assert self.voices
+        rng, s, stems = self.rng, self.settings, self.voices.stems[Part.OTHER]
+        chosen, offset = self._singers.windows(Part.OTHER, rng)
+        level_db = np.array([stems[k].level_db for k in chosen])
+        gain_db = rng.normal(0.0, s.gain_db, mixes) - level_db
+        return _Singing(
+            bank=self.voices,
+            sings=rng.random(mixes) < s.sung,
+            first=np.array([stems[k].first for k in chosen]) + offset,
+            change_db=colour(rng, mixes, bands, s.eq_db) + gain_db[:, None],
+        )
 
     def _to_device(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).to(self.device, torch.float32)
+
+
+@dataclass(frozen=True)
+class _Singing:
+    """A voice for each mix, and whether it sings there."""
+
+    bank: StemBank
+    sings: np.ndarray
+    first: np.ndarray
+    change_db: np.ndarray
 
 
 def colour(rng: np.random.Generator, count: int, bands: int, deviation_db: float) -> np.ndarray:

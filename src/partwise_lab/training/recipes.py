@@ -1,14 +1,14 @@
 """Recipes: every choice of a training run as one frozen value, saved with the checkpoint.
 
 `Optimiser` is what all recipes choose and `Objective` what the loop asks of a recipe on its data;
-below them the recipes of the family `partwise`, rung by rung.
+below them our own recipe.
 """
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -23,14 +23,19 @@ from partwise_lab.training.stem_bank import StemBank
 class Optimiser:
     """How the loop takes its steps.
 
-    learning_rate : the highest, reached after `warmup_steps`, then down a cosine over the budget.
-    weight_decay : of AdamW, which without decay is Adam.
+    learning_rate : of AdamW, the highest, reached after `warmup_steps`.
+    muon_rate : of Muon, for convolutions between hidden maps; 0 leaves them to AdamW (see `steps`).
+    constant : whether the rates stay there, until the run is cooled; else they go down a cosine
+        over the budget, and the budget cannot be known to have been too small.
+    weight_decay : of both; AdamW without decay is Adam.
     clip_norm : of the gradients.
     ema : decay of the averaged weights, which are the ones that are kept.
     seed : of the weights and of what is drawn.
     """
 
     learning_rate: float = 2e-3
+    muon_rate: float = 0.0
+    constant: bool = False
     weight_decay: float = 0.02
     warmup_steps: int = 150
     clip_norm: float = 5.0
@@ -70,9 +75,6 @@ class Objective(ABC):
         self.settings = asdict(optimiser) | more
         self.data_digest, self.pieces, self.mel = bank.digest, len(bank.pieces), bank.mel
 
-    def begin(self) -> None:  # noqa: B027
-        """Called once before the first step of a new run, when the model has its weights."""
-
     @abstractmethod
     def draw(self) -> Any:
         """The next batch, on the device; called from a thread of its own."""
@@ -96,103 +98,53 @@ def same_choices(theirs: Any, ours: Any) -> bool:
 
 @dataclass(frozen=True)
 class Recipe(Optimiser):
-    """The recipe `partwise`: factorial pseudo-mixing, in-batch multi-positive contrastive loss in
-    each subspace, presence, and masks supervised by the stems.
+    """The recipe `partwise`: factorial pseudo-mixing with voices over some mixes, in-batch
+    multi-positive contrastive loss in each subspace, presence, and masks supervised by the stems.
 
     temperature : of the contrastive loss.
-    contrastive_weight, presence_weight, mask_weight : of the losses.
-    identity_weight : of the piece-identity margin softmax; 0 leaves its heads out.
-    identity_margin, identity_temperature : of that softmax.
+    presence_weight, mask_weight : of the losses beside it.
     """
 
     name: str = "partwise"
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     mix: MixSettings = field(default_factory=MixSettings)
     temperature: float = 0.1
-    contrastive_weight: float = 1.0
     presence_weight: float = 0.3
     mask_weight: float = 0.5
-    identity_weight: float = 0.0
-    identity_margin: float = 0.1
-    identity_temperature: float = 0.1
+    learning_rate: float = 3e-3
+    muon_rate: float = 0.04
+    constant: bool = True
+    warmup_steps: int = 100
+    ema: float = 0.999
 
 
-_NO_MASKS = EncoderSettings(masks="none")
-_SMALL_BATCHES = MixSettings(songs=12, views=4)
-
-# Networks for stems, one per part: what the one network is compared with.
-INDIVIDUAL = Recipe(
-    name="individual",
-    encoder=_NO_MASKS,
-    mix=_SMALL_BATCHES,
-    presence_weight=0.0,
-    mask_weight=0.0,
-    warmup_steps=20,
-    ema=0.98,
-)
-
-# What `partwise-lab train --recipe` knows of this family: the ladder of the ablation, rung by rung.
-VARIANTS: dict[str, tuple[str, Recipe]] = {
-    "factorial": (
-        "factorial mixes of all five stems and the contrastive loss, nothing else",
+# What `partwise-lab train --recipe` knows of this family.
+RECIPES: dict[str, tuple[str, Recipe]] = {
+    "partwise": ("the one that ships: for as long as it is left to, then cooled", Recipe()),
+    "partwise-budget": (
+        "the same with its rates going down over a budget of some minutes, for comparisons",
         Recipe(
-            encoder=_NO_MASKS,
-            mix=MixSettings(keep=(1.0, 1.0)),
-            presence_weight=0.0,
-            mask_weight=0.0,
+            name="partwise-budget",
+            mix=MixSettings(songs=12, views=4),
+            constant=False,
+            warmup_steps=20,
+            ema=0.98,
         ),
-    ),
-    "factorial-subsets": (
-        "the same with random subsets of stems and the presence head",
-        Recipe(encoder=_NO_MASKS, mask_weight=0.0),
-    ),
-    "masked-pooling": (
-        "the same with soft part masks under which the trunk's map is pooled",
-        Recipe(),
-    ),
-    "masked-pooling-identity": (
-        "the same with a piece-identity margin softmax beside the contrastive loss",
-        Recipe(identity_weight=0.5),
-    ),
-    "masked-features": (
-        "masks at stride 4 on the trunk's features, then a shared part encoder",
-        Recipe(encoder=EncoderSettings(masks="feature")),
-    ),
-    "masked-features-overview": (
-        "the same with attention over time, so that every cell knows the whole segment",
-        Recipe(encoder=EncoderSettings(masks="feature", overview=192)),
-    ),
-    "masked-features-overview-identity": (
-        "the same with the piece-identity softmax, and masks that count twice as much",
-        Recipe(
-            encoder=EncoderSettings(masks="feature", overview=192),
-            mask_weight=1.0,
-            identity_weight=0.3,
-        ),
-    ),
-    "accelerator": (
-        "the widest of them, in large batches: for a GPU",
-        Recipe(
-            encoder=EncoderSettings(
-                dim=64, widths=(40, 80, 160), blocks=(1, 2, 2), masks="feature", overview=256
-            ),
-            mix=MixSettings(songs=96, views=4),
-            identity_weight=0.2,
-            mask_weight=1.0,
-            warmup_steps=500,
-            ema=0.999,
-        ),
-    ),
-    "masked-pooling-small-batches": (
-        "masked pooling in batches of 12 songs, for budgets of some minutes of one core",
-        Recipe(mix=_SMALL_BATCHES, warmup_steps=40, ema=0.99),
     ),
     "tiny": (
         "a small network and small batches, to try things out in seconds",
         Recipe(
-            encoder=EncoderSettings(dim=16, widths=(8, 16, 16), blocks=(1, 1, 1), pooled=16),
+            name="tiny",
+            encoder=EncoderSettings(
+                dim=16, widths=(16, 16, 16), blocks=1, pooled=16, pooled_fine=8
+            ),
             mix=MixSettings(songs=4, views=3, seconds=2.0),
             warmup_steps=5,
         ),
     ),
 }
+
+# Networks for stems, one per part: what the one network is compared with.
+INDIVIDUAL = replace(
+    RECIPES["partwise-budget"][1], name="individual", presence_weight=0.0, mask_weight=0.0
+)

@@ -24,10 +24,8 @@ from partwise_lab.training.loop import Clock, Progress, train
 from partwise_lab.training.paper.recipe import PAPER_RECIPES, tempos_of, train_paper
 from partwise_lab.training.preference import NAME as PREFERENCE
 from partwise_lab.training.preference import PreferenceObjective, PreferenceRecipe
-from partwise_lab.training.recipes import INDIVIDUAL, VARIANTS, Objective, Recipe
+from partwise_lab.training.recipes import INDIVIDUAL, RECIPES, Objective, Recipe
 from partwise_lab.training.stem_bank import StemBank
-
-SHIPPED = "masked-features-overview-identity"  # what the name `partwise` stands for
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class RunOptions:
     minutes : budget of training time, of the wall clock or of CPU time (`clock`).
     start_from : checkpoint that a new run takes its weights from.
     learning_rate : instead of the recipe's own, for instance lower when starting from a checkpoint.
+    cool : finish a run of a recipe of constant rate (see `loop.train`).
     voices : voice bank of `partwise-lab voices`, for our own recipes.
     teachers : finished teachers to use, for the recipe `paper`.
     separator : whose stems the recipe `individual` learns from; None for the clean ones.
@@ -50,6 +49,7 @@ class RunOptions:
     clock: Clock = "wall"
     start_from: Path | None = None
     learning_rate: float | None = None
+    cool: bool = False
     voices: Path | None = None
     teachers: Path | None = None
     separator: str | None = None
@@ -86,8 +86,7 @@ class Tuned:
 
 def recipes() -> dict[str, str]:
     """Name -> one line about it."""
-    named = {"partwise": f"the one that ships: {SHIPPED}"}
-    named |= {name: about for name, (about, _) in VARIANTS.items()}
+    named = {name: about for name, (about, _) in RECIPES.items()}
     named |= {name: about for name, (about, _) in PAPER_RECIPES.items()}
     return named | {
         "individual": "five networks, one per part, on clean stems or on those of --separator",
@@ -100,8 +99,9 @@ def check_options(name: str, options: RunOptions) -> None:
     """Raises PartwiseError for an unknown recipe or an option that it has no use for."""
     if name not in recipes():
         raise PartwiseError(f"unknown recipe {name!r}: choose from {', '.join(recipes())}")
-    ours = VARIANTS.get(SHIPPED if name == "partwise" else name)
-    if options.voices and not ours:
+    if options.cool and not (name in RECIPES and RECIPES[name][1].constant):
+        raise PartwiseError(f"--cool: the rate of the recipe {name} falls over --minutes anyway")
+    if options.voices and name not in RECIPES:
         raise PartwiseError(f"--voices: the recipe {name} knows no voices")
     if options.teachers and name not in PAPER_RECIPES:
         raise PartwiseError(f"--teachers: the recipe {name} has none")
@@ -147,13 +147,13 @@ def run_recipe(
     elif name == "individual":
         objective = _individual(replace(INDIVIDUAL, **chosen), data, bank, options, preparing)
     else:
-        known = SHIPPED if name == "partwise" else name
-        recipe = replace(VARIANTS[known][1], name=known, **chosen)
-        if options.voices:  # stems like others
+        voices = None
+        if options.voices:
             clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
-            bank = StemBank.join([bank, StemBank.of_voices(clips, bank.mel)])
-        objective = FactorialObjective(bank, recipe, device, sung=options.voices is not None)
-    return train(objective, out, start_from=options.start_from, **how)
+            voices = StemBank.of_voices(clips, bank.mel)
+        recipe = replace(RECIPES[name][1], **chosen)
+        objective = FactorialObjective(bank, recipe, device, voices)
+    return train(objective, out, start_from=options.start_from, cool=options.cool, **how)
 
 
 def _individual(

@@ -1,7 +1,8 @@
-"""All stems of a data set as mel power in one file, so that mixing a batch costs no decoding.
+"""All stems of a data set as log-mel in one file, so that mixing a batch costs no decoding.
 
 Mel powers of stems add up to that of their mix, but for interference between them, which averages
-out; so pseudo-mixes can be made in the mel-power domain, thousands a second.
+out; so pseudo-mixes can be made in the mel-power domain, thousands a second. A cell takes one byte:
+steps of 0.4 dB down from the stem's loudest cell.
 """
 
 from __future__ import annotations
@@ -32,10 +33,28 @@ from partwise_lab.model.encoder import LogMelFrontend
 # A frame is active when its level is at most this far below the stem's loudest frame.
 _ACTIVE_RANGE_DB = 45.0
 
+# How far below the stem's loudest cell a byte reaches; deeper counts as that.
+_STEP_DB = 0.4
+_RANGE_DB = 255 * _STEP_DB
 
-# What a bank is written from, piece by piece: the stems heard, as (piece, part, log-mel float16
-# [frames, bands], active uint8 [frames], level in dB), and what was left out, as (stem, reason).
-HeardPiece = tuple[list[tuple[int, Part, np.ndarray, np.ndarray, float]], list[tuple[str, str]]]
+
+@dataclass(frozen=True)
+class HeardStem:
+    """What the bank keeps of one stem.
+
+    cells : uint8 [frames, bands], steps of 0.4 dB, 255 for the loudest cell
+    active : uint8 [frames], 1 where the stem sounds
+    level_db : mean power of the active frames [dB]; top_db : the loudest cell [dB]
+    """
+
+    cells: np.ndarray
+    active: np.ndarray
+    level_db: float
+    top_db: float
+
+
+# What a bank is written from, piece by piece: its stems, and what was left out as (stem, reason).
+HeardPiece = tuple[list[tuple[int, Part, HeardStem]], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -43,17 +62,18 @@ class BankedStem:
     """Where one stem lies in the bank.
 
     piece : index of the piece; first, frames : rows of the bank;
-    level_db : mean power of the active frames, summed over bands [dB].
+    level_db, top_db : as in `HeardStem`.
     """
 
     piece: int
     first: int
     frames: int
     level_db: float
+    top_db: float
 
 
 class StemBank:
-    """Log-mel of every stem, float16 rows of [bands] in dB, and where each stem lies.
+    """Log-mel of every stem, rows of [bands], and where each stem lies.
 
     Attributes
     ----------
@@ -78,6 +98,8 @@ class StemBank:
         self._begins = np.cumsum([0] + [len(run) for run in runs])
         self._on_device: torch.Tensor | None = None
         self._sounding = np.concatenate([[0], np.cumsum(active, dtype=np.int64)])
+        laid = sorted((stem.first, stem.top_db) for part in PARTS for stem in stems[part])
+        self._stem_begins, self._top_db = (np.array(column) for column in zip(*laid, strict=True))
 
     @classmethod
     def join(cls, banks: Sequence[StemBank]) -> StemBank:
@@ -111,19 +133,19 @@ class StemBank:
         its own. Real songs are sung and MIDI is not, and a voice counts as OTHER.
         """
         transform = LogMelFrontend(mel)
-        laid, rows = _Laid(), []
+        laid, cells = _Laid(), []
         digest = hashlib.blake2b(digest_size=6)
         for number, clip in enumerate(clips):
             digest.update(clip.tobytes())
-            heard = stem_log_mel(clip, transform)
+            heard = hear_stem(clip, transform)
             if heard is not None:
-                laid.add(number, Part.OTHER, *heard)
-                rows.append(heard[0])
-        if not rows:
+                laid.add(number, Part.OTHER, heard)
+                cells.append(heard.cells)
+        if not cells:
             raise PartwiseError("the voice bank holds no voice that sounds")
         names = [f"voice {number}" for number in range(len(clips))]
         active = np.concatenate(laid.active)
-        return cls(mel, digest.hexdigest(), names, laid.stems, [np.concatenate(rows)], active)
+        return cls(mel, digest.hexdigest(), names, laid.stems, [np.concatenate(cells)], active)
 
     @classmethod
     def build(
@@ -204,20 +226,23 @@ class StemBank:
     def windows(self, first: np.ndarray, frames: int, device: str = "cpu") -> torch.Tensor:
         """The windows that begin at rows `first` [n], in dB: float32 [n, frames, bands].
 
-        On a GPU the whole bank is moved there at the first call (96 bands: 16 kB a second of stem).
+        On a GPU the whole bank is moved there at the first call (192 bands: 8 kB a second of stem).
         """
+        stem = np.searchsorted(self._stem_begins, first, side="right") - 1
+        bottom_db = torch.from_numpy(self._top_db[stem] - _RANGE_DB).to(device, torch.float32)
         if device == "cpu":
             run = np.searchsorted(self._begins, first, side="right") - 1
             begin = first - self._begins[run]
             windows = [self._runs[r][b : b + frames] for r, b in zip(run, begin, strict=True)]
-            return torch.from_numpy(np.stack(windows)).float()
-        if self._on_device is None:
-            self._on_device = torch.cat(
-                [torch.from_numpy(np.array(run)).to(device) for run in self._runs]
-            )
-        offsets = torch.arange(frames, device=device)
-        where = torch.from_numpy(first).to(device)[:, None] + offsets
-        return self._on_device[where].float()
+            cells = torch.from_numpy(np.stack(windows))
+        else:
+            if self._on_device is None:
+                self._on_device = torch.cat(
+                    [torch.from_numpy(np.array(run)).to(device) for run in self._runs]
+                )
+            offsets = torch.arange(frames, device=device)
+            cells = self._on_device[torch.from_numpy(first).to(device)[:, None] + offsets]
+        return cells.float().mul_(_STEP_DB).add_(bottom_db[:, None, None])
 
 
 class _Laid:
@@ -228,12 +253,11 @@ class _Laid:
         self.active: list[np.ndarray] = []
         self.rows = 0
 
-    def add(
-        self, piece: int, part: Part, log_mel: np.ndarray, active: np.ndarray, level_db: float
-    ) -> None:
-        self.stems[part].append(BankedStem(piece, self.rows, len(log_mel), level_db))
-        self.active.append(active)
-        self.rows += len(log_mel)
+    def add(self, piece: int, part: Part, heard: HeardStem) -> None:
+        frames = len(heard.cells)
+        self.stems[part].append(BankedStem(piece, self.rows, frames, heard.level_db, heard.top_db))
+        self.active.append(heard.active)
+        self.rows += frames
 
 
 def _write(
@@ -249,16 +273,16 @@ def _write(
         with raw.open("wb") as file:
             for found, left_out in heard:
                 skipped += left_out
-                for stem in found:
-                    file.write(stem[2].tobytes())
-                    laid.add(*stem)
+                for piece, part, heard_stem in found:
+                    file.write(heard_stem.cells.tobytes())
+                    laid.add(piece, part, heard_stem)
         if not laid.rows:
             cause = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
             raise PartwiseError(f"no stem can be used{cause}")
         # A raw file becomes .npy by putting a header before it; memmap makes that a copy, no RAM.
         shape = (laid.rows, mel.bands)
-        rows = np.lib.format.open_memmap(partial / "log_mel.npy", "w+", np.float16, shape)
-        rows[:] = np.memmap(raw, dtype=np.float16, mode="r", shape=shape)
+        rows = np.lib.format.open_memmap(partial / "log_mel.npy", "w+", np.uint8, shape)
+        rows[:] = np.memmap(raw, dtype=np.uint8, mode="r", shape=shape)
         rows.flush()
         raw.unlink()
         np.save(partial / "active.npy", np.concatenate(laid.active))
@@ -278,36 +302,37 @@ def _hear_piece(mel: MelSettings, number: int, piece: StemPiece) -> HeardPiece:
     found, left_out = [], []
     for part in piece.stems:
         try:
-            heard = stem_log_mel(piece.read(part, mel.sample_rate_hz), transform)
+            heard = hear_stem(piece.read(part, mel.sample_rate_hz), transform)
         except PartwiseError as error:
             left_out.append((f"{piece.name}/{part}", str(error)))
             continue
         if heard is None:
             left_out.append((f"{piece.name}/{part}", "silent"))
         else:
-            found.append((number, part, *heard))
+            found.append((number, part, heard))
     return found, left_out
 
 
-def stem_log_mel(
-    samples: np.ndarray, transform: LogMelFrontend
-) -> tuple[np.ndarray, np.ndarray, float] | None:
-    """Log-mel float16 [frames, bands], active uint8 [frames] and level in dB; None if silent."""
+def hear_stem(samples: np.ndarray, transform: LogMelFrontend) -> HeardStem | None:
+    """What the bank keeps of float32 [samples] at the front end's rate; None if silent."""
     if not len(samples):
         return None
     log_mel = transform(torch.from_numpy(samples)[None])[0].numpy()
     active, level_db = sounding_level(log_mel)
     if not active.any():
         return None
-    return log_mel.astype(np.float16), active.astype(np.uint8), level_db
+    top_db = float(log_mel.max())
+    steps = np.round((log_mel - top_db + _RANGE_DB) / _STEP_DB)
+    cells = np.clip(steps, 0, 255).astype(np.uint8)
+    return HeardStem(cells, active.astype(np.uint8), level_db, top_db)
 
 
 def sounding_level(log_mel: np.ndarray) -> tuple[np.ndarray, float]:
-    """Which frames sound, bool [frames], and their mean power over all bands in dB.
+    """Which frames sound, bool [frames], and their mean power in dB.
 
     log_mel : [frames, bands] in dB. Where no frame sounds, the level is that of all of them.
     """
-    frame_db = 10.0 * np.log10(np.sum(10.0 ** (log_mel / 10.0), axis=1))
+    frame_db = 10.0 * np.log10(np.mean(10.0 ** (log_mel / 10.0), axis=1))
     active = frame_db > max(float(frame_db.max()) - _ACTIVE_RANGE_DB, -70.0)
     counted = frame_db[active] if active.any() else frame_db
     return active, float(10.0 * np.log10(np.mean(10.0 ** (counted / 10.0))))

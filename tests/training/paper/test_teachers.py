@@ -61,14 +61,16 @@ def test_teachers_of_another_run_are_refused(teachers, bank, tmp_path):
     with pytest.raises(PartwiseError, match=r"settings \(margin\): 0.2, this run has 0.5"):
         load_teachers(tmp_path, replace(RECIPE, margin=0.5), bank)
     bank_of_other_mel = type("Bank", (), {"digest": bank.digest, "mel": MelSettings()})()
-    with pytest.raises(PartwiseError, match=r"mel settings \(bands\): 60, this run has 96"):
+    with pytest.raises(PartwiseError, match=r"mel settings \(bands\): 60, this run has 192"):
         load_teachers(tmp_path, RECIPE, bank_of_other_mel)  # pyright: ignore
 
 
 def test_what_is_no_teacher_gets_a_sentence(teachers, bank, tmp_path):
     with pytest.raises(PartwiseError, match="does not exist"):
         load_teachers(tmp_path / "none", RECIPE, bank)
-    student = PartEncoder(EncoderSettings(dim=8, widths=(8, 8, 16), blocks=(1, 1, 1), pooled=8))
+    student = PartEncoder(
+        EncoderSettings(dim=8, widths=(16, 16, 16), blocks=1, pooled=8, pooled_fine=4)
+    )
     save_checkpoint(tmp_path / "student" / "last.safetensors", student, bank.mel, {})
     with pytest.raises(PartwiseError, match="holds a network of kind 'part', not stem teachers"):
         load_teachers(tmp_path / "student", RECIPE, bank)

@@ -37,7 +37,7 @@ class TeacherSettings:
     widths : channels of the five blocks.
     """
 
-    bands: int = 96
+    bands: int = 192
     dim: int = 128
     widths: tuple[int, ...] = (8, 16, 32, 64, 128)
 
