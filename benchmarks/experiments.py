@@ -59,7 +59,7 @@ SMALL = Size(
     seconds=20.0,
     minutes=1.0,
     pool=12,
-    recipe="masked-pooling-small-batches",
+    recipe="partwise-budget",
     fonts=("TimGM6mb.sf2",),
     rivals=(
         *(f"{name}@{hears}" for name in ("mfcc", "musly") for hears in ("mix", "hpss", "oracle")),
@@ -75,7 +75,7 @@ FULL = Size(
     seconds=40.0,
     minutes=12.0,
     pool=20,
-    recipe="masked-pooling-small-batches",
+    recipe="partwise-budget",
     fonts=(
         "FluidR3_GM.sf2",
         "TimGM6mb.sf2",

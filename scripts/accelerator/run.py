@@ -28,6 +28,7 @@ ENDING_S = 25.0
 # then: log-mel, for a moment twice [GB].
 PREPARING_S = 0.5
 PREPARED_GB = 0.007
+COOLED = "cooled"  # folder of a cooled run, inside the run's
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,6 +58,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
     """The plan. Everything that it asks of `partwise` stands here."""
     work, run = args.work, args.work / "run"
     stems = {split: work / "stems" / split for split in ("valid", "test", "train")}
+    best = run / COOLED if args.recipe == "partwise" else run  # which has a constant rate
     model = run / "partwise.onnx"
 
     def partwise(*words: object) -> list[str]:
@@ -74,12 +76,13 @@ def steps(args: argparse.Namespace) -> list[Step]:
         # One process a core already.
         return ["env", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", *partwise(*words)]
 
-    def train(minutes: float) -> list[str]:
+    def train(minutes: float, *how: str) -> list[str]:
         words = ["train", stems["train"], "--out", run, "--recipe", args.recipe]
         words += ["--minutes", minutes, "--device", args.device]
         if (work / "voices").is_dir() and not args.recipe.startswith("paper"):
             words += ["--voices", work / "voices"]
-        return partwise(*words, *shlex.split(args.train_options.replace("{work}", str(work))))
+        options = shlex.split(args.train_options.replace("{work}", str(work)))
+        return partwise(*words, *how, *options)
 
     def evaluate(protocol: str) -> list[str]:
         words = ["evaluate", model, "--data", stems["test"], "--protocol", protocol]
@@ -97,7 +100,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         return PREPARING_S * rendered() / (args.jobs or os.cpu_count() or 1)
 
     def export() -> list[str]:
-        words = ["export-model", run / "last.safetensors", "--out", model]
+        words = ["export-model", best / "last.safetensors", "--out", model]
         return partwise(*words, "--calibrate", stems["valid"])
 
     unpack = [sys.executable, "-m", "accelerator.unpack", str(args.kit), str(work)]
@@ -114,6 +117,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         # Cannot be interrupted without beginning anew, so it gets a step that asks for its time.
         Step("prepare", lambda: train(0), needs_s=preparing_s),
         Step("train", lambda: train(args.train_minutes)),
+        *([Step("cool", lambda: train(args.cool_minutes, "--cool"))] if best != run else []),
         Step("export-model", export, needs_s=lambda: 15.0),
         Step("leakage", lambda: evaluate("leakage"), needs_s=lambda: args.evaluate_s),
         Step("presence", lambda: evaluate("presence"), needs_s=lambda: 15.0),
@@ -149,6 +153,7 @@ def hand_back(work: Path, out: Path, table: str) -> list[str]:
             refused.append(f"{path} stays behind: {parts} files of 16 MiB are too many")
             continue
         room -= parts
+        (out / name).parent.mkdir(exist_ok=True)
         if parts == 1:
             shutil.copy(path, out / name)
             continue
@@ -160,6 +165,8 @@ def hand_back(work: Path, out: Path, table: str) -> list[str]:
 
 # Of the run's folder, the most wanted first.
 _WANTED = (
+    f"{COOLED}/last.safetensors",
+    f"{COOLED}/last.json",
     "last.safetensors",
     "last.json",
     "partwise.onnx",
@@ -174,8 +181,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--limit-s", type=float, default=570.0, help="this call ends before so long [s]")
     add("--render-minutes", type=float, default=8.0, help="for the training stems, in all calls")
-    add("--train-minutes", type=float, default=13.0, help="of training, in all calls")
-    add("--recipe", default="accelerator")
+    add("--train-minutes", type=float, default=10.0, help="of training, in all calls")
+    add("--cool-minutes", type=float, default=3.0, help="for its end, of the recipe partwise")
+    add("--recipe", default="partwise")
     add("--device", default="cuda")
     add("--train-options", default="", help="more options of `train`; {work} is --work")
     add("--seconds", type=float, default=40.0, help="length of each piece [s]")

@@ -47,7 +47,6 @@ def test_every_network_hears_the_stems_of_its_part_alone(bank):
 
 def test_a_network_has_one_subspace():
     network = IndividualNetworks(SMALL)
-    assert network.settings.masks == "none"
     first = network.networks[0]
     assert first(torch.zeros(2, 40, 192)).embeddings.shape == (2, 1, 8)  # pyright: ignore
 

@@ -69,7 +69,7 @@ def test_tuning_raises_agreement_on_songs_it_has_not_seen(tuned, start, tree):
     assert after["triplets"]["trained_songs"] == 0
     assert after["triplets"]["heard"] > 20
     votes = [report["mean"]["XAB"]["overall"]["votes"] for report in (before, after)]
-    assert votes[0] < 0.5 < 0.75 < votes[1]
+    assert votes[0] < 0.6 < 0.75 < votes[1]
     # and another moment of the same song is still the nearest
     assert after["mean"]["XYC"]["overall"]["majority"] > 0.9
     assert tuned.after["train"] > tuned.before["train"] + 0.2

@@ -12,7 +12,8 @@ from partwise_lab.training.stem_bank import BankedStem, StemBank
 PIECES = 12
 MEL = MelSettings(bands=PIECES * len(PARTS))
 FRAMES = 130  # a segment of 1 s has 43, one of half a second 22: five segments a piece
-LEVEL_DB_PER_FRAME = -0.1  # how the level tells the time
+LEVEL_DB_PER_FRAME = -0.4  # how the level tells the time: a step of the bank
+SILENT = 5  # -100 dB
 
 
 def band_of(piece: int, part_index: int) -> int:
@@ -31,15 +32,15 @@ def make_bank(missing=(), silent=(), digest="0123456789ab"):
         for part in PARTS:
             if (piece, part) in missing:
                 continue
-            log_mel = np.full((FRAMES, MEL.bands), -100.0, dtype=np.float16)
-            log_mel[:, band_of(piece, part.index)] = LEVEL_DB_PER_FRAME * np.arange(FRAMES)
+            cells = np.full((FRAMES, MEL.bands), SILENT, dtype=np.uint8)
+            cells[:, band_of(piece, part.index)] = 255 - np.arange(FRAMES)
             plays = np.ones(FRAMES, dtype=np.uint8)
             for at_piece, at_part, first, last in silent:
                 if (at_piece, at_part) == (piece, part):
-                    log_mel[first:last] = -100.0
+                    cells[first:last] = SILENT
                     plays[first:last] = 0
-            stems[part].append(BankedStem(piece, len(rows) * FRAMES, FRAMES, 0.0))
-            rows.append(log_mel)
+            stems[part].append(BankedStem(piece, len(rows) * FRAMES, FRAMES, 0.0, 0.0))
+            rows.append(cells)
             active.append(plays)
     names = [f"piece{piece:02}" for piece in range(PIECES)]
     return StemBank(MEL, digest, names, stems, [np.concatenate(rows)], np.concatenate(active))
