@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from partwise.audio.segment import SEGMENT_S
+
 if TYPE_CHECKING:
     import numpy as np
 
     from partwise.embedding.encoder import Encoder
+    from partwise.embedding.logmel import MelSettings
     from partwise_lab.data.stems import StemPiece
+    from partwise_lab.measure.heard import EmbedSegments
+    from partwise_lab.measure.presence import PresenceSamples
+    from partwise_lab.model.encoder import PartEncoder
 
 _RANGE_WINDOWS = 2  # of each piece, from which the ranges of 8-bit values are taken
+_ALONE = 0.25  # of the segments that presence is calibrated on: one stem by itself
 
 
 def export_model(
@@ -30,8 +37,14 @@ def export_model(
     ],
     out: Annotated[Path, typer.Option(help="ONNX file to write; its JSON goes beside it.")],
     calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folders of stems that calibrate presence and set its thresholds (not trained on)."
+        ),
+    ] = None,
+    voices: Annotated[
         Path | None,
-        typer.Option(help="Folder of stems that sets the presence thresholds (not trained on)."),
+        typer.Option(help="Voice bank that sings over some of what presence is calibrated on."),
     ] = None,
     window_s: Annotated[
         float | None,
@@ -57,47 +70,107 @@ def export_model(
     from partwise.errors import PartwiseError
     from partwise.parts import PARTS
     from partwise_lab.data.stems import find_pieces
-    from partwise_lab.measure.heard import Trial, segment_embedder
-    from partwise_lab.measure.presence import best_threshold, presence_samples
-    from partwise_lab.measure.stem_reader import StemReader
-    from partwise_lab.model.checkpoint import write_pair
+    from partwise_lab.measure.heard import segment_embedder
+    from partwise_lab.measure.presence import best_threshold
+    from partwise_lab.model.checkpoint import CHECKPOINTS, write_pair
 
-    if int8 and calibrate is None:
+    if int8 and not calibrate:
         raise PartwiseError("--int8 needs --calibrate: a folder of stems not trained on")
-    pieces = find_pieces(calibrate) if calibrate else []
+    folders = [find_pieces(folder) for folder in calibrate or ()]
+    sets = _Sets(folders, voices)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
         draft = Path(folder) / "draft.onnx"
-        write = _copied if checkpoint.suffix == ".onnx" else _exported
-        description, told = write(checkpoint, draft)
+        if checkpoint.suffix.lower() in CHECKPOINTS:
+            description, told = _exported(checkpoint, draft, sets, window_s)
+        else:
+            description, told = _copied(checkpoint, draft)
         if window_s is not None:
             description["window_s"] = window_s
         if int8:
             from partwise_lab.model.export import quantise
 
             before = draft.stat().st_size / 1e6
+            pieces = [piece for folder in folders for piece in folder]
             quantise(draft, _windows(load_encoder(draft), pieces, window_s), draft)
             description["arithmetic"] = "int8"
             told += f"; {before:.1f} MB before 8 bits"
         network = draft.read_bytes()
         write_pair(draft, network, description)
-        if calibrate:
+        if folders:
             encoder = load_encoder(draft)
-            reader = StemReader(pieces, encoder.settings.sample_rate_hz)
-            samples = presence_samples(Trial(pieces, reader, segment_embedder(encoder)))
-            thresholds = [best_threshold(*samples.of(part)) for part in PARTS]
-            description["presence_threshold"] = thresholds
+            samples = sets.presence(segment_embedder(encoder), encoder.settings.sample_rate_hz)
+            description["presence_threshold"] = [
+                best_threshold(*samples.of(part)) for part in PARTS
+            ]
     write_pair(out, network, description)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {told}")
 
 
-def _exported(checkpoint: Path, draft: Path) -> tuple[dict[str, Any], str]:
-    """A checkpoint as ONNX; its description, and how far it is from PyTorch."""
+class _Sets:
+    """What presence is calibrated on: folders of stems alike, sung over where there are voices."""
+
+    def __init__(self, folders: Sequence[Sequence[StemPiece]], voices: Path | None) -> None:
+        self.folders, self.voices = folders, voices
+
+    def presence(
+        self, embed: EmbedSegments, sample_rate_hz: int, segment_s: float = SEGMENT_S
+    ) -> PresenceSamples:
+        """What is told of segments of them all, and what is true. There is at least one folder."""
+        import numpy as np
+
+        from partwise_lab.measure.heard import Trial
+        from partwise_lab.measure.presence import PresenceSamples, presence_samples
+        from partwise_lab.measure.stem_reader import StemReader
+        from partwise_lab.synthesis.voice_bank import read_voice_bank
+
+        sung = read_voice_bank(self.voices, sample_rate_hz) if self.voices else []
+        each = [
+            presence_samples(
+                Trial(pieces, StemReader(pieces, sample_rate_hz), embed),
+                segment_s=segment_s,
+                voices=sung,
+                alone=_ALONE,
+            )
+            for pieces in self.folders
+        ]
+        return PresenceSamples(*(np.concatenate(column) for column in zip(*each, strict=True)))
+
+
+def _calibrate(network: PartEncoder, mel: MelSettings, sets: _Sets, window_s: float | None) -> None:
+    """Put the slope and offset of every part's presence into the layer that tells it."""
+    import numpy as np
+    import torch
+
+    from partwise.parts import PARTS
+    from partwise_lab.measure.heard import checkpoint_embedder
+    from partwise_lab.measure.presence import calibration
+
+    embed = checkpoint_embedder(network, mel)
+    samples = sets.presence(embed, mel.sample_rate_hz, window_s or SEGMENT_S)
+    for part in PARTS:
+        told, truth = samples.of(part)
+        sure = np.clip(told.astype(np.float64), 1e-7, 1.0 - 1e-7)
+        slope, offset = calibration(np.log(sure / (1.0 - sure)), truth)
+        with torch.no_grad():
+            network.presence.weight[part.index] *= slope
+            bias = network.presence.bias
+            assert bias is not None
+            bias[part.index] = slope * bias[part.index] + offset
+
+
+def _exported(
+    checkpoint: Path, draft: Path, sets: _Sets, window_s: float | None
+) -> tuple[dict[str, Any], str]:
+    """A checkpoint as ONNX, calibrated; its description, and how far it is from PyTorch."""
     from partwise.parts import PARTS
     from partwise_lab.model.checkpoint import RUN_FACTS, load_checkpoint
+    from partwise_lab.model.encoder import PartEncoder
     from partwise_lab.model.export import export_onnx
 
     model, mel, about = load_checkpoint(checkpoint)
+    if sets.folders and isinstance(model, PartEncoder):
+        _calibrate(model, mel, sets, window_s)
     kept = {key: about[key] for key in RUN_FACTS if key in about}  # old ones lack some
     kept["presence_threshold"] = [0.5] * len(PARTS)
     kept["created"] = datetime.now(UTC).date().isoformat()
@@ -121,7 +194,6 @@ def _windows(encoder: Encoder, pieces: Sequence[StemPiece], window_s: float | No
     """Log-mels [windows, frames, bands] of the pieces as they are, spread over each."""
     import numpy as np
 
-    from partwise.audio.segment import SEGMENT_S
     from partwise.errors import PartwiseError
     from partwise_lab.measure.stem_reader import StemReader
 

@@ -1,4 +1,9 @@
-"""How well presence is told: average precision per part, and the thresholds that ship."""
+"""How well presence is told: average precision per part, and what ships: thresholds, calibration.
+
+A network learns presence on mixes of equally loud stems. Calibration makes of what it says a
+probability among segments like those that are heard later: mixes at their natural levels, sung over
+or not, and stems alone (Platt 1999: one slope and one offset for each part's logit).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,11 @@ from partwise.parts import PARTS, Part
 from partwise_lab.data.stems import StemPiece
 from partwise_lab.measure.heard import Cut, Trial
 from partwise_lab.measure.intervals import drawn, middle
+from partwise_lab.measure.stem_reader import REFERENCE_RMS
 
 AUDIBLE_DB = -25.0
+SUNG = 0.3  # of the mixes, where there are voices
+_VOICE_DB, _VOICE_SPREAD_DB = -3.0, 4.0  # a voice's level against that of a whole mix
 
 
 class PresenceSamples(NamedTuple):
@@ -38,8 +46,20 @@ def audible(mix: np.ndarray, stems: Mapping[Part, np.ndarray]) -> np.ndarray:
     return powers > np.mean(mix**2) * 10.0 ** (AUDIBLE_DB / 10.0)
 
 
-def presence_samples(trial: Trial, *, mixes: int = 300, segment_s: float = 10.0) -> PresenceSamples:
-    """Presence told and true for segments of pseudo-mixes of random subsets of stems."""
+def presence_samples(
+    trial: Trial,
+    *,
+    mixes: int = 300,
+    segment_s: float = 10.0,
+    voices: Sequence[np.ndarray] = (),
+    alone: float = 0.0,
+) -> PresenceSamples:
+    """Presence told and true for segments of pseudo-mixes of random subsets of stems.
+
+    voices : float32 [samples] each; one of them, which counts as OTHER, is sung over 30 % of the
+        mixes.
+    alone : share of the mixes that is one stem by itself.
+    """
     pieces, length = trial.pieces, trial.samples(segment_s)
     rng = np.random.default_rng(trial.seed)
 
@@ -54,6 +74,9 @@ def presence_samples(trial: Trial, *, mixes: int = 300, segment_s: float = 10.0)
             }
             if not sources:
                 continue
+            if rng.random() < alone:
+                part = list(sources)[int(rng.integers(len(sources)))]
+                sources = {part: sources[part]}
             samples, stems = trial.reader.mix(sources)
             if len(samples) < length:
                 continue
@@ -61,11 +84,26 @@ def presence_samples(trial: Trial, *, mixes: int = 300, segment_s: float = 10.0)
             window = slice(start, start + length)
             if np.mean(samples[window] ** 2) < 1e-7:
                 continue
-            truth = audible(samples[window], {p: stem[window] for p, stem in stems.items()})
+            mix, heard = samples[window], {p: stem[window] for p, stem in stems.items()}
+            if voices and rng.random() < SUNG:
+                voice = _voice(voices, length, rng)
+                mix = mix + voice
+                heard[Part.OTHER] = heard.get(Part.OTHER, 0.0) + voice
+            truth = audible(mix, heard)
             known = truth_known(pieces, sources.values())
-            yield Cut(samples[None, window], (truth[None], known[None]))
+            yield Cut(mix[None], (truth[None], known[None]))
 
     return told_and_true(trial, segments(), segment_s)
+
+
+def _voice(voices: Sequence[np.ndarray], length: int, rng: np.random.Generator) -> np.ndarray:
+    """A stretch of one of the voices, or all of it and silence: float32 [length]."""
+    voice = voices[int(rng.integers(len(voices)))]
+    start = int(rng.integers(max(1, len(voice) - length + 1)))
+    voice = np.pad(voice[start : start + length], (0, max(0, length - len(voice))))
+    level_db = rng.normal(_VOICE_DB, _VOICE_SPREAD_DB)
+    rms = max(float(np.sqrt(np.mean(voice**2))), 1e-6)
+    return (voice * (REFERENCE_RMS / rms * 10.0 ** (level_db / 20.0))).astype(np.float32)
 
 
 def told_and_true(
@@ -103,6 +141,24 @@ def average_precision(told: np.ndarray, truth: np.ndarray) -> float:
     steps = np.append(np.flatnonzero(np.diff(told[order])), len(hits) - 1)  # the last of equals
     found = hits[steps]
     return float(np.sum(np.diff(found, prepend=0) * found / (steps + 1)) / hits[-1])
+
+
+def calibration(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """(slope, offset) of one part: sigmoid(slope * logit + offset) is its probability.
+
+    The likeliest ones, by Newton's method with a little pull towards (1, 0), so that parts that are
+    told apart without an error stay finite. logits : float [n]; truth : bool [n].
+    """
+    x = np.stack([logits, np.ones_like(logits)], axis=1).astype(np.float64)
+    start = np.array([1.0, 0.0])
+    found, pull = start.copy(), 1.0
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-np.clip(x @ found, -30.0, 30.0)))
+        gradient = x.T @ (p - truth) + pull * (found - start)
+        curvature = (x * (p * (1.0 - p))[:, None]).T @ x + pull * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        found -= step / max(1.0, float(np.abs(step).max()))
+    return float(found[0]), float(found[1])
 
 
 def best_threshold(told: np.ndarray, truth: np.ndarray) -> float:

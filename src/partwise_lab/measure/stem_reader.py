@@ -12,7 +12,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import Part
 from partwise_lab.data.stems import StemPiece
 
-_REFERENCE_RMS = 0.1
+REFERENCE_RMS = 0.1
 _FULL_SCALE = np.float32(1 << 15)
 # Recorded stems are never quite silent: what lies this far below the loudest window is hiss, or
 # the neighbours heard through the microphone.
@@ -66,7 +66,7 @@ class StemReader:
         if index not in self._levels:
             total = self._sum(index, 0)
             rms = float(np.sqrt(np.mean(total * total))) if len(total) else 0.0
-            self._levels[index] = np.float32(_REFERENCE_RMS / max(rms, 1e-6)), len(total)
+            self._levels[index] = np.float32(REFERENCE_RMS / max(rms, 1e-6)), len(total)
         return self._levels[index]
 
     def _sum(self, index: int, length: int) -> np.ndarray:
