@@ -11,6 +11,7 @@ from partwise import PartwiseError
 from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import load_checkpoint
 from partwise_lab.training.preference import NAME as PREFERENCE
+from partwise_lab.training.presence import NAME as PRESENCE
 from partwise_lab.training.registry import RunOptions, check_options, recipes, run_recipe
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
@@ -24,7 +25,7 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(recipes().keys() - {PREFERENCE}))
+@pytest.mark.parametrize("name", sorted(recipes().keys() - {PREFERENCE, PRESENCE}))
 def test_every_recipe_can_begin_a_run(name, data, tmp_path):
     bank = StemBank.build(data, MelSettings(), jobs=1)
     path = run_recipe(
@@ -51,6 +52,7 @@ def test_every_recipe_can_begin_a_run(name, data, tmp_path):
             "--answers: the recipe preference needs a folder",
         ),
         ("preference", {"answers": Path("a")}, "--start-from: the recipe preference needs the"),
+        ("presence", {}, "--start-from: the recipe presence needs the checkpoint that it tunes"),
         ("preference", {"teachers": Path("t")}, "--teachers: the recipe preference has none"),
         ("paper", {"cool": True}, "--cool: the rate of the recipe paper falls over --minutes"),
         ("partwise", {"separator": "hpss"}, "--separator: the recipe partwise hears mixes"),

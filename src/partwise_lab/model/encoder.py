@@ -171,6 +171,21 @@ class PartEncoder(nn.Module):
 
         log_mel : [batch, frames, bands] in dB, any gain; frames >= 8, cut to a multiple of 8.
         """
+        flat, mask_logits = self.features(log_mel)
+        batch = log_mel.shape[0]  # not len(log_mel): the ONNX tracer would take it for a constant
+        embeddings = self.project(flat).view(batch, self.parts, self.settings.dim)
+        return Encoded(
+            F.normalize(embeddings.float(), dim=2, eps=1e-6),
+            self.presence(flat).view(batch, self.parts),
+            mask_logits,
+        )
+
+    def features(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+        """What embeddings and presence are read from, and the mask logits.
+
+        log_mel : as in `forward`
+        returns : [batch, parts * features, 1], part by part; [batch, parts, frames / 4, bands / 8]
+        """
         log_mel = log_mel[:, : log_mel.shape[1] // STRIDE * STRIDE]
         fine = self.middle(self.stem(normalise(log_mel)[:, None]))
         coarse = self.deep(fine)  # [batch, last, frames / 8, bands / 16]
@@ -180,14 +195,7 @@ class PartEncoder(nn.Module):
             pooled_under(F.avg_pool2d(masks, 2), self.content(coarse).float()).flatten(2),
             pooled_under(masks, self.content_fine(fine).float()).flatten(2),
         ]
-        flat = self.feature_norm(torch.cat(features, dim=2).flatten(1)[..., None])
-        batch = log_mel.shape[0]  # not len(log_mel): the ONNX tracer would take it for a constant
-        embeddings = self.project(flat).view(batch, self.parts, self.settings.dim)
-        return Encoded(
-            F.normalize(embeddings.float(), dim=2, eps=1e-6),
-            self.presence(flat).view(batch, self.parts),
-            mask_logits,
-        )
+        return self.feature_norm(torch.cat(features, dim=2).flatten(1)[..., None]), mask_logits
 
 
 def _content(inputs: int, outputs: int) -> nn.Module:

@@ -24,6 +24,8 @@ from partwise_lab.training.loop import Clock, Progress, train
 from partwise_lab.training.paper.recipe import PAPER_RECIPES, tempos_of, train_paper
 from partwise_lab.training.preference import NAME as PREFERENCE
 from partwise_lab.training.preference import PreferenceObjective, PreferenceRecipe
+from partwise_lab.training.presence import NAME as PRESENCE
+from partwise_lab.training.presence import PresenceObjective, PresenceRecipe
 from partwise_lab.training.recipes import INDIVIDUAL, RECIPES, Objective, Recipe
 from partwise_lab.training.stem_bank import StemBank
 
@@ -91,6 +93,7 @@ def recipes() -> dict[str, str]:
     return named | {
         "individual": "five networks, one per part, on clean stems or on those of --separator",
         "separator": "a mask U-Net that makes stems of mixes, to compare with",
+        PRESENCE: "a trained network's presence, taught anew on single stems and voices",
         PREFERENCE: "a trained network's projections, tuned on answers of listeners",
     }
 
@@ -101,7 +104,7 @@ def check_options(name: str, options: RunOptions) -> None:
         raise PartwiseError(f"unknown recipe {name!r}: choose from {', '.join(recipes())}")
     if options.cool and not (name in RECIPES and RECIPES[name][1].constant):
         raise PartwiseError(f"--cool: the rate of the recipe {name} falls over --minutes anyway")
-    if options.voices and name not in RECIPES:
+    if options.voices and name not in RECIPES and name != PRESENCE:
         raise PartwiseError(f"--voices: the recipe {name} knows no voices")
     if options.teachers and name not in PAPER_RECIPES:
         raise PartwiseError(f"--teachers: the recipe {name} has none")
@@ -115,7 +118,7 @@ def check_options(name: str, options: RunOptions) -> None:
         raise PartwiseError(f"--answers: only the recipe {PREFERENCE} learns from answers")
     if name == PREFERENCE and not options.answers:
         raise PartwiseError(f"--answers: the recipe {name} needs a folder of listeners' answers")
-    if name == PREFERENCE and not options.start_from:
+    if name in (PREFERENCE, PRESENCE) and not options.start_from:
         raise PartwiseError(f"--start-from: the recipe {name} needs the checkpoint that it tunes")
 
 
@@ -146,14 +149,23 @@ def run_recipe(
         objective = SeparatorObjective(bank, SeparatorRecipe(**chosen), device)
     elif name == "individual":
         objective = _individual(replace(INDIVIDUAL, **chosen), data, bank, options, preparing)
+    elif name == PRESENCE:
+        assert options.start_from  # or check_options had refused
+        recipe, voices = PresenceRecipe(**chosen), _voices(options, bank)
+        return train(
+            PresenceObjective(bank, options.start_from, recipe, device, voices), out, **how
+        )
     else:
-        voices = None
-        if options.voices:
-            clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
-            voices = StemBank.of_voices(clips, bank.mel)
         recipe = replace(RECIPES[name][1], **chosen)
-        objective = FactorialObjective(bank, recipe, device, voices)
+        objective = FactorialObjective(bank, recipe, device, _voices(options, bank))
     return train(objective, out, start_from=options.start_from, cool=options.cool, **how)
+
+
+def _voices(options: RunOptions, bank: StemBank) -> StemBank | None:
+    if options.voices is None:
+        return None
+    clips = read_voice_bank(options.voices, bank.mel.sample_rate_hz)
+    return StemBank.of_voices(clips, bank.mel)
 
 
 def _individual(
