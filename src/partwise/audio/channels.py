@@ -13,16 +13,22 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
+from partwise.audio.container import read_head, sniff
 from partwise.audio.decode import DecodeError, Path, open_recording
+from partwise.audio.lengths import mended
+from partwise.audio.links import links_of
 from partwise.audio.readers import (
     OF_AV,
     CannotRead,
+    Report,
     Source,
     audio_of,
+    coding_in,
     has_many_planes,
     open_with_av,
     packets_of,
     shape_of,
+    streams_of,
 )
 from partwise.audio.resample import check_rate
 from partwise.errors import PartwiseError
@@ -45,6 +51,16 @@ def codec_of(path: Path) -> str | None:
         return None
 
 
+def is_as_it_seems(path: Path) -> bool:
+    """Whether other players hear in a file what partwise does: its header gives the right length,
+    its samples are no frames of a codec, and it is no chain. Raises DecodeError.
+    """
+    with open_recording(path) as file:
+        seen, _ = mended(file)
+        name = sniff(read_head(seen))
+        return seen is file and len(links_of(file)) == 1 and coding_in(file, name) is None
+
+
 def channel_blocks(
     path: Path, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[np.ndarray, int]]:
@@ -55,21 +71,20 @@ def channel_blocks(
     as it goes. Raises DecodeError where nothing can be decoded.
     """
     with open_recording(path) as file:
-        source = Source(file)
         try:
-            with open_with_av(source) as container:
-                stream = audio_of(container)
-                yield from _blocks(container, stream, stopped)
+            seen, _ = mended(file)
+            coding = coding_in(seen, sniff(read_head(seen)))
+            yield from _blocks(streams_of(seen, Report(), coding), stopped)
         except (CannotRead, PartwiseError) as error:
             raise DecodeError(path, f"cannot be decoded ({error})") from error
 
 
 def _blocks(
-    container: Any, stream: Any, stopped: Callable[[], bool]
+    streams: Iterator[tuple[Any, Any]], stopped: Callable[[], bool]
 ) -> Iterator[tuple[np.ndarray, int]]:
     packer: _Packer | None = None
     rate_hz, channels, waiting, length, heard = 0, 0, [], 0, False
-    for frame in _frames(container, stream, stopped):
+    for frame in _frames(streams, stopped):
         if packer is None:
             check_rate(frame.sample_rate)
             channels = min(frame.layout.nb_channels, 2)
@@ -137,16 +152,17 @@ class _Packer:
             yield packed.to_ndarray().reshape(-1, self._channels)
 
 
-def _frames(container: Any, stream: Any, stopped: Callable[[], bool]) -> Iterator[Any]:
+def _frames(streams: Iterator[tuple[Any, Any]], stopped: Callable[[], bool]) -> Iterator[Any]:
     """The frames that can be decoded; a damaged packet is passed over."""
-    try:
-        for packet in packets_of(container, stream):
-            if stopped():
-                return
-            try:
-                frames = packet.decode()
-            except FFmpegError:
-                continue
-            yield from (frame for frame in frames if frame.samples)
-    except OF_AV:
-        return
+    for container, stream in streams:
+        try:
+            for packet in packets_of(container, stream):
+                if stopped():
+                    return
+                try:
+                    frames = packet.decode()
+                except FFmpegError:
+                    continue
+                yield from (frame for frame in frames if frame.samples)
+        except OF_AV:
+            continue

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from partwise.audio import container
+from partwise.audio.coded import Coding
+from partwise.audio.lengths import mended
+from partwise.audio.mono import Downmix
 from partwise.audio.resample import Resampler, check_rate
 from partwise.audio.types import type_of
 from partwise.errors import PartwiseError
@@ -22,10 +25,6 @@ if TYPE_CHECKING:
     from partwise.audio import readers
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-
-# Containers of plain PCM, which soundfile reads fastest (see readers.py); FFmpeg is asked for the
-# codecs that libsndfile does not know, such as some ADPCM in WAV.
-_PCM_CONTAINERS = frozenset({"WAV", "AIFF", "AU", "CAF", "W64"})
 
 # 200 dB above full scale is no recording; its power would not fit float32.
 _LOUDEST = 1e10
@@ -108,17 +107,19 @@ class AudioStream:
 
     def _resampled(self) -> Iterator[np.ndarray]:
         resampler: Resampler | None = None
-        for samples, rate_hz in self._read():
+        downmix = Downmix()
+        for block, rate_hz in self._read():
             if resampler is None or rate_hz != resampler.from_hz:
                 if resampler is not None:
                     yield resampler.finish()
                 self.sample_rate_hz = self.sample_rate_hz or rate_hz
                 resampler = Resampler(rate_hz, self.sample_rate_hz)
-            samples, notes = finite(samples)
+            samples, notes = finite(downmix.mix(block, rate_hz))
             self.notes.extend(note for note in notes if note not in self.notes)
             yield resampler.push(samples)
         if resampler is not None:
             yield resampler.finish()
+        self.notes.extend(downmix.notes())
 
     def _read(self) -> Iterator[readers.Block]:
         from partwise.audio import readers
@@ -140,39 +141,47 @@ class AudioStream:
             if declared is not None and cut:
                 self.notes.append(f"cut short: {size:,} of {declared:,} bytes are there")
 
+            file, short = mended(file)
+            if short:
+                self.notes.append(short)
+            coding = readers.coding_in(file, name)
+            if coding:
+                self.notes.append(f"its samples are frames of {coding.name}, which were decoded")
+
             report = readers.Report()
             seconds = 0.0
-            for block in self._with_fallback(file, name, report):
+            for block in self._with_reasons(file, name, coding, report):
                 try:
                     check_rate(block.sample_rate_hz)
                 except PartwiseError as error:
                     raise DecodeError(self.path, str(error)) from None
-                seconds += len(block.samples) / block.sample_rate_hz
+                seconds += block.samples.shape[1] / block.sample_rate_hz
                 yield block
             whole = name != "Ogg" or container.ogg_has_end(file)
         if seconds == 0.0:
             cause = report.stopped or ("it is damaged" if report.damaged else "it ends at once")
+            if coding:
+                raise DecodeError(self.path, _why_undecoded(coding, cause))
             raise DecodeError(self.path, f"no audio can be decoded from it ({cause})")
         counted = container.counts_its_frames(head, name)
         self._note_end(seconds, report, counted and not cut)
         if not whole:
             self.notes.append("it has no end mark: it may be cut short")
 
-    def _with_fallback(
-        self, file: BinaryIO, name: str | None, report: readers.Report
+    def _with_reasons(
+        self, file: BinaryIO, name: str | None, coding: Coding | None, report: readers.Report
     ) -> Iterator[readers.Block]:
         from partwise.audio import readers
 
-        if name in _PCM_CONTAINERS:
-            try:
-                yield from readers.read_with_soundfile(file, report)
-                return
-            except readers.CannotRead:
-                file.seek(0)  # FFmpeg's word, which follows, is the more telling one
         try:
-            yield from readers.read_with_av(file, report)
+            if coding is None:
+                yield from readers.read(file, name, report)
+            else:
+                yield from readers.read_with_av(file, report, coding)
         except readers.CannotRead as error:
-            raise DecodeError(self.path, _why_unreadable(name, str(error))) from error
+            cause = str(error)
+            why = _why_undecoded(coding, cause) if coding else _why_unreadable(name, cause)
+            raise DecodeError(self.path, why) from error
 
     def _note_end(self, seconds: float, report: readers.Report, counted: bool) -> None:
         declared_s = report.declared_s if counted and report.declared_s else 0.0
@@ -181,6 +190,9 @@ class AudioStream:
             self.notes.append(f"cut short or damaged: {seconds:.1f} s of {declared_s:.1f} s remain")
         elif report.stopped:
             self.notes.append(f"reading stopped after {seconds:.1f} s ({report.stopped})")
+        if report.lost:
+            links = "1 link" if len(report.lost) == 1 else f"{len(report.lost)} links"
+            self.notes.append(f"{links} of the chain cannot be decoded ({report.lost[0]})")
         # A packet or two is nothing: tags at the end of an MP3 are often taken for one.
         if report.damaged > 2:
             self.notes.append(f"{report.damaged} damaged packets were passed over")
@@ -197,7 +209,7 @@ def stream(path: Path, sample_rate_hz: int | None, block_s: float = 30.0) -> Aud
 
 
 def decode(path: Path, sample_rate_hz: int | None = None) -> Audio:
-    """Decode a whole recording to mono (the mean of its channels).
+    """Decode a whole recording to mono (the mean of its channels; see ``Downmix``).
 
     sample_rate_hz : the rate to resample to; None keeps the file's own.
     Raises DecodeError as ``stream`` does.
@@ -237,6 +249,10 @@ def open_recording(path: Path) -> BinaryIO:
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or str(error)
         raise DecodeError(path, f"cannot be opened ({cause})") from None
+
+
+def _why_undecoded(coding: Coding, cause: str) -> str:
+    return f"its samples are frames of {coding.name}, which cannot be decoded here ({cause})"
 
 
 def _why_unreadable(name: str | None, cause: str) -> str:

@@ -1,4 +1,4 @@
-"""The two libraries that decode, each as a generator of mono blocks.
+"""The two libraries that decode, each as a generator of blocks.
 
 Which is used for which format was measured on one core of an AMD EPYC: seconds of 44.1 kHz stereo
 per second, soundfile 0.14 / PyAV 18.1 (`benchmarks/indexing.py` repeats it for flac and mp3):
@@ -22,6 +22,11 @@ import numpy as np
 import soundfile
 from av.error import FFmpegError
 
+from partwise.audio.coded import Coding, Pcm, find_coding
+from partwise.audio.container import read_head, sniff
+from partwise.audio.lengths import MendedFile
+from partwise.audio.links import links_of
+
 # Samples of all channels together that make a block.
 BLOCK_SAMPLES = 1 << 17
 NO_AUDIO = "there is no audio in it"
@@ -42,12 +47,14 @@ OF_AV = (FFmpegError, EOFError, RuntimeError, ValueError, OSError)
 # so frames of that many are interleaved before it looks.
 _TOO_MANY_PLANES = 8
 
-# Full scale of each kind of integer sample; unsigned bytes are centred on 128.
-_FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63}
+# Containers of plain PCM, which soundfile reads fastest; FFmpeg is asked for the codecs that
+# libsndfile does not know, such as some ADPCM in WAV.
+_PCM_CONTAINERS = frozenset({"WAV", "AIFF", "AU", "CAF", "W64"})
+_NEVER_LOSSLESS = frozenset({"MP3", "AAC"})
 
 
 class Block(NamedTuple):
-    """Decoded sound: float32 [n], the mean of the channels."""
+    """Decoded sound: [channels, n] of any sample type, good until the next block is asked for."""
 
     samples: np.ndarray
     sample_rate_hz: int
@@ -64,6 +71,43 @@ class Report:
         self.declared_s: float | None = None  # how long the file says it is
         self.damaged = 0  # packets that could not be decoded
         self.stopped: str | None = None  # why reading ended before the end
+        self.lost: list[str] = []  # why links of a chain could not be opened
+
+
+def read(file: BinaryIO, name: str | None, report: Report) -> Iterator[Block]:
+    """Read a recording with the library that is best at it. Raises CannotRead if neither can.
+
+    name : what it holds, as ``sniff`` says.
+    """
+    if name in _PCM_CONTAINERS:
+        try:
+            yield from read_with_soundfile(file, report)
+            return
+        except CannotRead:
+            file.seek(0)  # FFmpeg's word, which follows, is the more telling one
+    yield from read_with_av(file, report)
+
+
+def coding_in(file: BinaryIO, name: str | None) -> Coding | None:
+    """Which codec's frames stand in place of samples, if any; leaves the file at its start."""
+    if name in _NEVER_LOSSLESS:
+        return None
+    blocks = read(file, name, Report())
+    try:
+        return find_coding(_lossless(blocks, name))
+    except CannotRead:
+        return None
+    finally:
+        blocks.close()  # type: ignore[attr-defined]
+        file.seek(0)
+
+
+def _lossless(blocks: Iterator[Block], name: str | None) -> Iterator[np.ndarray]:
+    """The samples, of a recording whose decoder gives whole numbers or that is plain PCM."""
+    for block in blocks:
+        if block.samples.dtype.kind == "f" and name not in _PCM_CONTAINERS:
+            return
+        yield block.samples
 
 
 def read_with_soundfile(file: BinaryIO, report: Report) -> Iterator[Block]:
@@ -71,7 +115,8 @@ def read_with_soundfile(file: BinaryIO, report: Report) -> Iterator[Block]:
     try:
         # The descriptor rather than the name: libsndfile then goes by content alone, any bytes may
         # stand in the name, and reading needs no calls back into Python.
-        sound = soundfile.SoundFile(file.fileno(), closefd=False)
+        given = file if isinstance(file, MendedFile) else file.fileno()
+        sound = soundfile.SoundFile(given, closefd=False)
     except _OF_SOUNDFILE as error:
         raise CannotRead(_clause(error)) from error
     with sound:
@@ -87,18 +132,15 @@ def read_with_soundfile(file: BinaryIO, report: Report) -> Iterator[Block]:
                 return
             if not len(read):
                 return
-            yield Block(_mean_of_channels(read.T), rate_hz)
+            yield Block(read.T, rate_hz)
 
 
-def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
+def read_with_av(file: BinaryIO, report: Report, coding: Coding | None = None) -> Iterator[Block]:
     """Read what FFmpeg knows. Raises CannotRead if it cannot open it or finds no audio in it.
 
     A packet that cannot be decoded is counted and passed over.
     """
-    source = Source(file)
-    container = open_with_av(source)
-    with container:
-        stream = audio_of(container)
+    for container, stream in streams_of(file, report, coding):
         if stream.duration is not None and stream.time_base is not None:
             report.declared_s = float(stream.duration * stream.time_base)
         gather = _Gather()
@@ -114,17 +156,49 @@ def read_with_av(file: BinaryIO, report: Report) -> Iterator[Block]:
         except OF_AV as error:
             report.stopped = _clause(error)
         yield from gather.flush()
+
+
+def streams_of(
+    file: BinaryIO, report: Report, coding: Coding | None = None
+) -> Iterator[tuple[Any, Any]]:
+    """PyAV's container of a recording, and its best audio stream; of a chain, one after another.
+
+    coding : the frames that stand in place of its samples, as ``coding_in`` says.
+    Raises CannotRead when there is none.
+    """
+    if coding is not None:
+        blocks = read(file, sniff(read_head(file)), Report())
+        pcm = Pcm((block.samples for block in blocks), coding.swapped)
+        with open_with_av(pcm, coding.format) as opened:
+            yield opened, audio_of(opened)
+        return
+    links = links_of(file)
+    for link in links:
+        source = Source(link)
+        try:
+            with open_with_av(source) as opened:
+                yield opened, audio_of(opened)
+        except CannotRead as error:
+            if len(links) == 1:
+                raise
+            report.lost.append(str(error))
         report.stopped = source.failure or report.stopped
+    if len(report.lost) == len(links):
+        raise CannotRead(report.lost[0])
 
 
-def open_with_av(source: Source) -> Any:
-    """A PyAV container of one of the formats in which people keep music. Raises CannotRead."""
+def open_with_av(source: Source | Pcm, format: str | None = None) -> Any:
+    """A PyAV container of one of the formats in which people keep music. Raises CannotRead.
+
+    format : FFmpeg's name of it; None to let FFmpeg find out.
+    """
     try:
         return av.open(
             source,
             "r",
+            format,
             metadata_errors="ignore",  # tags are not read here, and may be in any encoding
-            options={"format_whitelist": _FORMATS},
+            options={"format_whitelist": _FORMATS if format is None else format},
             buffer_size=1 << 16,
         )
     except OF_AV as error:
@@ -216,7 +290,7 @@ class _Gather:
             samples = frame.to_ndarray()  # planar [channels, n], packed [1, n * channels]
             if not frame.format.is_planar:
                 samples = samples.reshape(-1, frame.layout.nb_channels).T
-            yield Block(_mean_of_channels(samples), frame.sample_rate)
+            yield Block(samples, frame.sample_rate)
 
 
 def has_many_planes(frame: Any) -> bool:
@@ -227,19 +301,6 @@ def has_many_planes(frame: Any) -> bool:
 def shape_of(frame: Any) -> tuple[Any, ...]:
     """What all frames of a FIFO or a resampler must have in common."""
     return frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate
-
-
-def _mean_of_channels(samples: np.ndarray) -> np.ndarray:
-    """[channels, n] of any sample type to float32 [n] in -1..1."""
-    full_scale = _FULL_SCALE.get(samples.dtype.str[1:], 1.0)
-    # Adding rows is several times faster than mean() over so short an axis.
-    total = samples[0].astype(np.float32)
-    for channel in samples[1:]:
-        total += channel
-    total *= 1.0 / (full_scale * len(samples))
-    if samples.dtype.kind == "u":
-        total -= 1.0
-    return total
 
 
 def _clause(error: Exception) -> str:

@@ -16,6 +16,7 @@ import onnxruntime
 
 from partwise.audio.decode import Path as AnyPath
 from partwise.audio.decode import RecordingError, finite, stream
+from partwise.audio.mono import mono_of
 from partwise.audio.resample import resample
 from partwise.audio.segment import HOP_S, SEGMENT_S, SHORTEST_S, SILENCE_DBFS, Segment, segments
 from partwise.embedding.embeddings import PartEmbeddings
@@ -164,7 +165,7 @@ class Encoder:
         Segments quieter than -70 dBFS have presence 0 and embeddings 0. Raises PartwiseError for
         less than 1 s of samples, or a shape, sample rate, segment or hop that is not possible.
         """
-        mono, notes = _mono(samples)
+        mono, notes = _mono(samples, sample_rate_hz)
         audio = resample(mono, sample_rate_hz, self.settings.sample_rate_hz)
         heard, _ = self._hear([audio], segment_s, hop_s, notes, _refuse_samples, None)
         return heard
@@ -308,7 +309,7 @@ def _refuse_samples(reason: str) -> PartwiseError:
     return PartwiseError(f"the samples are {reason}")
 
 
-def _mono(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _mono(samples: np.ndarray, sample_rate_hz: float) -> tuple[np.ndarray, list[str]]:
     """[n] or [n, channels] of any number type to float32 [n] of full scale 1, and notes."""
     samples = np.asarray(samples)
     if samples.ndim not in (1, 2) or (samples.ndim == 2 and not 0 < samples.shape[1] <= 64):
@@ -317,17 +318,11 @@ def _mono(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
         )
     if samples.dtype.kind not in "fiu":
         raise PartwiseError(f"samples must be numbers, not {samples.dtype}")
-    full_scale = 1.0
-    if samples.dtype.kind in "iu":
-        full_scale = float(np.iinfo(samples.dtype).max)
-    mono = samples.mean(axis=1, dtype=np.float32) if samples.ndim == 2 else samples
-    mono = np.asarray(mono, np.float32)
-    if samples.dtype.kind == "u":
-        mono = mono - np.float32((full_scale + 1.0) / 2.0)
-        full_scale /= 2.0
-    if full_scale != 1.0:
-        mono = mono / np.float32(full_scale)
-    return finite(mono)
+    if samples.ndim == 1:
+        samples = samples[:, None]
+    mono, notes = mono_of(samples, sample_rate_hz)
+    mono, strange = finite(mono)
+    return mono, notes + strange
 
 
 def _session(network: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:

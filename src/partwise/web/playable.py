@@ -21,7 +21,7 @@ from pathlib import Path
 import soundfile
 
 from partwise.atomic import replacing
-from partwise.audio.channels import channel_blocks, codec_of
+from partwise.audio.channels import channel_blocks, codec_of, is_as_it_seems
 from partwise.audio.container import read_head, sniff
 from partwise.audio.decode import DecodeError, open_recording
 from partwise.audio.types import TYPES, USUAL_SUFFIX
@@ -59,7 +59,7 @@ def media_type_of(path: Path) -> str | None:
             or (name == "Ogg" and codec_of(path) in _IN_OGG)
             or (name == "MP4" and head[8:12] != b"qt  " and codec_of(path) in _IN_MP4)
         )
-    return TYPES[USUAL_SUFFIX[name]].media_type if name and plays else None
+    return TYPES[USUAL_SUFFIX[name]].media_type if name and plays and is_as_it_seems(path) else None
 
 
 def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:
