@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-# Frames of samples in which they are looked for, from the first that is not silent.
-LOOKED_AT = 1 << 16
+# Words in which they are looked for, from the first that is not 0.
+LOOKED_AT = 1 << 17
 # So many with the same distance are no chance.
 _ENOUGH = 3
-# IEC 61937: two words, then the kind of data. Bursts begin at multiples of 128 samples.
+# IEC 61937: two words, then the kind of data; from burst to burst a multiple of 128 frames.
 _BURST, _BURST_SWAPPED = b"\x72\xf8\x1f\x4e", b"\xf8\x72\x4e\x1f"
 _BURST_STEP = 128 * 4
 _BURSTS = {1: "AC-3", 11: "DTS", 12: "DTS", 13: "DTS", 17: "DTS-HD", 21: "E-AC-3", 22: "TrueHD"}
@@ -41,7 +41,7 @@ class Coding(NamedTuple):
 
 
 class Pcm:
-    """Blocks of samples as the bytes of 16-bit PCM, a file that can only be read."""
+    """Words as the bytes of 16-bit PCM, a file that can only be read."""
 
     def __init__(self, blocks: Iterable[np.ndarray], swapped: bool = False) -> None:
         self._blocks = iter(blocks)
@@ -50,8 +50,7 @@ class Pcm:
 
     def read(self, size: int) -> bytes:
         while len(self._rest) < size and (block := next(self._blocks, None)) is not None:
-            words = words_of(block)
-            self._rest += (words.byteswap() if self._swapped else words).tobytes()
+            self._rest += (block.byteswap() if self._swapped else block).tobytes()
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
 
@@ -66,20 +65,24 @@ def words_of(samples: np.ndarray) -> np.ndarray:
     return samples.T.astype("<i2").reshape(-1)
 
 
-def find_coding(blocks: Iterator[np.ndarray]) -> Coding | None:
-    """Which codec's frames the samples are, if any. blocks : [channels, n] of a lossless file."""
-    words: list[np.ndarray] = []
+def find_coding(blocks: Iterable[np.ndarray]) -> Coding | None:
+    """Which codec's frames the samples are, if any. blocks : of words, as ``words_of`` says.
+
+    Reads no further than it must; an empty block ends it.
+    """
+    found: list[np.ndarray] = []
     length = 0
-    for block in blocks:
-        if not words and not block.any():
-            continue  # the gap before a track
-        words.append(words_of(block))
-        if len(words) == 1:
-            words[0] = words[0][np.flatnonzero(words[0])[:1].sum() // len(block) * len(block) :]
-        length += len(words[-1])
-        if length >= LOOKED_AT * len(block):
+    for words in blocks:
+        if not len(words):
+            return None
+        if not found:  # the gap before a track
+            words = words[np.flatnonzero(words)[:1][0] :] if words.any() else words[:0]
+        if len(words):
+            found.append(words)
+            length += len(words)
+        if length >= LOOKED_AT:
             break
-    return coding_of(np.concatenate(words).tobytes()) if words else None
+    return coding_of(np.concatenate(found).tobytes()) if found else None
 
 
 def coding_of(pcm: bytes) -> Coding | None:

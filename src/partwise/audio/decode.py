@@ -108,20 +108,20 @@ class AudioStream:
     def _resampled(self) -> Iterator[np.ndarray]:
         resampler: Resampler | None = None
         downmix = Downmix()
-        for block, rate_hz in self._read():
+        for samples, rate_hz in self._read(downmix):
             if resampler is None or rate_hz != resampler.from_hz:
                 if resampler is not None:
                     yield resampler.finish()
                 self.sample_rate_hz = self.sample_rate_hz or rate_hz
                 resampler = Resampler(rate_hz, self.sample_rate_hz)
-            samples, notes = finite(downmix.mix(block, rate_hz))
+            samples, notes = finite(samples)
             self.notes.extend(note for note in notes if note not in self.notes)
             yield resampler.push(samples)
         if resampler is not None:
             yield resampler.finish()
         self.notes.extend(downmix.notes())
 
-    def _read(self) -> Iterator[readers.Block]:
+    def _read(self, downmix: Downmix) -> Iterator[readers.Block]:
         from partwise.audio import readers
 
         with open_recording(self.path) as file:
@@ -150,12 +150,12 @@ class AudioStream:
 
             report = readers.Report()
             seconds = 0.0
-            for block in self._with_reasons(file, name, coding, report):
+            for block in self._with_reasons(file, name, coding, report, downmix.mix):
                 try:
                     check_rate(block.sample_rate_hz)
                 except PartwiseError as error:
                     raise DecodeError(self.path, str(error)) from None
-                seconds += block.samples.shape[1] / block.sample_rate_hz
+                seconds += len(block.samples) / block.sample_rate_hz
                 yield block
             whole = name != "Ogg" or container.ogg_has_end(file)
         if seconds == 0.0:
@@ -169,15 +169,20 @@ class AudioStream:
             self.notes.append("it has no end mark: it may be cut short")
 
     def _with_reasons(
-        self, file: BinaryIO, name: str | None, coding: Coding | None, report: readers.Report
+        self,
+        file: BinaryIO,
+        name: str | None,
+        coding: Coding | None,
+        report: readers.Report,
+        mix: readers.Mix,
     ) -> Iterator[readers.Block]:
         from partwise.audio import readers
 
         try:
             if coding is None:
-                yield from readers.read(file, name, report)
+                yield from readers.read(file, name, report, mix)
             else:
-                yield from readers.read_with_av(file, report, coding)
+                yield from readers.read_with_av(file, report, mix, coding)
         except readers.CannotRead as error:
             cause = str(error)
             why = _why_undecoded(coding, cause) if coding else _why_unreadable(name, cause)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import av
@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 from av.error import FFmpegError
 
-from partwise.audio.coded import Coding, Pcm, find_coding
+from partwise.audio.coded import Coding, Pcm, find_coding, words_of
 from partwise.audio.container import read_head, sniff
 from partwise.audio.lengths import MendedFile
 from partwise.audio.links import links_of
@@ -53,8 +53,13 @@ _PCM_CONTAINERS = frozenset({"WAV", "AIFF", "AU", "CAF", "W64"})
 _NEVER_LOSSLESS = frozenset({"MP3", "AAC"})
 
 
+# What is made of samples [channels, n] of any type, at a rate in Hz; they are gone afterwards, so
+# that their memory serves the next ones.
+Mix = Callable[[np.ndarray, float], np.ndarray]
+
+
 class Block(NamedTuple):
-    """Decoded sound: [channels, n] of any sample type, good until the next block is asked for."""
+    """Decoded sound, as a ``Mix`` has made it."""
 
     samples: np.ndarray
     sample_rate_hz: int
@@ -74,27 +79,33 @@ class Report:
         self.lost: list[str] = []  # why links of a chain could not be opened
 
 
-def read(file: BinaryIO, name: str | None, report: Report) -> Iterator[Block]:
+def read(file: BinaryIO, name: str | None, report: Report, mix: Mix) -> Iterator[Block]:
     """Read a recording with the library that is best at it. Raises CannotRead if neither can.
 
     name : what it holds, as ``sniff`` says.
     """
     if name in _PCM_CONTAINERS:
         try:
-            yield from read_with_soundfile(file, report)
+            yield from read_with_soundfile(file, report, mix)
             return
         except CannotRead:
             file.seek(0)  # FFmpeg's word, which follows, is the more telling one
-    yield from read_with_av(file, report)
+    yield from read_with_av(file, report, mix)
 
 
 def coding_in(file: BinaryIO, name: str | None) -> Coding | None:
     """Which codec's frames stand in place of samples, if any; leaves the file at its start."""
     if name in _NEVER_LOSSLESS:
         return None
-    blocks = read(file, name, Report())
+    whole = name in _PCM_CONTAINERS
+
+    def words(samples: np.ndarray, rate_hz: float) -> np.ndarray:
+        lossy = samples.dtype.kind == "f" and not whole
+        return words_of(samples[:, :0] if lossy else samples)
+
+    blocks = read(file, name, Report(), words)
     try:
-        return find_coding(_lossless(blocks, name))
+        return find_coding(block.samples for block in blocks)
     except CannotRead:
         return None
     finally:
@@ -102,15 +113,7 @@ def coding_in(file: BinaryIO, name: str | None) -> Coding | None:
         file.seek(0)
 
 
-def _lossless(blocks: Iterator[Block], name: str | None) -> Iterator[np.ndarray]:
-    """The samples, of a recording whose decoder gives whole numbers or that is plain PCM."""
-    for block in blocks:
-        if block.samples.dtype.kind == "f" and name not in _PCM_CONTAINERS:
-            return
-        yield block.samples
-
-
-def read_with_soundfile(file: BinaryIO, report: Report) -> Iterator[Block]:
+def read_with_soundfile(file: BinaryIO, report: Report, mix: Mix) -> Iterator[Block]:
     """Read what libsndfile knows. Raises CannotRead if it cannot open it."""
     try:
         # The descriptor rather than the name: libsndfile then goes by content alone, any bytes may
@@ -132,10 +135,12 @@ def read_with_soundfile(file: BinaryIO, report: Report) -> Iterator[Block]:
                 return
             if not len(read):
                 return
-            yield Block(read.T, rate_hz)
+            yield Block(mix(read.T, rate_hz), rate_hz)
 
 
-def read_with_av(file: BinaryIO, report: Report, coding: Coding | None = None) -> Iterator[Block]:
+def read_with_av(
+    file: BinaryIO, report: Report, mix: Mix, coding: Coding | None = None
+) -> Iterator[Block]:
     """Read what FFmpeg knows. Raises CannotRead if it cannot open it or finds no audio in it.
 
     A packet that cannot be decoded is counted and passed over.
@@ -143,7 +148,7 @@ def read_with_av(file: BinaryIO, report: Report, coding: Coding | None = None) -
     for container, stream in streams_of(file, report, coding):
         if stream.duration is not None and stream.time_base is not None:
             report.declared_s = float(stream.duration * stream.time_base)
-        gather = _Gather()
+        gather = _Gather(mix)
         try:
             for packet in packets_of(container, stream):
                 try:
@@ -167,7 +172,7 @@ def streams_of(
     Raises CannotRead when there is none.
     """
     if coding is not None:
-        blocks = read(file, sniff(read_head(file)), Report())
+        blocks = read(file, sniff(read_head(file)), Report(), lambda samples, _: words_of(samples))
         pcm = Pcm((block.samples for block in blocks), coding.swapped)
         with open_with_av(pcm, coding.format) as opened:
             yield opened, audio_of(opened)
@@ -253,7 +258,8 @@ class Source:
 class _Gather:
     """Collect FFmpeg's small frames into blocks: converting each alone would cost more than MP3."""
 
-    def __init__(self) -> None:
+    def __init__(self, mix: Mix) -> None:
+        self._mix = mix
         self._fifo = av.AudioFifo()
         self._shape: tuple[Any, ...] | None = None
         self._packer = av.AudioResampler(format="flt")
@@ -290,7 +296,7 @@ class _Gather:
             samples = frame.to_ndarray()  # planar [channels, n], packed [1, n * channels]
             if not frame.format.is_planar:
                 samples = samples.reshape(-1, frame.layout.nb_channels).T
-            yield Block(samples, frame.sample_rate)
+            yield Block(self._mix(samples, frame.sample_rate), frame.sample_rate)
 
 
 def has_many_planes(frame: Any) -> bool:
