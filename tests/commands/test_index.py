@@ -151,6 +151,13 @@ def test_many_failures_are_cut(tmp_path: Path) -> None:
     assert lines[11:] == ["  and 3 more", "all failures with their reasons: partwise status"]
 
 
+def test_what_was_left_aside_stands_below_the_counts() -> None:
+    summary = IndexSummary(left_aside={".pdf": 3, ".jpg": 12}, not_entered={"#recycle": 1})
+    assert summary_lines(summary, "partwise status")[1:] == [
+        "left aside: 12 .jpg, 3 .pdf; folders not entered: 1 #recycle"
+    ]
+
+
 def test_durations_and_time_left() -> None:
     texts = [duration_text(s) for s in (0.2, 12.4, 89, 200, 5399, 5400, 36000)]
     assert texts == ["1 s", "12 s", "89 s", "3 min", "90 min", "1.5 h", "10.0 h"]

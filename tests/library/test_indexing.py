@@ -306,9 +306,26 @@ def test_an_emptied_root_marks_all_missing(index, library: Library, music: Path)
 def test_no_audio_at_all(library: Library, tmp_path: Path, tiny_model: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("text")
-    with pytest.raises(PartwiseError, match=r"no audio files in .*texts \(looked for .*flac.*wma"):
+    with pytest.raises(PartwiseError, match=r"no audio files in .*texts \(left aside: 1 \.txt\)$"):
         library.index([tmp_path / "texts"], model=tiny_model)
     assert not library.path.exists()
+
+
+def test_what_was_indexed_before_it_was_thrown_away_is_missing(
+    index, library: Library, music: Path
+) -> None:
+    """Left aside is counted, and what lies in a bin by now answers no more until it is named."""
+    index()
+    (music / "cover.jpg").touch()
+    bin_folder = music / "#recycle"
+    bin_folder.mkdir()
+    song = next(path for path in sorted(music.rglob("*")) if path.suffix in (".flac", ".wav"))
+    song.rename(bin_folder / song.name)
+    summary = index()
+    assert counts(summary) == {"unchanged": 4, "missing": 1}
+    assert (summary.left_aside, summary.not_entered) == ({".jpg": 1}, {"#recycle": 1})
+    assert counts(index(music, bin_folder)) == {"unchanged": 4, "moved": 1}
+    assert counts(index()) == {"unchanged": 4, "missing": 1}
 
 
 @pytest.mark.parametrize(

@@ -159,3 +159,61 @@ def test_stop_ends_the_scan(tmp_path: Path) -> None:
     stop.set()
     with pytest.raises(KeyboardInterrupt):
         scan([tmp_path], None, stop)
+
+
+def test_what_is_left_aside_is_counted_by_ending(tmp_path: Path) -> None:
+    for name in ("a.mp3", "b.JPG", "sub/c.jpg", "d.pdf", "README", "Mr. Big", "._a.mp3", "e.m3u8"):
+        put(tmp_path / name)
+    found = scan([tmp_path])
+    assert found.aside == {".jpg": 2, ".pdf": 1, "without ending": 2, "._*": 1, ".m3u8": 1}
+    assert names(found, tmp_path) == ["a.mp3"]
+
+
+@pytest.mark.parametrize(
+    "bin_name",
+    "#recycle/$RECYCLE.BIN/.Trash-1000/.Trashes/.stversions/@eaDir/.AppleDouble/@Recycle"
+    "/lost+found/.sync/#Snapshot/.recycle/System Volume Information".split("/"),
+)
+def test_bins_and_former_versions_are_left_out_unless_named(tmp_path: Path, bin_name: str) -> None:
+    put(tmp_path / "a.mp3")
+    gone = put(tmp_path / "albums" / bin_name / "deep" / "b.mp3")
+    found = scan([tmp_path])
+    assert names(found, tmp_path) == ["a.mp3"]
+    assert found.not_entered == {bin_name: 1}
+    assert found.leaves_out(str(gone)) and not found.leaves_out(str(tmp_path / "a.mp3"))
+    named = tmp_path / "albums" / bin_name
+    for roots in ([named], [named / "deep"], [tmp_path, named], [gone]):
+        found = scan(roots)
+        assert str(gone) in found.files
+        assert not found.not_entered
+
+
+def test_folders_with_nomedia_are_left_out_unless_named(tmp_path: Path) -> None:
+    put(tmp_path / "a.mp3")
+    put(tmp_path / "private" / ".nomedia", b"")
+    put(tmp_path / "private" / "b.mp3")
+    put(tmp_path / "private" / "sub" / "c.mp3")
+    found = scan([tmp_path])
+    assert names(found, tmp_path) == ["a.mp3"]
+    assert found.not_entered == {".nomedia": 1}
+    both = ["private/b.mp3", "private/sub/c.mp3"]
+    assert names(scan([tmp_path / "private"]), tmp_path) == both
+    assert names(scan([tmp_path, tmp_path / "private"]), tmp_path) == ["a.mp3", *both]
+
+
+def test_names_that_only_look_like_bins_are_entered(tmp_path: Path) -> None:
+    for name in ("Trash", "Recycle", ".hidden", "Lost & Found", ".Trash-talk"):
+        put(tmp_path / name / "a.mp3")
+    found = scan([tmp_path])
+    assert len(found.files) == 5
+    assert not found.not_entered
+
+
+def test_a_link_into_a_bin_is_entered_by_its_own_name(tmp_path: Path) -> None:
+    put(tmp_path / "music" / "a.mp3")
+    put(tmp_path / "#recycle" / "b.mp3")
+    (tmp_path / "music" / "kept").symlink_to(tmp_path / "#recycle")
+    (tmp_path / "music" / ".Trashes").symlink_to(tmp_path / "#recycle")
+    found = scan([tmp_path / "music"])
+    assert names(found, tmp_path) == ["music/a.mp3", "music/kept/b.mp3"]
+    assert found.not_entered == {".Trashes": 1}

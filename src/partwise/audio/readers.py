@@ -26,18 +26,11 @@ from partwise.audio.coded import Coding, Pcm, find_coding, words_of
 from partwise.audio.container import read_head, sniff
 from partwise.audio.lengths import MendedFile
 from partwise.audio.links import links_of
+from partwise.audio.types import FORMATS
 
 # Samples of all channels together that make a block.
 BLOCK_SAMPLES = 1 << 17
 NO_AUDIO = "there is no audio in it"
-
-# FFmpeg recognises several hundred formats, some by very little, and some (playlists) open other
-# files. Only those in which people keep music are let through.
-_FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,asf_o,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,iff,matroska,webm,mov,"
-    "mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,oga,ogg,oma,opus,rm,shn,tak,truehd,tta,voc,w64,"
-    "wav,wv,xwma"
-)
 
 # What the two libraries have been seen to raise, or document, for bad files.
 _OF_SOUNDFILE = (soundfile.SoundFileError, RuntimeError, ValueError, OSError)
@@ -203,7 +196,7 @@ def open_with_av(source: Source | Pcm, format: str | None = None) -> Any:
             "r",
             format,
             metadata_errors="ignore",  # tags are not read here, and may be in any encoding
-            options={"format_whitelist": _FORMATS if format is None else format},
+            options={"format_whitelist": FORMATS if format is None else format},
             buffer_size=1 << 16,
         )
     except OF_AV as error:

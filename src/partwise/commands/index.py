@@ -15,6 +15,7 @@ import typer
 
 from partwise.commands.console import LIBRARY, Printer
 from partwise.errors import PartwiseError
+from partwise.library.index.aside import aside_text
 from partwise.library.reports import IndexSummary, duration_text, files_text
 from partwise.paths import shown
 
@@ -118,6 +119,8 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
     if summary.audio_s:
         line += f" for {duration_text(summary.audio_s)} of audio"
     lines = [line]
+    if aside := aside_text(summary.left_aside, summary.not_entered):
+        lines.append(aside)
     if summary.replaced:
         lines.append("the new model has heard everything and answers from now on")
     if summary.waiting:

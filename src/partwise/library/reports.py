@@ -126,6 +126,8 @@ class IndexSummary:
     replaced : the new model took over at the end of this run.
     interrupted : stopped before everything was heard.
     audio_s : seconds of audio embedded. seconds : how long the run took.
+    left_aside : files whose names promise no audio, by ending. not_entered : folders that were left
+    out (bins, former versions, those with ``.nomedia``), by name.
     """
 
     indexed: int = 0
@@ -143,6 +145,8 @@ class IndexSummary:
     left: int = 0
     failures: list[LedgerRow] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    left_aside: dict[str, int] = field(default_factory=dict)
+    not_entered: dict[str, int] = field(default_factory=dict)
 
     @property
     def usable(self) -> int:

@@ -26,7 +26,7 @@ import os
 import re
 from pathlib import Path
 
-from partwise.audio.types import AUDIO_SUFFIXES
+from partwise.audio.types import is_audio_name
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.data.piece import OnSkip, Recording, StemPiece, assemble
@@ -148,9 +148,7 @@ def _folders_with_audio(folder: Path) -> list[tuple[Path, list[str]]]:
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        audio = [
-            n for n in names if Path(n).suffix.lower() in AUDIO_SUFFIXES and not n.startswith(".")
-        ]
+        audio = [name for name in names if is_audio_name(name) and not name.startswith(".")]
         if audio:
             found.append((Path(place), sorted(audio)))
     return found

@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import threading
+from collections import Counter
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from partwise.audio.types import is_audio_name
 from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
+from partwise.library.index.aside import MARK, is_left_out, kind_of
 from partwise.library.tables.ledger import LedgerRow, State, now
 from partwise.paths import FoundFile, absolute, is_under, path_to_text, shown, text_to_path
 
@@ -28,18 +30,30 @@ class Scan:
     files : by path (text), in the order of their paths.
     problems : path (text) -> why it cannot be read, for names that promise audio and for folders.
     unreadable : absolute paths of folders whose contents are unknown.
+    aside : how many files promise no audio, by their ending. not_entered : how many folders were
+    left out, by name or mark; ``left_out`` are their absolute paths. See ``aside.py``.
     """
 
     roots: list[str]
     files: dict[str, FoundFile] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    aside: Counter[str] = field(default_factory=Counter)
+    not_entered: Counter[str] = field(default_factory=Counter)
+    left_out: set[str] = field(default_factory=set)
 
     def covers(self, os_path: str) -> bool:
         """Whether a path was looked for: below a root, and not in an unreadable folder."""
         return any(is_under(os_path, root) for root in self.roots) and not any(
             is_under(os_path, folder) for folder in self.unreadable
         )
+
+    def leaves_out(self, os_path: str) -> bool:
+        """Whether a path lies in a folder that was left out."""
+        while self.left_out and os_path not in self.left_out:
+            if os_path == (os_path := os.path.dirname(os_path)):
+                return False
+        return bool(self.left_out)
 
 
 def scan(
@@ -48,6 +62,8 @@ def scan(
     stop: threading.Event | None = None,
 ) -> Scan:
     """Find the recordings below ``roots``; a root may also be one file, whatever its suffix.
+
+    Bins, former versions and folders with the mark ``.nomedia`` are left out, but not as roots.
 
     Symbolic links are followed; each folder is entered once, by its real name where it has one
     among the roots, so that loops end and a link added later does not rename anything.
@@ -113,17 +129,26 @@ class _Walk:
                 self._result.unreadable.append(path)
                 self._problem(path, f"folder cannot be read: {_cause(error)}")
                 continue
+            if path not in self._result.roots and any(entry.name == MARK for entry in ordered):
+                self._leave_out(path, MARK)
+                continue
             waiting += reversed([path for entry in ordered if (path := self._entry(entry))])
 
     def _entry(self, entry: os.DirEntry[str]) -> str | None:
         """Takes note of a file or a linked folder; returns the path of a real folder."""
         try:
-            if entry.is_dir(follow_symlinks=False):
-                return entry.path
-            if entry.is_symlink() and entry.is_dir():
-                self._links.append(entry.path)
+            is_link = entry.is_symlink()
+            if entry.is_dir():
+                if is_left_out(entry.name):
+                    self._leave_out(entry.path, entry.name)
+                elif is_link:
+                    self._links.append(entry.path)
+                else:
+                    return entry.path
             elif is_audio_name(entry.name):
                 self.file(entry.path, entry.stat())
+            else:
+                self._result.aside[kind_of(entry.name)] += 1
         except FileNotFoundError:
             if is_audio_name(entry.name) and os.path.islink(entry.path):
                 target = shown(os.readlink(entry.path))
@@ -132,6 +157,11 @@ class _Walk:
             if is_audio_name(entry.name):
                 self._problem(entry.path, _cause(error))
         return None
+
+    def _leave_out(self, path: str, why: str) -> None:
+        if path not in self._result.roots:  # named itself, it is looked into all the same
+            self._result.left_out.add(path)
+            self._result.not_entered[why] += 1
 
     def file(self, path: str, status: os.stat_result) -> None:
         if stat.S_ISREG(status.st_mode):
@@ -211,7 +241,8 @@ def plan_run(
         name = text_to_path(path)
         if scan.covers(name):
             # A folder that could not be read has a row too; now that it can, the row is done with.
-            if not os.path.lexists(name) or (os.path.isdir(name) and row.state is State.FAILED):
+            gone = not os.path.lexists(name) or scan.leaves_out(name)
+            if gone or (os.path.isdir(name) and row.state is State.FAILED):
                 plan.gone.append(path)
         elif row.state is State.INDEXED and row.content_hash not in known:
             _plan_elsewhere(plan, row, name)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from partwise.audio.types import AUDIO_SUFFIXES
 from partwise.errors import PartwiseError
 from partwise.hearing.child import Limits, cores
 from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
+from partwise.library.index.aside import aside_text
 from partwise.library.index.planning import Plan, Scan, plan_run, scan
 from partwise.library.index.settle import Intake
 from partwise.library.map.atlas import make_atlas
@@ -147,6 +147,8 @@ def index(
                 failed_earlier=plan.failed_earlier,
                 failed=len(plan.failures),
                 failures=list(plan.failures),
+                left_aside=dict(found.aside),
+                not_entered=dict(found.not_entered),
             ),
         )
         settings = Settings(
@@ -168,8 +170,8 @@ def index(
 
 def _no_audio(found: Scan) -> str:
     names = ", ".join(shown(root) for root in found.roots)
-    kinds = ", ".join(sorted(suffix[1:] for suffix in AUDIO_SUFFIXES))
-    return f"no audio files in {names} (looked for {kinds})"
+    aside = aside_text(found.aside, found.not_entered)
+    return f"no audio files in {names}" + (f" ({aside})" if aside else "")
 
 
 def _ray_target(on: str | None) -> Target | None:
