@@ -57,3 +57,14 @@ def test_rates_that_browsers_do_not_play_are_lowered(tmp_path: Path) -> None:
 def test_media_types_go_by_content(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"<html><script>alert(1)</script></html>")
     assert media_type_of(tmp_path / "a.mp3") is None
+
+
+def test_a_header_with_a_wrong_length_is_not_left_to_the_browser(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(1.0))
+    assert media_type_of(path) == "audio/wav"
+    data = bytearray(path.read_bytes())
+    data[40:44] = bytes(4)
+    path.write_bytes(data)
+    assert media_type_of(path) is None
+    write_flac(path, tmp_path / "a.flac", lambda: False)
+    assert soundfile.info(tmp_path / "a.flac").duration == 1.0
