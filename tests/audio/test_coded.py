@@ -100,6 +100,14 @@ def test_what_goes_through_a_cable(tmp_path: Path, codec: str, name: str):
     assert_is_decoded(put(tmp_path / "b.wav", swapped, 48000), name)
 
 
+def test_a_plain_file_of_frames_has_no_note(tmp_path: Path):
+    path = tmp_path / "a.dts"
+    path.write_bytes(FRAME * 300)
+    audio = decode(path)
+    assert audio.seconds == pytest.approx(3.5, abs=0.1)
+    assert audio.notes == ()
+
+
 def test_frames_that_cannot_be_decoded_are_refused(tmp_path: Path):
     """Bursts of a kind that FFmpeg does not take apart."""
     pcm = spdif(tmp_path, "ac3").replace(b"\x72\xf8\x1f\x4e\x01", b"\x72\xf8\x1f\x4e\x1c")

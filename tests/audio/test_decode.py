@@ -15,6 +15,7 @@ import pytest
 from measured import run_measured
 from partwise.audio.decode import DecodeError, RecordingError, decode, stream
 from partwise.audio.readers import packets_of
+from partwise.audio.types import is_audio_name
 from partwise.paths import shown
 from sounds import encode, tone, write
 
@@ -65,6 +66,31 @@ def test_every_format(tmp_path: Path, name: str):
     # The name is not needed: the content tells.
     shutil.copy(path, tmp_path / "nameless")
     np.testing.assert_array_equal(decode(tmp_path / "nameless").samples, audio.samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "container"),
+    [
+        ("a.mp4", "aac", "mp4"),
+        ("a.mov", "aac", "mov"),
+        ("a.mkv", "libopus", "matroska"),
+        ("a.webm", "libopus", "webm"),
+        ("a.ts", "mp2", "mpegts"),
+        ("a.vob", "ac3", "vob"),
+        ("a.ac3", "ac3", "ac3"),
+        ("a.mp2", "mp2", "mp2"),
+        ("a.tta", "tta", "tta"),
+        ("a.wv", "wavpack", "wv"),
+        ("a.oga", "flac", "ogg"),
+    ],
+)
+def test_what_else_a_folder_is_searched_for(tmp_path: Path, name: str, codec: str, container: str):
+    path = encode(tmp_path / name, stereo(3.0, 48000), 48000, codec=codec, container=container)
+    assert is_audio_name(name)
+    audio = decode(path)
+    assert audio.seconds == pytest.approx(3.0, abs=0.06)
+    assert_is_tone(audio.samples, 48000)
+    assert audio.notes == ()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import soundfile
 
 from partwise.audio.channels import channel_blocks, is_as_it_seems
 from partwise.audio.decode import decode
+from partwise.audio.lengths import MendedFile, mended
+from partwise.audio.readers import Report, read
 from sounds import RATE_HZ, tone
 
 SECONDS = 3.0
@@ -103,3 +105,20 @@ def test_a_header_alone_is_no_sound(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:44])
     with pytest.raises(Exception, match="no audio can be decoded from it"):
         decode(path)
+
+
+def test_more_than_four_gibibytes_are_read_to_their_end(tmp_path: Path):
+    """Such a length does not fit: it began anew at 0. The file has holes and takes no space."""
+    path = written(tmp_path / "a.wav", "WAV")
+    length = (1 << 32) + 400_000
+    with open(path, "r+b") as file:
+        file.seek(40)
+        file.write(struct.pack("<I", length - (1 << 32)))
+        file.seek(44 + length - 4)
+        file.write(b"\x01\x02\x03\x04")
+    with open(path, "rb", buffering=0) as file:
+        seen, note = mended(file)
+        assert note == "its header gives the sound 400,000 of 4,295,367,296 bytes: heard to the end"
+        assert isinstance(seen, MendedFile) and seen.overlong
+        blocks = read(seen, "WAV", Report(), lambda samples, _: samples[0])
+        assert next(blocks).samples.dtype == np.int16  # from FFmpeg: libsndfile would end early

@@ -65,9 +65,13 @@ class _Sound(NamedTuple):
 
 
 class MendedFile:
-    """A file with other bytes at some positions, as far as decoders use one."""
+    """A file with other bytes at some positions, as far as decoders use one.
 
-    def __init__(self, file: BinaryIO, instead: dict[int, bytes]) -> None:
+    overlong : more sound than the header's number can say; libsndfile takes it at its word.
+    """
+
+    def __init__(self, file: BinaryIO, instead: dict[int, bytes], overlong: bool) -> None:
+        self.overlong = overlong
         self._file = file
         self._instead = instead
         self.seek = file.seek
@@ -91,11 +95,12 @@ def mended(file: BinaryIO) -> tuple[BinaryIO, str | None]:
     """
     size = file.seek(0, os.SEEK_END)
     sound = _sound_of(file)
-    note = None
+    note, overlong = None, False
     instead: dict[int, bytes] = {}
     if sound is not None and 0 < sound.start < size:
         there = size - sound.start
         if not _is_right(file, sound, size):
+            overlong = there + sound.extra >= 1 << 8 * sound.field_bytes
             instead[sound.field] = _number(there + sound.extra, sound.field_bytes, sound.order)
             if sound.declared < there:
                 given = f"{sound.declared:,} of {there:,} bytes"
@@ -106,7 +111,9 @@ def mended(file: BinaryIO) -> tuple[BinaryIO, str | None]:
             if instead or not sound.start <= declared <= size:
                 instead[at] = _number(size - (0 if sound.layout.whole else 8), count, sound.order)
     file.seek(0)
-    return (MendedFile(file, instead), note) if instead else (file, None)  # type: ignore[return-value]
+    if not instead:
+        return file, None
+    return MendedFile(file, instead, overlong), note  # type: ignore[return-value]
 
 
 def _number(value: int, count: int, order: _Order) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 BLOCK_FRAMES = 1 << 16
 # Correlation of two channels from which on one is turned over, and is turned back: apart, so that
 # sound which hovers between the two is heard in one way.
-_TURNED, _BACK = -0.3, -0.1
+_TURNED, _BACK = -0.4, -0.1
 # A shorter block says little about phase.
 _TELLING_FRAMES = 4096
 # One sample of so many tells how channels correlate.

@@ -77,7 +77,7 @@ def read(file: BinaryIO, name: str | None, report: Report, mix: Mix) -> Iterator
 
     name : what it holds, as ``sniff`` says.
     """
-    if name in _PCM_CONTAINERS:
+    if name in _PCM_CONTAINERS and not (isinstance(file, MendedFile) and file.overlong):
         try:
             yield from read_with_soundfile(file, report, mix)
             return

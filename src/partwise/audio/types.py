@@ -21,11 +21,11 @@ class AudioType(NamedTuple):
 # formats, some by very little, and some (playlists) open other files: only these are let through.
 # Those that may be films are here too, for what is heard in them; the usual ending comes first.
 _KINDS = (
-    ("AAC", "audio/aac", "aac,loas", ".aac .adts .loas"),
+    ("AAC", "audio/aac", "aac", ".aac .adts"),
     ("", "audio/ac3", "ac3", ".ac3"),
     ("", "audio/eac3", "eac3", ".eac3 .ec3"),
     ("AIFF", "audio/aiff", "aiff", ".aiff .aif .aifc"),
-    ("", "audio/amr", "amr,amrnb,amrwb", ".amr .awb"),
+    ("", "audio/amr", "amr", ".amr .awb"),
     ("Monkey's Audio", "audio/x-ape", "ape", ".ape"),
     ("AU", "audio/basic", "au", ".au .snd"),
     ("", "video/x-msvideo", "avi", ".avi"),
