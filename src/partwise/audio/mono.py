@@ -36,11 +36,8 @@ class Downmix:
         total = rows[0].copy() if np.may_share_memory(rows[0], samples) else rows[0]
         if len(rows) == 1:
             return total
-        former = self._signs
-        if len(former) != len(rows):
-            former = np.ones(len(rows), np.float32)
         first = len(self._signs) != len(rows)
-        signs = former
+        former = signs = np.ones(len(rows), np.float32) if first else self._signs
         if first or len(rows[0]) >= _TELLING_FRAMES:
             signs = _signs_of([row[::_EVERY] for row in rows], former)
         self._signs = signs

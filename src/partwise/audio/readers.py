@@ -78,11 +78,15 @@ def read(file: BinaryIO, name: str | None, report: Report, mix: Mix) -> Iterator
     name : what it holds, as ``sniff`` says.
     """
     if name in _PCM_CONTAINERS and not (isinstance(file, MendedFile) and file.overlong):
+        block = None
         try:
-            yield from read_with_soundfile(file, report, mix)
-            return
+            for block in read_with_soundfile(file, report, mix):
+                yield block
         except CannotRead:
-            file.seek(0)  # FFmpeg's word, which follows, is the more telling one
+            pass  # FFmpeg's word, which follows, is the more telling one
+        if block is not None:
+            return
+        file.seek(0)
     yield from read_with_av(file, report, mix)
 
 

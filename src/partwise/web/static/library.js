@@ -44,6 +44,8 @@ function facts(job) {
       if (summary[name]) words.push(`${summary[name]} ${name.replace("_", " ")}`);
     }
     if (!words.length) words.push("no recordings were found");
+    const aside = Object.values(summary.left_aside).reduce((sum, count) => sum + count, 0);
+    if (aside) words.push(`${aside} left aside`);
   } else {
     if (job.rate > 0) words.push(`${Math.round(job.rate)} × real time`);
     if (job.left_s !== null && job.files_done) words.push(`about ${clock(job.left_s)} left`);
