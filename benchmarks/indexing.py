@@ -35,6 +35,7 @@ import soundfile
 
 from partwise.audio import readers
 from partwise.audio.decode import decode
+from partwise.audio.mono import Downmix
 from partwise.audio.resample import resample
 from partwise.audio.segment import HOP_S, SEGMENT_S, segments
 from partwise.embedding.encoder import Encoder, load_encoder
@@ -100,7 +101,7 @@ def write_mp3(path: Path, music: np.ndarray) -> Path:
 
 def drain(read: Callable, path: Path) -> None:
     with open(path, "rb", buffering=0) as file:
-        for _ in read(file, readers.Report()):
+        for _ in read(file, readers.Report(), Downmix().mix):
             pass
 
 

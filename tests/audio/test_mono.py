@@ -40,13 +40,14 @@ def test_stereo_of_any_balance_is_heard_as_it_was_before_it_was_inverted(gain: f
 
 
 def test_ordinary_stereo_is_the_plain_mean():
-    """One side alone, wide noise, a faint inverted echo: nothing is turned over."""
+    """One side alone, wide noise, a faint inverted echo, offsets: nothing is turned over."""
     first, second = noise(2)
     for stereo in (
         np.stack([first, 0 * first], 1),
         np.stack([first, second], 1),
         np.stack([first, second - 0.15 * first], 1),
         np.stack([first, -0.1 * first], 1),
+        np.stack([first + 0.3, second - 0.3], 1),
     ):
         mono, notes = mono_of(stereo, RATE_HZ)
         np.testing.assert_allclose(mono, stereo.mean(1), atol=1e-7)

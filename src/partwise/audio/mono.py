@@ -93,6 +93,7 @@ def _signs_of(rows: list[np.ndarray], former: np.ndarray) -> np.ndarray:
     """1 or -1 for each channel: as it goes with the earlier one that it correlates with most."""
     signs = former.copy()
     with np.errstate(over="ignore", invalid="ignore"):  # what is no number turns nothing over
+        rows = [row - row.mean() for row in rows]  # an offset of the converter is no sound
         powers = [_product(row, row) for row in rows]
         for index in range(1, len(rows)):
             strongest = 0.0

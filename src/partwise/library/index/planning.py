@@ -147,7 +147,7 @@ class _Walk:
                     return entry.path
             elif is_audio_name(entry.name):
                 self.file(entry.path, entry.stat())
-            else:
+            elif entry.name != MARK:
                 self._result.aside[kind_of(entry.name)] += 1
         except FileNotFoundError:
             if is_audio_name(entry.name) and os.path.islink(entry.path):
