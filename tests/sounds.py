@@ -59,10 +59,11 @@ def encode(
     container: str | None = None,
     bit_rate: int | None = None,
     options: dict[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Path:
     """Write float32 [n] or [n, channels] with one of PyAV's encoders (aac, alac, wmav2, ...).
 
-    options : of FFmpeg's muxer.
+    options : of FFmpeg's muxer. tags : by FFmpeg's names.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +74,7 @@ def encode(
     with av.open(str(path), "w", format=container, options=options or {}) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout=layout)
         assert isinstance(stream, av.audio.AudioStream)
+        file.metadata.update(tags or {})
         if bit_rate is not None:
             stream.bit_rate = bit_rate
         for start in range(0, len(samples), 4096):

@@ -16,6 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from partwise.audio.id3 import id3_picture
+from partwise.audio.tag_blocks import Id3, tag_blocks
+
 MAX_BYTES = 10 * 2**20
 _STEMS = ("cover", "folder", "front", "albumart")
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif")
@@ -83,33 +86,33 @@ def _image(data: bytes) -> Cover | None:
 
 def _embedded(path: Path) -> Iterator[bytes]:
     """Pictures in the tags, the front cover first. Never raises: bad tags hold no picture."""
-    import mutagen
-
-    try:
-        file = mutagen.File(os.fspath(path))  # type: ignore[attr-defined]
-        found = [] if file is None else list(_pictures(file))
-    except Exception:  # a tag parser meets any bytes at all
-        return
+    found = []
+    with suppress(OSError, ValueError), open(path, "rb") as file:
+        for block in tag_blocks(file):
+            with suppress(Exception):  # a tag parser meets any bytes at all
+                found += _pictures(block)
     for _, data in sorted(found, key=lambda picture: picture[0] != _FRONT):
         if data:
             yield bytes(data)
 
 
-def _pictures(file: Any) -> Iterator[tuple[int, bytes]]:
+def _pictures(block: Any) -> Iterator[tuple[int, bytes]]:
     """(type of picture, bytes) of FLAC, ID3, Vorbis comments and MP4."""
-    for picture in getattr(file, "pictures", ()):
+    for picture in getattr(block, "pictures", ()):
         yield int(picture.type), picture.data
-    tags = file.tags
-    if tags is None:
+    if isinstance(block, Id3):
+        for name in ("APIC", "PIC"):
+            for contents in block.get(name, ()):
+                with suppress(ValueError, LookupError):  # one broken picture hides no other
+                    yield id3_picture(name, contents)
         return
-    if hasattr(tags, "getall"):
-        for frame in tags.getall("APIC"):
-            yield int(frame.type), frame.data
+    tags = getattr(block, "tags", block)
+    if tags is None:
         return
     from mutagen.flac import Picture
 
     for text in _values(tags, "metadata_block_picture"):
-        with suppress(Exception):  # one broken picture does not hide the next
+        with suppress(Exception):
             picture = Picture(base64.b64decode(text))
             yield int(picture.type), picture.data
     for data in _values(tags, "covr"):
