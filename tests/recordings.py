@@ -18,7 +18,9 @@ def record(path: Path, number: int, seconds: float = 2.0) -> Path:
 
 def counts(summary: IndexSummary) -> dict[str, int]:
     """The counts that are not 0."""
-    names = "indexed copies unchanged moved failed failed_earlier missing pruned".split()
+    names = (
+        "indexed copies unchanged moved failed failed_earlier missing pruned tags_changed".split()
+    )
     return {name: value for name in names if (value := getattr(summary, name))}
 
 

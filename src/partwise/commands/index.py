@@ -39,6 +39,16 @@ def index(
     retry_failed: bool = typer.Option(
         False, "--retry-failed", help="Try files again that failed before."
     ),
+    tags: bool = typer.Option(
+        False, "--tags", help="Read the tags of unchanged files again; nothing is heard for that."
+    ),
+    tag_encoding: str | None = typer.Option(
+        None,
+        "--tag-encoding",
+        metavar="NAME",
+        help="What old tags (ID3v1 and the like) are written in, such as cp1251; the library "
+        "remembers it, and tags are read again.",
+    ),
     model: Path | None = typer.Option(
         None,
         "--model",
@@ -80,6 +90,8 @@ def index(
             nice=nice,
             prune=prune,
             retry_failed=retry_failed,
+            tags=tags,
+            tag_encoding=tag_encoding,
             model=model,
             store=store,
             precision=precision,
@@ -114,6 +126,7 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
         f"failed earlier {summary.failed_earlier}",
         f"missing {summary.missing}",
         *([f"pruned {summary.pruned}"] if summary.pruned else []),
+        *([f"other tags {summary.tags_changed}"] if summary.tags_changed else []),
     ]
     line = f"{', '.join(counts)}; took {summary.seconds:.1f} s"
     if summary.audio_s:

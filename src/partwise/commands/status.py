@@ -56,6 +56,8 @@ def _lines(state: LibraryStatus, failed_command: str) -> list[str]:
         f"files     {state.indexed} indexed, {len(state.failed)} failed,"
         f" {len(state.missing)} missing",
     ]
+    if state.tag_encoding is not None:
+        lines.append(f"tags      old ones are read as {state.tag_encoding}")
     if state.replacement is not None:
         change = state.replacement
         lines.append(
@@ -130,6 +132,7 @@ def _json(state: LibraryStatus) -> dict[str, Any]:
         "segments": state.segments,
         "audio_s": round(state.audio_s, 3),
         "bytes_on_disk": state.bytes_on_disk,
+        "tag_encoding": state.tag_encoding,
         "files": {
             "indexed": state.indexed,
             "failed": len(state.failed),

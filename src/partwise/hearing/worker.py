@@ -31,6 +31,7 @@ class Settings:
     """What every file of a run has in common.
 
     model : path of the ONNX file, None = shipped. longest_s : length that a recording may have.
+    tag_encoding : see ``audio.tags.read_tags``. tags_only : read tags and hear nothing.
     """
 
     model: str | None
@@ -38,6 +39,8 @@ class Settings:
     hop_s: float
     longest_s: float | None = None
     limits: Limits = field(default_factory=Limits)
+    tag_encoding: str | None = None
+    tags_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,11 @@ class _Failed(Exception):
 
 
 def hear(
-    path: str, encoder: Encoder, settings: Settings, is_wanted: Callable[[str], bool]
+    path: str, encoder: Encoder | None, settings: Settings, is_wanted: Callable[[str], bool]
 ) -> Outcome:
     """Hash a file and, if ``is_wanted(content_hash)``, embed it and read its tags. Never raises.
+
+    encoder : None to read the tags and nothing else.
 
     The file is looked at before and after: one that changed in between has failed.
     """
@@ -112,6 +117,9 @@ def hear(
     try:
         before = _status(name)
         outcome = replace(outcome, size=before.st_size, mtime_ns=before.st_mtime_ns)
+        if encoder is None:
+            open(name, "rb").close()  # tags that cannot be read are not the same as none
+            return replace(outcome, tags=read_tags(name, settings.tag_encoding))
         content_hash = hash_content(name)
         _check_unchanged(name, before)
         outcome = replace(outcome, content_hash=content_hash)
@@ -152,7 +160,11 @@ def _heard(name: str, encoder: Encoder, settings: Settings) -> dict[str, Any]:
         name, settings.segment_s, settings.hop_s, lambda s: check(s - settings.segment_s)
     )
     check(found.seconds)
-    return {"embeddings": found, "tags": read_tags(name), "container": container}
+    return {
+        "embeddings": found,
+        "tags": read_tags(name, settings.tag_encoding),
+        "container": container,
+    }
 
 
 def _status(name: str) -> os.stat_result:
@@ -175,15 +187,17 @@ def main() -> None:
     """The child: settings in, the model's digest out; then files in and outcomes out."""
     parent = Parent()
     settings = Settings(**parent.receive())
+    encoder = None
     try:
-        from partwise.embedding.encoder import load_encoder
+        if not settings.tags_only:
+            from partwise.embedding.encoder import load_encoder
 
-        encoder = load_encoder(settings.model, threads=1)
+            encoder = load_encoder(settings.model, threads=1)
     except Exception as error:
         ours = isinstance(error, PartwiseError)
         parent.answer(unfit=str(error) if ours else f"{type(error).__name__}: {error}")
         return
-    parent.answer(digest=encoder.digest)
+    parent.answer(digest=encoder.digest if encoder else "")
     parent.silence()
 
     def is_wanted(content_hash: str) -> bool:

@@ -29,7 +29,7 @@ class LibraryStatus:
     store : where the vectors lie, None for the folder. precision : in which they are stored.
     accuracy : of the searches of "tracks" and of "segments".
     tracks, segments : counts of the active model. audio_s : seconds of all tracks together.
-    bytes_on_disk : size of the folder.
+    bytes_on_disk : size of the folder. tag_encoding : of old tags, None for the usual one.
     indexed : number of files that answer. failed, missing, noted : rows of the other files, and
     of indexed files with a note, by path.
     """
@@ -44,6 +44,7 @@ class LibraryStatus:
     segments: int
     audio_s: float
     bytes_on_disk: int
+    tag_encoding: str | None
     indexed: int
     failed: list[LedgerRow]
     missing: list[LedgerRow]
@@ -75,6 +76,7 @@ def overview(store: Store) -> LibraryStatus:
         segments=store.segments.count(),
         audio_s=sum(durations_s.values()),
         bytes_on_disk=store.size_on_disk(),
+        tag_encoding=manifest.tag_encoding,
         indexed=len(indexed),
         failed=[row for row in rows if row.state is State.FAILED],
         missing=[row for row in rows if row.state is State.MISSING],

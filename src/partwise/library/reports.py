@@ -118,6 +118,7 @@ class IndexSummary:
     indexed : heard for the first time, again because they changed, or by a new model.
     copies : of these, files whose content another file already had.
     unchanged, moved : nothing had to be heard.
+    tags_changed : tracks whose tags were read again, and say something else now.
     failed : failed in this run; ``failures`` are their ledger rows.
     failed_earlier : failed in a former run and not tried again.
     missing : files below the folders asked for that are known but gone.
@@ -138,6 +139,7 @@ class IndexSummary:
     failed_earlier: int = 0
     missing: int = 0
     pruned: int = 0
+    tags_changed: int = 0
     audio_s: float = 0.0
     seconds: float = 0.0
     replaced: bool = False

@@ -106,12 +106,13 @@ class Ears:
             self._places.release()
 
     def _settings(self) -> Settings:
-        segment_s, hop_s = SEGMENT_S, HOP_S
+        segment_s, hop_s, encoding = SEGMENT_S, HOP_S, None
         if self._library.exists:
-            active = self._library.store.active
-            segment_s, hop_s = active.segment_s, active.hop_s
+            manifest = self._library.store.manifest
+            segment_s, hop_s = manifest.active.segment_s, manifest.active.hop_s
+            encoding = manifest.tag_encoding
         path = None if self._model is None else os.path.abspath(self._model)
-        return Settings(path, segment_s, hop_s, self._longest_s, LIMITS)
+        return Settings(path, segment_s, hop_s, self._longest_s, LIMITS, encoding)
 
 
 def _refused(reason: str, status: int = 422) -> Refused:

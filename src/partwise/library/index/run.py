@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from partwise.audio.tags import check_encoding
 from partwise.errors import PartwiseError
 from partwise.hearing.child import Limits, cores
 from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
 from partwise.library.index.aside import aside_text
 from partwise.library.index.planning import Plan, Scan, plan_run, scan
+from partwise.library.index.retag import read_tags_again
 from partwise.library.index.settle import Intake
 from partwise.library.map.atlas import make_atlas
 from partwise.library.reports import (
@@ -57,19 +59,24 @@ class IndexOptions:
     nice : 0..19, their niceness.
     prune : forget files below the roots that are gone, and what was heard in them.
     retry_failed : try files again that failed before and have not changed.
+    tags : read the tags of unchanged files again; nothing is heard for that.
+    tag_encoding : of texts in old tags (``audio.tags.read_tags``), such as ``cp1251``. The library
+        keeps it; None for what it has. To name one reads tags again, as ``tags`` does.
     model : an ONNX file to hear with; None for the shipped one.
     store, precision : where a library that is made here keeps its vectors (a URI such as
         ``s3://bucket/prefix``; None for its folder) and in which precision.
     on : where to hear: None for worker processes of this machine, ``ray`` for a Ray that the run
         starts and ends, ``ray://ADDRESS`` for a Ray cluster of which this machine is a node.
 
-    Raises PartwiseError for a number that makes no sense.
+    Raises PartwiseError for a number or an encoding that makes no sense.
     """
 
     jobs: int | None = None
     nice: int = 0
     prune: bool = False
     retry_failed: bool = False
+    tags: bool = False
+    tag_encoding: str | None = None
     model: str | os.PathLike[str] | None = None
     store: str | None = None
     precision: str | None = None
@@ -80,6 +87,8 @@ class IndexOptions:
             raise PartwiseError(f"--jobs is {self.jobs}: it must be at least 1")
         if not 0 <= self.nice <= 19:
             raise PartwiseError(f"--nice is {self.nice}: it must be between 0 and 19")
+        if self.tag_encoding is not None:
+            check_encoding(self.tag_encoding)
 
 
 def index(
@@ -135,6 +144,8 @@ def index(
         ):
             raise PartwiseError(_no_audio(found))
         writer = Writer(opened, info)
+        if options.tag_encoding is not None:
+            writer.set_tag_encoding(options.tag_encoding)
         known = opened.track_ids(info.digest)
         plan = plan_run(found, ledger, known, info.digest, retry_failed=options.retry_failed)
         intake = Intake(
@@ -151,9 +162,8 @@ def index(
                 not_entered=dict(found.not_entered),
             ),
         )
-        settings = Settings(
-            model_path, info.segment_s, info.hop_s, limits=Limits(nice=options.nice)
-        )
+        limits, encoding = Limits(nice=options.nice), opened.manifest.tag_encoding
+        settings = Settings(model_path, info.segment_s, info.hop_s, None, limits, encoding)
         reporter = reporter or Silent()
         cluster, jobs = None, options.jobs
         if target is not None and plan.files:
@@ -163,7 +173,8 @@ def index(
             jobs = jobs or cluster.cpus
             reporter.say(cluster.shown)
         run = _Run(intake, reporter, stop, jobs or cores(), cluster)
-        summary = run.run(plan, settings, prune=options.prune)
+        tags = options.tags or options.tag_encoding is not None
+        summary = run.run(plan, settings, prune=options.prune, tags=tags)
     summary.seconds = time.monotonic() - started
     return summary
 
@@ -205,12 +216,15 @@ class _Run:
         self.jobs = jobs
         self.cluster = cluster
 
-    def run(self, plan: Plan, settings: Settings, *, prune: bool) -> IndexSummary:
+    def run(self, plan: Plan, settings: Settings, *, prune: bool, tags: bool) -> IndexSummary:
         self.intake.write(plan.rows)
         if plan.again:
             self._announce(plan)
         if plan.files:
             self._hear(plan.files, settings)
+        if tags and not self.summary.interrupted:
+            heard = {file.path for file in plan.files}
+            read_tags_again(self.intake, heard, settings, self.jobs, self.reporter, self.stop)
         if not self.summary.interrupted:
             self._close(plan, prune)
             self._draw_map()
@@ -326,7 +340,8 @@ class _Run:
             # files may lie below other folders.
             unused &= self.used_before
         orphans = self.writer.drop_tracks(unused)
-        if self.intake.batches or orphans or self.summary.replaced:
+        changed = self.intake.batches or self.summary.tags_changed
+        if changed or orphans or self.summary.replaced:
             self.writer.compact()
 
     def _draw_map(self) -> None:

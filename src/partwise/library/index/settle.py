@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from partwise.hearing.worker import Outcome
@@ -13,7 +13,7 @@ from partwise.library.index.planning import failed_row, is_new_failure
 from partwise.library.reports import IndexSummary
 from partwise.library.tables.ledger import LedgerRow, State, now
 from partwise.library.tables.writer import NewTrack, Writer
-from partwise.paths import text_to_path
+from partwise.paths import FoundFile, text_to_path
 
 BATCH_FILES = 32
 BATCH_S = 5.0
@@ -40,7 +40,7 @@ class Intake:
 
     ledger : every row by its path (text); kept up to date with what is written or about to be.
     known : content hashes that have a track of the writer's model, or are about to.
-    found : paths (text) that the scan saw.
+    found : by path (text), what the scan saw.
     summary : where files are counted.
     """
 
@@ -49,7 +49,7 @@ class Intake:
         writer: Writer,
         ledger: dict[str, LedgerRow],
         known: set[str],
-        found: Container[str],
+        found: Mapping[str, FoundFile],
         summary: IndexSummary,
     ) -> None:
         self.writer = writer

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from partwise.audio.tags import check_encoding
 from partwise.errors import PartwiseError
 from partwise.library.stores.faults import Unavailable, storage_errors
 from partwise.library.stores.precision import check_precision
@@ -65,6 +66,7 @@ class Manifest:
     pending : the model that is replacing it, while its run is not complete.
     store : URI of the place where the vectors lie, None for the folder itself.
     precision : in which they are stored. format : of the file as it was read.
+    tag_encoding : of old tags, see ``audio.tags.read_tags``.
     """
 
     active: ModelInfo
@@ -72,6 +74,7 @@ class Manifest:
     rate: Rate | None = None
     store: str | None = None
     precision: str = "float32"
+    tag_encoding: str | None = None
     format: int = FORMAT
 
 
@@ -124,6 +127,7 @@ def read_manifest(folder: Path) -> Manifest:
             rate=None if data.get("rate") is None else Rate(**data["rate"]),
             store=_store(data.get("store")),
             precision=check_precision(data.get("precision", "float32")),
+            tag_encoding=_encoding(data.get("tag_encoding")),
             format=version,
         )
     except (KeyError, TypeError, ValueError, PartwiseError) as error:
@@ -168,6 +172,10 @@ def _store(uri: Any) -> str | None:
     if not (uri is None or isinstance(uri, str)):
         raise ValueError(f"{uri!r} is not the URI of a store")
     return uri
+
+
+def _encoding(name: Any) -> str | None:
+    return None if name is None else check_encoding(str(name))
 
 
 def _model(data: dict[str, Any]) -> ModelInfo:

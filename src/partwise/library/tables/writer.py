@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,9 @@ from partwise.library.tables.reader import LEDGER, Store, segments_name, tracks_
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
+
+
+TAG_COLUMNS = tuple(field.name for field in fields(Tags))
 
 
 @dataclass(frozen=True)
@@ -240,6 +243,22 @@ class Writer:
             for paths in chunks(gone):
                 self.store.ledger_table.delete(in_list("path", paths))
 
+    def set_tags(self, tags: Mapping[str, Tags]) -> int:
+        """Replace what is known of the tags of tracks; returns how many have others now."""
+        about = self.tracks.fetch(columns=["track_id", *TAG_COLUMNS]).to_pydict()
+        columns = [about[name] for name in ("track_id", *TAG_COLUMNS)]
+        former = {track_id: Tags(*said) for track_id, *said in zip(*columns, strict=True)}
+        changed = [one for one in tags if one in former and tags[one] != former[one]]
+        with storage_errors(self.store.folder):
+            for ids in chunks(changed):
+                rows = self.tracks.fetch(ids)
+                ordered = [tags[track_id] for track_id in rows.column("track_id").to_pylist()]
+                for name, column in tag_columns(ordered).items():
+                    at = rows.schema.get_field_index(name)
+                    rows = rows.set_column(at, rows.schema.field(at), [column])
+                self.tracks.upsert(rows)
+        return len(changed)
+
     def drop_tracks(self, track_ids: Iterable[str]) -> int:
         """Remove tracks and their segments; returns how many were asked for."""
         dropped = 0
@@ -257,6 +276,12 @@ class Writer:
         manifest = replace(self.store.manifest, active=self.model, pending=None)
         write_manifest(self.store.folder, manifest)
         self._drop_other_stores()
+
+    def set_tag_encoding(self, encoding: str) -> None:
+        """Remember what old tags are in."""
+        if encoding != self.store.manifest.tag_encoding:
+            manifest = replace(self.store.manifest, tag_encoding=encoding)
+            write_manifest(self.store.folder, manifest)
 
     def set_rate(self, rate: Rate) -> None:
         """Remember how fast this run was."""
@@ -304,13 +329,21 @@ def track_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
             **dict(zip(PRESENCE_COLUMNS, presence.T.copy(), strict=True)),
             "duration_s": [float(track.embeddings.seconds) for track in tracks],
             "segments": [len(track.embeddings.start_s) for track in tracks],
-            "title": [track.tags.title for track in tracks],
-            "artist": [track.tags.artist for track in tracks],
-            "album": [track.tags.album for track in tracks],
-            "year": [track.tags.year for track in tracks],
+            **tag_columns([track.tags for track in tracks]),
         },
         schema=schema,
     )
+
+
+def tag_columns(tags: list[Tags]) -> dict[str, Any]:
+    """The columns ``TAG_COLUMNS`` of a table of tracks, [n] each."""
+    import pyarrow as pa
+
+    kinds = {"year": pa.int32()}
+    return {
+        name: pa.array([getattr(one, name) for one in tags], kinds.get(name, pa.string()))
+        for name in TAG_COLUMNS
+    }
 
 
 def _segment_rows(tracks: list[NewTrack], model: ModelInfo) -> Any:
