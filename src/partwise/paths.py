@@ -24,6 +24,12 @@ def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def brief(text: str, most: int = 160) -> str:
+    """A name from a tag for people: as ``shown``, but no tag fills a screen."""
+    text = shown(text[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def path_to_text(path: str | bytes | os.PathLike[str]) -> str:
     """Any path as valid UTF-8 text; ``text_to_path`` gives it back byte for byte.
 

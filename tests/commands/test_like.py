@@ -232,6 +232,24 @@ def test_mistakes_are_one_sentence_and_exit_code_2(run, arguments, sentence):
     assert err.count("\n") == 1
 
 
+def test_absurdly_long_tags_are_cut_for_people_alone(tmp_path, capsys):
+    title, artist = "t" * 100_000, "; ".join(f"artist {number}" for number in range(3000))
+    pieces = [Piece(f"{n}.mp3", {D: 40 * n}, tags=Tags(f"{n}{title}", artist)) for n in range(3)]
+    library = make_library(tmp_path, pieces)
+    arguments = ["0.mp3", "--library", str(library.path)]
+    assert main(["like", *arguments]) == 0
+    table = capsys.readouterr().out
+    assert max(map(len, table.splitlines())) < 400 and "artist 1; " in table and "ttt..." in table
+    assert main(["like", *arguments, "--json"]) == 0
+    (hit, _) = json.loads(capsys.readouterr().out)["hits"]
+    assert hit["tags"]["title"] == f"1{title}" and hit["tags"]["artist"] == artist
+    assert main(["path", "0.mp3", "2.mp3", "--library", str(library.path)]) == 0
+    assert main(["like", "artist 7", "--library", str(library.path)]) == 2
+    assert main(["path", "0.mp3", "0.mp3", "--library", str(library.path)]) == 2
+    said = capsys.readouterr()
+    assert max(map(len, f"{said.out}{said.err}".splitlines())) < 1000
+
+
 def test_no_library_and_an_empty_one(tmp_path, capsys):
     assert main(["like", "a.mp3", "--library", str(tmp_path / "none")]) == 2
     assert "partwise index FOLDER" in capsys.readouterr().err

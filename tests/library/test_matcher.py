@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from partwise.audio.tags import Tags
-from partwise.library.search.matcher import Matcher, Rank, errors_to_beginnings, words_of
+from partwise.library.search.matcher import Matcher, Rank, errors_to_beginnings, name_key, words_of
 from partwise.library.tables.catalogue import Track
 from partwise.library.tables.writer import Writer
 from partwise.parts import Part
@@ -175,7 +175,7 @@ def test_an_empty_text_gives_the_listing() -> None:
     listed = LIBRARY.find("")
     assert len(listed) == 15
     assert listed == LIBRARY.find(" \n")
-    keys = [(track.tags.artist or "\uffff").casefold() for track in listed]
+    keys = [name_key(track.tags.artist or "\uffff") for track in listed]
     assert keys == sorted(keys)
     assert listed[-1].tags.artist is None
     assert LIBRARY.find("", limit=3, offset=2) == listed[2:5]

@@ -96,6 +96,9 @@ def test_ends_may_be_named_by_files_or_by_text(library: Library) -> None:
     steps = library.journey(start, end, count=4, weights="drums")
     file = library.path.parent / "music" / "d00_b00.wav"
     assert library.journey(str(file), "B00 d90", count=4, weights="drums") == steps
+    copy = library.path.parent / "elsewhere.wav"
+    copy.write_bytes(file.read_bytes())
+    assert library.journey(str(copy), "B00 d90", count=4, weights="drums") == steps
     with pytest.raises(PartwiseError, match=r"d00 could be any of 3 tracks: .*d00_b00.wav; "):
         library.journey("d00", end)
     with pytest.raises(PartwiseError, match="is a folder"):

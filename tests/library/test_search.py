@@ -1,5 +1,6 @@
 import os
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from partwise.library.library import Library
 from partwise.library.search.hits import Hit
 from partwise.library.search.searcher import Searcher, SearchOptions
 from partwise.library.stores.lance import LanceStore
+from partwise.library.tables.ledger import State
 from partwise.library.tables.lock import WriterLock
 from partwise.library.tables.manifest import ModelInfo
 from partwise.library.tables.writer import Writer
@@ -220,6 +222,59 @@ def test_max_per_artist(library):
     hits = library.search("near drums.mp3", "drums", max_per_artist=1)
     assert names(hits) == ["no bass.mp3", "seed.mp3", "piano.mp3", "guitar.mp3"]
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+
+
+def test_a_track_counts_for_each_of_its_artists(tmp_path):
+    artists = ["Kenny G", "KENNY G; Someone", "Someone feat. Other", "Ke\u0301nny  G", None, None]
+    pieces = [
+        Piece(f"{n}.mp3", {D: 10 * n}, 3 + n, Tags(artist=artist))
+        for n, artist in enumerate(artists, start=1)
+    ]
+    library = make_library(tmp_path, [Piece("seed.mp3", {D: 0}), *pieces])
+    found = names(library.search("seed.mp3", max_per_artist=1))
+    assert found == ["1.mp3", "3.mp3", "5.mp3", "6.mp3"]
+
+
+def test_both_forms_of_unicode_are_one_name(tmp_path):
+    composed, apart = "Caf\u00e9", "Cafe\u0301"
+    library = make_library(
+        tmp_path,
+        [
+            Piece(f"{apart}.mp3", {D: 0}, tags=Tags(artist=apart)),
+            Piece("b.mp3", {D: 40}, tags=Tags(title=apart)),
+            Piece("c.mp3", {D: 90}, tags=Tags(title=composed)),
+        ],
+    )
+    path = tmp_path / "music" / f"{composed}.mp3"
+    assert library.find(path) == library.find(path.with_name(f"{apart}.mp3")) is not None
+    for name in (path, f"{composed}.mp3", f"{apart}.mp3"):
+        assert library.query(name).seeds[0].track_id == library.find(path)
+    for form in (composed, apart):
+        found = library.search("b.mp3", where=f"title = '{form}' OR path LIKE '%{form}.mp3'")
+        assert names(found) == [f"{apart}.mp3", "c.mp3"]
+        found = library.search("b.mp3", where=f"artist = '{form}'")
+        assert names(found) == [f"{apart}.mp3"]
+
+
+def test_a_song_whose_file_is_away_is_known(tmp_path):
+    library = make_library(tmp_path, [Piece("a.mp3", {D: 0}), Piece("b.mp3", {D: 10})])
+    path = tmp_path / "music" / "a.mp3"
+    track_id = library.find(path) or ""
+    with WriterLock(library.path):
+        model = library.store.active
+        row = library.store.rows_of_file(path)[0]
+        Writer(library.store, model).add([], [replace(row, state=State.MISSING)])
+    path.unlink()
+    for name in ("a.mp3", str(path)):
+        for ask in (library.query, lambda name: library.journey(name, "b.mp3")):
+            with pytest.raises(
+                PartwiseError, match=r"is known, but its file is not there \(.*a\.mp3"
+            ):
+                ask(name)
+    with pytest.raises(PartwiseError, match="is known, but its file is not there: is the disk"):
+        library.journey(track_id, "b.mp3")
+    with pytest.raises(PartwiseError, match="is no file, and no track"):
+        library.query("something else")
 
 
 def test_numbers_that_make_no_sense(library):

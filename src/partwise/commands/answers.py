@@ -12,7 +12,7 @@ from rich.text import Text
 from partwise.library.search.hits import Hit
 from partwise.library.search.query import Query, clock
 from partwise.parts import PARTS, Part, PartWeights, by_part
-from partwise.paths import shown
+from partwise.paths import brief, shown
 
 if TYPE_CHECKING:
     from partwise.library.search.moments import Moment
@@ -94,8 +94,8 @@ def _print_hit(
             _line(console, Text(f"{_MARGIN}{_sides(moment, sign)}"))
     label = Text(_MARGIN)
     if hit.tags.title or hit.tags.artist:
-        name = " - ".join(filter(None, (hit.tags.artist, hit.tags.title)))
-        label.append(f"{shown(name)}", style="bold")
+        names = map(brief, filter(None, (hit.tags.artist, hit.tags.title)))
+        label.append(" - ".join(names), style="bold")
     for count, word in ((len(hit.paths) - 1, "copies"), (len(hit.alike), "alike")):
         if count:
             gap = "  " if len(label) > len(_MARGIN) else ""

@@ -11,7 +11,7 @@ import typer
 
 from partwise.commands.console import LIBRARY
 from partwise.commands.playlist import AsJson, M3u8, Xspf, write_playlists
-from partwise.paths import path_to_text, shown
+from partwise.paths import brief, path_to_text
 
 if TYPE_CHECKING:
     from partwise.library.search.journey import Step
@@ -62,7 +62,7 @@ def path(
 
 
 def _title(step: Step) -> str:
-    return shown(step.tags.title or step.path.stem)
+    return brief(step.tags.title or step.path.stem)
 
 
 def _as_json(step: Step) -> dict[str, Any]:

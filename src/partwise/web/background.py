@@ -17,6 +17,7 @@ from partwise.library.library import Library
 from partwise.library.map.atlas import Atlas, atlas_file, make_atlas, read_atlas
 from partwise.library.media.covers import has_cover
 from partwise.library.search.cache import Kept
+from partwise.library.search.matcher import name_key
 from partwise.library.tables.catalogue import Track
 from partwise.library.tables.reader import Store, modified
 from partwise.paths import shown
@@ -239,4 +240,4 @@ def list_points(atlas: Atlas, catalogue: dict[str, Track]) -> dict[str, object]:
 
 def _group(track: Track) -> str:
     tags = track.tags
-    return (tags.artist or tags.album or shown(Path(track.paths[0]).parent)).strip().casefold()
+    return name_key(tags.artist or tags.album or shown(Path(track.paths[0]).parent))

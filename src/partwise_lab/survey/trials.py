@@ -18,6 +18,7 @@ import numpy as np
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.search.duplicates import alike
+from partwise.library.search.matcher import name_key
 from partwise.library.tables.reader import TrackTable
 from partwise.parts import PARTS, Part
 
@@ -157,7 +158,7 @@ def _pool(
                 kept.append(row)
         if len(kept) == _POOL:
             break
-    artists = [(table.tags[row].artist or "").strip().casefold() for row in kept]
+    artists = [name_key(table.tags[row].artist or "") for row in kept]
     known = {artist: number for number, artist in enumerate(sorted(set(artists)))}
     codes = [known[artist] if artist else -1 - at for at, artist in enumerate(artists)]
     shape = (len(kept), model.dim)

@@ -27,10 +27,10 @@ from partwise.errors import PartwiseError
 from partwise.library.search.duplicates import alike
 from partwise.library.search.query import Query, Seed
 from partwise.library.search.searcher import Searcher
-from partwise.library.search.seeds import track_named
+from partwise.library.search.seeds import away, track_named
 from partwise.library.tables.catalogue import Track, existing
 from partwise.parts import PARTS, PartWeights
-from partwise.paths import shown
+from partwise.paths import brief, shown
 
 DEFAULT_COUNT = 25
 MAX_COUNT = 100
@@ -158,12 +158,14 @@ def waypoints(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
 def _seed(searcher: Searcher, catalogue: Mapping[str, Track], name: str) -> Seed:
     meant = track_named(searcher, name)
     track = None if meant is None else catalogue.get(meant[0])
+    if meant is not None and track is None:
+        raise away(name)
     found = {} if track is None else searcher.segments_of([track.track_id])
     if track is None or track.track_id not in found:
         raise PartwiseError(
             f"{shown(name)} is not in the library: a path leads from track to track of it"
         )
-    called = track.tags.title or shown(os.path.basename(track.paths[0]))
+    called = brief(track.tags.title or os.path.basename(track.paths[0]))
     return Seed.of(found[track.track_id], called, track.track_id)
 
 

@@ -295,6 +295,11 @@ def errors_to_beginnings(sought: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return row
 
 
+def name_key(text: str) -> str:
+    """The same for names that are one: accents, case, signs and forms of Unicode do not count."""
+    return _in_one(text) or text.strip().casefold()
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text as they are compared."""
     return _folded(text).split()
@@ -347,4 +352,4 @@ def _names(track: Track) -> tuple[str, ...]:
 def _listing(track: Track) -> tuple[str, ...]:
     tags = track.tags
     names = (tags.artist, tags.album, tags.title)
-    return (*((name or "\uffff").casefold() for name in names), track.paths[0])
+    return (*(name_key(name or "\uffff") for name in names), track.paths[0])

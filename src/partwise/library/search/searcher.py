@@ -7,6 +7,7 @@ part cannot be heard come after all tracks that have every wanted part.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -20,7 +21,7 @@ from partwise.errors import PartwiseError
 from partwise.library.search.cache import Kept, Same
 from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, alike
 from partwise.library.search.hits import Hit, Scored, files_of
-from partwise.library.search.matcher import Matcher
+from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.query import Query
 from partwise.library.stores.exact_index import ExactIndex
@@ -44,7 +45,7 @@ class SearchOptions:
 
     top : at most so many hits.
     moments : how many of the first hits are searched for moments; None for all.
-    max_per_artist : at most so many tracks with the same artist tag; None for no limit.
+    max_per_artist : at most so many tracks by any one artist (``Tags.artists``); None for no limit.
     include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
     where : SQL condition over title, artist, album, year, duration_s and path.
     among : ids of the only tracks that may be hits; None for all.
@@ -160,20 +161,20 @@ class Searcher:
                 done.update(self._alike(seed.whole, seed.duration_s))
         alike_track = self._alike_finder()
         most_per_artist = options.max_per_artist
-        per_artist: dict[str, int] = {}
+        per_artist: Counter[str] = Counter()
         hits: list[Hit] = []
         for track_id, scored in ranking:
             track = catalogue.get(track_id)
             if track is None or track_id in done:
                 continue
-            artist = (track.tags.artist or "").strip().casefold()
-            if most_per_artist and artist and per_artist.get(artist, 0) >= most_per_artist:
+            artists = set(map(name_key, track.tags.artists)) if most_per_artist else ()
+            if most_per_artist and any(per_artist[one] >= most_per_artist for one in artists):
                 continue
             files = files_of(track, None if chosen is None else chosen[track_id], self._existing)
             if not files:
                 continue
             done.add(track_id)
-            per_artist[artist] = per_artist.get(artist, 0) + 1
+            per_artist.update(artists)
             folded: list[Path] = []
             if not include_duplicates:
                 for other in alike_track(track_id, track.duration_s):

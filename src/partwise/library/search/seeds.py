@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
+from partwise.library.search.matcher import Matcher
 from partwise.library.search.query import Query, Seed, parse_range
-from partwise.library.tables.catalogue import Track
+from partwise.library.tables.catalogue import Track, read_catalogue
+from partwise.library.tables.ledger import State
 from partwise.parts import Part
-from partwise.paths import absolute, hash_content, shown
+from partwise.paths import absolute, brief, hash_content, shown
 
 if TYPE_CHECKING:
     from partwise.library.search.searcher import Searcher
@@ -132,7 +134,8 @@ def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
     name : a file that is there, then a track's id or a path that the library knows, then a text
         (``Matcher.meant``), for which the track is called by its file.
 
-    Raises PartwiseError for a folder, a file that cannot be read, and where several can be meant.
+    Raises PartwiseError for a folder, a file that cannot be read, where several can be meant, and
+    for a track whose files were all gone in the last run.
     """
     path = absolute(name)
     if os.path.isdir(path):
@@ -145,11 +148,21 @@ def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
         return track_id, name
     found = searcher.matcher.meant(name)
     if len(found) > 1:
-        labels = sorted(map(_label, found))
-        more = len(labels) - _CANDIDATES_SHOWN
-        listing = "; ".join(labels[:_CANDIDATES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-        raise PartwiseError(f"{shown(name)} could be any of {len(found)} tracks: {listing}")
-    return (found[0].track_id, found[0].paths[0]) if found else None
+        raise PartwiseError(f"{shown(name)} could be any of {len(found)} tracks: {_listing(found)}")
+    if found:
+        return found[0].track_id, found[0].paths[0]
+    lost = Matcher(read_catalogue(searcher.store, State.MISSING)).meant(name)
+    if lost:
+        raise away(name, f" ({_listing(lost)})")
+    return None
+
+
+def away(name: str, files: str = "") -> PartwiseError:
+    """What to raise where a song is known, and cannot be had."""
+    return PartwiseError(
+        f"{shown(name)} is known, but its file is not there{files}: is the disk mounted?"
+        " `partwise index` finds files that have moved"
+    )
 
 
 def _track_of_file(store: Store, path: str) -> str | None:
@@ -169,6 +182,12 @@ def _track_of_file(store: Store, path: str) -> str | None:
     return track_id if store.has(track_id) else None
 
 
+def _listing(tracks: Sequence[Track]) -> str:
+    labels = sorted(map(_label, tracks))
+    more = len(labels) - _CANDIDATES_SHOWN
+    return "; ".join(labels[:_CANDIDATES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
 def _label(track: Track) -> str:
     path = shown(track.paths[0])
-    return f"{path} ({track.tags.title})" if track.tags.title else path
+    return f"{path} ({brief(track.tags.title)})" if track.tags.title else path

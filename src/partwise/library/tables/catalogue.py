@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from partwise.audio.tags import Tags
 from partwise.errors import PartwiseError
+from partwise.library.tables.ledger import State
 from partwise.paths import path_to_text, shown, text_to_path
 
 if TYPE_CHECKING:
@@ -69,10 +71,10 @@ class Track:
         return cls(value["track_id"], paths, tags, value["duration_s"])
 
 
-def read_catalogue(store: Store) -> dict[str, Track]:
-    """The tracks of the active model that have a file, by id."""
+def read_catalogue(store: Store, state: State = State.INDEXED) -> dict[str, Track]:
+    """The tracks of the active model that have a file in some state, by id."""
     columns = store.about_tracks().values()
-    paths = store.live_paths()
+    paths = store.live_paths(state)
     return {
         track_id: Track(track_id, tuple(paths[track_id]), Tags(*tags), duration_s)
         for track_id, duration_s, *tags in zip(*columns, strict=True)
@@ -84,21 +86,28 @@ def select(catalogue: Mapping[str, Track], where: str) -> dict[str, tuple[str, .
     """The tracks that satisfy a condition, each with the files that do.
 
     where : SQL as LanceDB takes it, over ``FILTER_COLUMNS`` (``path`` is text as in
-    ``paths.path_to_text``). Raises PartwiseError when it is no such condition.
+    ``paths.path_to_text``). However Unicode writes a letter, it is the same letter.
+
+    Raises PartwiseError when it is no such condition.
     """
     import lancedb
     import pyarrow as pa
 
+    where = _composed(where)
     check_one_piece(where)
     files = [(track, path) for track in catalogue.values() for path in track.paths]
     table = pa.table(
         {
-            "title": pa.array([track.tags.title for track, _ in files], pa.string()),
-            "artist": pa.array([track.tags.artist for track, _ in files], pa.string()),
-            "album": pa.array([track.tags.album for track, _ in files], pa.string()),
+            **{
+                name: pa.array(
+                    [_composed(getattr(track.tags, name) or "") or None for track, _ in files],
+                    pa.string(),
+                )
+                for name in ("title", "artist", "album")
+            },
             "year": pa.array([track.tags.year for track, _ in files], pa.int32()),
             "duration_s": pa.array([track.duration_s for track, _ in files], pa.float64()),
-            "path": pa.array([path_to_text(path) for _, path in files], pa.string()),
+            "path": pa.array([_composed(path_to_text(path)) for _, path in files], pa.string()),
             "_file": pa.array(range(len(files)), pa.int64()),
         }
     )
@@ -128,6 +137,10 @@ def check_one_piece(where: str) -> None:
         depth += {"(": 1, ")": -1}.get(token[0], 0)
         if depth < 0 or token["odd"]:
             raise _refusal(where, f"what is {where[token.start() :]!r}?")
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def _ignored(empty: Table, where: str) -> str:

@@ -10,6 +10,7 @@ Writing is in ``writer.py``.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -210,9 +211,14 @@ class Store:
         return list(rows_from_arrow(rows.to_arrow()).values())
 
     def find(self, path_or_id: str | os.PathLike[str]) -> str | None:
-        """The track id of a file of the library, or of a track id itself; None when not there."""
+        """The track id of a file of the library, or of a track id itself; None when not there.
+
+        A path may be written in another form of Unicode than the file's name.
+        """
         name = os.fspath(path_or_id)
-        rows = [row for row in self.rows_of_file(name) if row.state is State.INDEXED]
+        forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+        rows = next(filter(None, map(self.rows_of_file, forms)), [])
+        rows = [row for row in rows if row.state is State.INDEXED]
         ids = [row.content_hash for row in rows if row.content_hash is not None]
         for track_id in [*ids, name]:
             if path_to_text(track_id) == track_id and self.has(track_id):
@@ -235,8 +241,10 @@ class Store:
         rows = rows_from_arrow(self.ledger_table.search().where(where).to_arrow())
         return [row for _, row in sorted(rows.items())]
 
-    def live_paths(self) -> dict[str, list[str]]:
+    def live_paths(self, state: State = State.INDEXED) -> dict[str, list[str]]:
         """For each track that has one, its files as far as the last run saw them, sorted.
+
+        state : in which it saw them.
 
         Paths are those of the operating system: usable with ``open``, perhaps not printable.
         """
@@ -244,10 +252,10 @@ class Store:
         if (snapshot := self.snapshot) is not None:
             ledger = snapshot.ledger
         else:
-            rows = self.ledger_table.search().where(f"state = '{State.INDEXED}'")
+            rows = self.ledger_table.search().where(f"state = '{state}'")
             ledger = rows_from_arrow(rows.select(list(ledger_schema().names)).to_arrow())
         for row in ledger.values():
-            if row.state is State.INDEXED and row.content_hash is not None:
+            if row.state is state and row.content_hash is not None:
                 paths.setdefault(row.content_hash, []).append(row.os_path)
         for of_track in paths.values():
             of_track.sort()
