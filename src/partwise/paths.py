@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import unicodedata
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -55,8 +56,19 @@ def text_to_path(text: str) -> str:
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Absolute and normalised, with ``~`` expanded; symbolic links are kept as they are named."""
-    return os.path.abspath(os.path.expanduser(os.fspath(path)))
+    """Absolute and normalised, with ``~`` expanded; symbolic links are kept as they are named.
+
+    What is there in another form of Unicode alone is called as it is there.
+    """
+    name = os.path.abspath(os.path.expanduser(os.fspath(path)))
+    if name.isascii() or os.path.lexists(name):
+        return name
+    return next(filter(os.path.lexists, forms_of(name)), name)
+
+
+def forms_of(text: str) -> tuple[str, str]:
+    """A text in both forms of Unicode: letters with their accents in one (NFC), and apart (NFD)."""
+    return unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)
 
 
 def is_under(path: str, folder: str) -> bool:

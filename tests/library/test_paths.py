@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from partwise.paths import absolute, is_under, library_folder, path_to_text, shown, text_to_path
+from partwise.paths import (
+    absolute,
+    brief,
+    is_under,
+    library_folder,
+    path_to_text,
+    shown,
+    text_to_path,
+)
 
 NAMES = [
     b"/music/plain.mp3",
@@ -54,6 +62,22 @@ def test_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert absolute("x/../y.mp3") == str(tmp_path / "y.mp3")
     assert absolute("~/y.mp3") == "/home/me/y.mp3"
+
+
+def test_what_is_there_in_another_form_of_unicode(tmp_path: Path) -> None:
+    composed, apart = tmp_path / "Caf\u00e9", tmp_path / "Cafe\u0301"
+    assert absolute(composed) == str(composed)  # nothing is there
+    apart.mkdir()
+    if not composed.exists():  # a disk that keeps them apart
+        assert absolute(composed) == absolute(apart) == str(apart)
+        composed.mkdir()
+    assert absolute(composed) == str(composed)
+
+
+def test_brief() -> None:
+    assert brief("a\nb") == "a\\nb"
+    assert brief("x" * 160) == "x" * 160
+    assert brief("x" * 100_000) == "x" * 157 + "..."
 
 
 def test_library_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -48,8 +48,9 @@ def library(tmp_path: Path) -> Library:
     return Library(tmp_path / "library")
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_tags_are_read_again_and_nothing_is_heard(
-    library: Library, tmp_path: Path, tiny_model: Path
+    library: Library, tmp_path: Path, tiny_model: Path, precision: str
 ) -> None:
     music = tmp_path / "music"
     paths = [record(music / f"{name}.flac", number) for number, name in enumerate("ab")]
@@ -57,7 +58,7 @@ def test_tags_are_read_again_and_nothing_is_heard(
         file = FLAC(path)
         file["title"] = "before"
         file.save()
-    library.index(music, jobs=1, model=tiny_model)
+    library.index(music, jobs=1, model=tiny_model, precision=precision)
     vectors = library.tracks().vectors
     set_title(paths[0], "after!")
     assert counts(library.index(music, jobs=1, model=tiny_model)) == {"unchanged": 2}

@@ -193,6 +193,14 @@ def test_old_id3_names(tmp_path: Path) -> None:
     assert read_tags(str(path)) == Tags("Title", "Artist", None, 1983)
 
 
+def test_a_tag_in_front_of_another(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp3", tone(1.0))
+    id3_in_front(path)
+    empty = b"ID3\4\0\x10" + bytes(4) + b"3DI\4\0\x10" + bytes(4)  # a header and a footer
+    path.write_bytes(empty + path.read_bytes())
+    assert read_tags(str(path)).title == "Id3 TIT2"
+
+
 def test_dates_that_mutagen_would_lose(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp3", tone(1.0))
     for text in ("20010503", "03.05.2001", "May 2001"):

@@ -6,6 +6,7 @@ small frames: it decodes byte by byte, and copies what is left of the tag at eac
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -33,14 +34,15 @@ _END_OF_TEXT = {0: b"\0", 1: b"\0\0", 2: b"\0\0", 3: b"\0"}
 def id3_frames(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
     """Name and contents of each frame of the tag that begins here.
 
-    Texts of version 2.2 have their later names. Frames that are encrypted are left out; of a tag
-    that is cut short, what is there is read.
+    Leaves the file behind the tag. Texts of version 2.2 have their later names. Frames that are
+    encrypted are left out; of a tag that is cut short, what is there is read.
     """
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3" or not 2 <= head[3] <= 4:
         return
     version, flags = head[3], head[5]
     data = file.read(_seven_bits(head[6:]))
+    file.seek(10 * bool(flags & 0x10), os.SEEK_CUR)  # a footer, which repeats the header
     unsynchronised = bool(flags & 0x80)
     if unsynchronised and version < 4:
         data = data.replace(b"\xff\0", b"\xff")

@@ -19,6 +19,7 @@ from partwise.audio.id3 import id3_frames
 
 # Chunks of more are no tags: pictures of some megabytes are usual.
 _MOST_CHUNK_BYTES = 64 * 2**20
+_MOST_CHUNKS = 10_000
 _ID3V1_BYTES = 128
 # Of AIFF, and of INFO in a WAV, by the names that other kinds of tags give them.
 _AIFF_TEXTS = {b"NAME": "title", b"AUTH": "artist"}
@@ -62,10 +63,12 @@ def tags_of_ffmpeg(file: BinaryIO) -> Mapping[str, str]:
 
 
 def _id3(file: BinaryIO) -> Iterator[Any]:
-    block = Id3()
-    for name, contents in id3_frames(file):
-        block.setdefault(name, []).append(contents)
-    yield block
+    while file.read(3) == b"ID3":  # some programs put a tag in front of another
+        file.seek(-3, os.SEEK_CUR)
+        block = Id3()
+        for name, contents in id3_frames(file):
+            block.setdefault(name, []).append(contents)
+        yield block
 
 
 def _id3v1(file: BinaryIO) -> Iterator[Any]:
@@ -144,7 +147,9 @@ def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
 
 def _chunks_in(file: BinaryIO, order: Any, size_bytes: int) -> Iterator[_Chunk]:
     at, end, long = file.tell(), file.seek(0, os.SEEK_END), None
-    while at + 4 + size_bytes <= end:
+    for _ in range(_MOST_CHUNKS):
+        if at + 4 + size_bytes > end:
+            return
         file.seek(at)
         head = file.read(4 + size_bytes)
         size = int.from_bytes(head[4:], order)

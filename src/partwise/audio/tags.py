@@ -52,7 +52,7 @@ _ALBUM_ARTIST = (
     *("tpe2", "albumartist", "album artist", "album_artist", "aart", "wm/albumartist"),
     *("album/artist", "performer"),
 )
-_ALBUM = ("talb", "album", "©alb", "wm/albumtitle", "album/title")
+_ALBUM = ("talb", "album", "©alb", "wm/albumtitle", "album/title", "product")
 _DATE = (
     *("tdrc", "tyer", "date", "year", "©day", "wm/year", "date_recorded", "recorded date"),
     *("date_released", "tdrl"),

@@ -126,7 +126,7 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
         f"failed earlier {summary.failed_earlier}",
         f"missing {summary.missing}",
         *([f"pruned {summary.pruned}"] if summary.pruned else []),
-        *([f"other tags {summary.tags_changed}"] if summary.tags_changed else []),
+        *([f"tags changed {summary.tags_changed}"] if summary.tags_changed else []),
     ]
     line = f"{', '.join(counts)}; took {summary.seconds:.1f} s"
     if summary.audio_s:

@@ -10,7 +10,6 @@ Writing is in ``writer.py``.
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from partwise.library.tables.ledger import LedgerRow, State, ledger_schema, rows
 from partwise.library.tables.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
 from partwise.library.tables.snapshot import FILE_NAME as SNAPSHOT
 from partwise.library.tables.snapshot import Snapshot, open_snapshot, stamp
-from partwise.paths import absolute, path_to_text
+from partwise.paths import absolute, forms_of, path_to_text
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
@@ -216,8 +215,7 @@ class Store:
         A path may be written in another form of Unicode than the file's name.
         """
         name = os.fspath(path_or_id)
-        forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
-        rows = next(filter(None, map(self.rows_of_file, forms)), [])
+        rows = next(filter(None, map(self.rows_of_file, (name, *forms_of(name)))), [])
         rows = [row for row in rows if row.state is State.INDEXED]
         ids = [row.content_hash for row in rows if row.content_hash is not None]
         for track_id in [*ids, name]:
