@@ -252,6 +252,7 @@ def test_both_forms_of_unicode_are_one_name(tmp_path):
     for form in (composed, apart):
         found = library.search("b.mp3", where=f"title = '{form}' OR path LIKE '%{form}.mp3'")
         assert names(found) == [f"{apart}.mp3", "c.mp3"]
+        assert len(library.matcher.find(form)) == 3
         found = library.search("b.mp3", where=f"artist = '{form}'")
         assert names(found) == [f"{apart}.mp3"]
 

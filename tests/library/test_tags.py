@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import mutagen
 import pytest
 from mutagen import apev2, asf, id3
@@ -117,6 +118,19 @@ def test_what_ffmpeg_writes(tmp_path: Path, name: str, codec: str, container: st
         tags=PLAIN,
     )
     assert read_tags(str(path)) == FOUND
+
+
+def test_the_name_of_a_stream_is_no_title(tmp_path: Path) -> None:
+    path = tmp_path / "a.mka"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("flac", rate=48000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        stream.metadata.update(title="Stereo", artist="Somebody")
+        frame = av.AudioFrame.from_ndarray(tone(1.0)[None], format="flt", layout="mono")
+        frame.sample_rate, frame.pts = 48000, 0
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    assert read_tags(str(path)) == Tags(artist="Somebody")
 
 
 def ape_behind(path: Path, **texts: str) -> None:
@@ -293,6 +307,7 @@ def test_a_large_tag_costs_no_seconds(tmp_path: Path, frame: Any) -> None:
         ("One ft Other & Third", ["One", "Other & Third"]),
         ("One (Featuring Other)", ["One", "Other"]),
         ("One [FT. Other] / Third; One", ["One", "Other", "Third"]),
+        ("Various Artists", []),
         (None, []),
     ],
 )

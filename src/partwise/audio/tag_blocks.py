@@ -54,8 +54,10 @@ def tags_of_ffmpeg(file: BinaryIO) -> Mapping[str, str]:
     with suppress(Exception):
         file.seek(0)
         with readers.open_with_av(readers.Source(file)) as container:
-            of_stream = readers.audio_of(container).metadata
-            found = {**of_stream, **container.metadata}
+            found = dict(readers.audio_of(container).metadata)
+            if container.format.name != "ogg":  # the name of a stream: "Stereo", "English"
+                found.pop("title", None)
+            found |= container.metadata
     return found
 
 

@@ -32,14 +32,17 @@ class Tags:
         """Who ``artist`` names.
 
         ``;``, a slash between blanks, and "feat.", "ft." or "featuring" stand between artists.
-        Commas, ``&`` and other slashes do not: they are in the names of many.
+        Commas, ``&`` and other slashes do not: they are in the names of many. "Various artists"
+        and "unknown" name nobody.
         """
         apart = _SEPARATOR.split(_IN_BRACKETS.sub(r" ; \1 ; ", self.artist or ""))
-        return tuple(dict.fromkeys(filter(None, map(str.strip, apart))))
+        names = dict.fromkeys(filter(None, map(str.strip, apart)))
+        return tuple(name for name in names if name.casefold() not in _NOBODY)
 
 
 NO_TAGS = Tags()
 
+_NOBODY = {"various artists", "various", "unknown artist", "unknown"}
 _GUEST = r"(?:(?i:feat\.|ft\.)\s*|(?:(?i:featuring)|feat|ft)\s+)(?=\S)"
 _IN_BRACKETS = re.compile(rf"[(\[]{_GUEST}([^)\]]*)[)\]]")
 _SEPARATOR = re.compile(rf";|\s/\s|\s{_GUEST}")

@@ -118,6 +118,7 @@ class IndexAsked(Asked):
     ] = Field(min_length=1, max_length=50, description="folders or files on the server's machine")
     retry_failed: bool = Field(False, strict=True)
     prune: bool = Field(False, strict=True)
+    tags: bool = Field(False, strict=True, description="read tags again, without hearing")
 
 
 class EmbedAsked(Asked):
