@@ -144,7 +144,8 @@ def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
     kind = file.read(4)
     size_bytes = 8 if kind == b"FRM8" else 4
     file.seek(size_bytes + 4, os.SEEK_CUR)  # how long it is, and what it is
-    return _chunks_in(file, "little" if kind[:2] == b"RI" or kind == b"RF64" else "big", size_bytes)
+    order = "little" if kind in (b"RIFF", b"RF64", b"BW64") else "big"
+    return _chunks_in(file, order, size_bytes)
 
 
 def _chunks_in(file: BinaryIO, order: Any, size_bytes: int) -> Iterator[_Chunk]:
