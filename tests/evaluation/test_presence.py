@@ -29,7 +29,18 @@ def test_average_precision_is_scikit_learns():
 def test_threshold_separates():
     truth = np.repeat([True, False], 50)
     told = np.concatenate([np.linspace(0.6, 1.0, 50), np.linspace(0.0, 0.3, 50)])
-    assert 0.3 < best_threshold(told, truth) <= 0.6
+    assert 0.3 < best_threshold([(told, truth)]) <= 0.6
+
+
+def test_threshold_leaves_no_set_deaf():
+    """Recordings are told less surely than what was rendered."""
+    truth = np.repeat([True, False], 50)
+    rendered = np.concatenate([np.linspace(0.7, 1.0, 50), np.linspace(0.0, 0.3, 50)])
+    recorded = np.concatenate([np.linspace(0.2, 0.5, 10), np.zeros(10)])
+    there = np.repeat([True, False], 10)
+    threshold = best_threshold([(rendered, truth), (recorded, there)])
+    assert np.mean(recorded[there] >= threshold) >= 0.8
+    assert threshold < best_threshold([(rendered, truth)])
 
 
 def test_truth_follows_the_stems(tmp_path):

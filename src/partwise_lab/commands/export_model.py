@@ -99,9 +99,9 @@ def export_model(
         write_pair(draft, network, description)
         if folders:
             encoder = load_encoder(draft)
-            samples = sets.presence(segment_embedder(encoder), encoder.settings.sample_rate_hz)
+            each = sets.presence(segment_embedder(encoder), encoder.settings.sample_rate_hz)
             description["presence_threshold"] = [
-                best_threshold(*samples.of(part)) for part in PARTS
+                best_threshold([samples.of(part) for samples in each]) for part in PARTS
             ]
     write_pair(out, network, description)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {told}")
@@ -115,17 +115,15 @@ class _Sets:
 
     def presence(
         self, embed: EmbedSegments, sample_rate_hz: int, segment_s: float = SEGMENT_S
-    ) -> PresenceSamples:
-        """What is told of segments of them all, and what is true. There is at least one folder."""
-        import numpy as np
-
+    ) -> list[PresenceSamples]:
+        """What is told of segments of each folder, and what is true."""
         from partwise_lab.measure.heard import Trial
-        from partwise_lab.measure.presence import PresenceSamples, presence_samples
+        from partwise_lab.measure.presence import presence_samples
         from partwise_lab.measure.stem_reader import StemReader
         from partwise_lab.synthesis.voice_bank import read_voice_bank
 
         sung = read_voice_bank(self.voices, sample_rate_hz) if self.voices else []
-        each = [
+        return [
             presence_samples(
                 Trial(pieces, StemReader(pieces, sample_rate_hz), embed),
                 segment_s=segment_s,
@@ -134,7 +132,6 @@ class _Sets:
             )
             for pieces in self.folders
         ]
-        return PresenceSamples(*(np.concatenate(column) for column in zip(*each, strict=True)))
 
 
 def _calibrate(network: PartEncoder, mel: MelSettings, sets: _Sets, window_s: float | None) -> None:
@@ -147,9 +144,10 @@ def _calibrate(network: PartEncoder, mel: MelSettings, sets: _Sets, window_s: fl
     from partwise_lab.measure.presence import calibration
 
     embed = checkpoint_embedder(network, mel)
-    samples = sets.presence(embed, mel.sample_rate_hz, window_s or SEGMENT_S)
+    each = sets.presence(embed, mel.sample_rate_hz, window_s or SEGMENT_S)
     for part in PARTS:
-        told, truth = samples.of(part)
+        columns = zip(*(samples.of(part) for samples in each), strict=True)
+        told, truth = (np.concatenate(column) for column in columns)
         sure = np.clip(told.astype(np.float64), 1e-7, 1.0 - 1e-7)
         slope, offset = calibration(np.log(sure / (1.0 - sure)), truth)
         with torch.no_grad():
