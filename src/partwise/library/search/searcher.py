@@ -1,8 +1,9 @@
 """Ranking: which tracks of a library have parts that sound like those of a query.
 
-A whole song is compared with whole tracks, a passage (``at``) with passages: a track then counts
-by its best segment. The score is ``sum_p w_p <q_p, x_p> / sum_p w_p``. Tracks in which a wanted
-part cannot be heard come after all tracks that have every wanted part.
+A whole song is compared with whole tracks, less what is typical of the library (``typical``); a
+passage (``at``) with passages: a track then counts by its best segment. The score is
+``sum_p w_p <q_p, x_p> / sum_p w_p``. Tracks in which a wanted part cannot be heard come after all
+tracks that have every wanted part.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from partwise.library.search.hits import Hit, Scored, files_of
 from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.query import Query
+from partwise.library.search.typical import SAMPLE, beyond, typical
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import vectors_of
@@ -113,6 +115,21 @@ class Searcher:
             table_name,
             lambda: self.store.state(table_name),
             lambda former: self.store.index(table_name, self._max_rows, former),
+        )
+
+    @property
+    def typical(self) -> np.ndarray:
+        """float32 [parts=5, dim]: see ``typical.typical``; the same whatever the store is."""
+        index, catalogue = self.index("tracks"), self.catalogue
+
+        def make(_: object) -> np.ndarray:
+            ids = sorted(catalogue)[:SAMPLE]  # they are hashes: the first are drawn at random
+            if isinstance(index, ExactIndex):
+                return typical(index.vectors[index.rows_of(ids)])
+            return typical(vectors_of(self.store.tracks.fetch(ids, ["vector"])))
+
+        return self._kept.get(
+            "typical", lambda: (self.store.digest, Same(index), Same(catalogue)), make
         )
 
     def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:
@@ -218,15 +235,18 @@ class Searcher:
     ) -> Iterator[tuple[str, Scored]]:
         """Every track once, best first: those with all wanted parts, then the others."""
         index = self.index("segments" if query.passage else "tracks")
+        asked = query.vector if query.passage else beyond(query.vector, self.typical)
+        shares = weights.as_array() / weights.as_array().sum()
         seen: set[str] = set()
         for complete in (True, False):
             k = first
             while True:
                 found = index.search(
-                    query.vector, weights.as_array(), k, complete=complete, allowed=allowed
+                    asked, weights.as_array(), k, complete=complete, allowed=allowed
                 )
                 # Similarities are 0 where the part is absent on either side.
-                similarities = np.einsum("pd,npd->np", query.vector, found.vectors)
+                similarities = np.einsum("pd,npd->np", asked, found.vectors).clip(-1.0, 1.0)
+                scores = similarities @ shares
                 present = np.asarray(found.vectors.any(axis=-1))
                 for at, track_id in enumerate(found.track_ids):
                     if track_id not in seen:
@@ -234,7 +254,7 @@ class Searcher:
                         yield (
                             track_id,
                             Scored(
-                                float(found.scores[at]),
+                                float(scores[at]),
                                 tuple(similarities[at].tolist()),
                                 tuple(found.presence[at].tolist()),
                                 tuple(compress(PARTS, present[at].tolist())),
