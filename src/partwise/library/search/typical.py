@@ -20,7 +20,7 @@ SHARE = 0.7
 # The mean of few songs is those songs; and of so few, most are among the answers anyway.
 LEAST_TRACKS = 20
 # Whose mean is taken; it is off by the spread of tracks over the root of this, less than 0.03.
-SAMPLE = 2_000
+SAMPLE = 1_000
 
 
 def typical(vectors: np.ndarray) -> np.ndarray:
