@@ -70,6 +70,9 @@ def alike(
     """
     shortest_s, longest_s = duration_window_s(duration_s)
     result = (durations_s >= shortest_s) & (durations_s <= longest_s)  # [n]
+    # Nearly all are far below what the parts that must agree add up to, and are passed over here.
+    total = vectors.reshape(-1, vector.size) @ vector.reshape(-1)
+    result &= total >= least_mean(vector) * vector.any(axis=-1).sum()
     rows = np.flatnonzero(result)
     if not len(rows):
         return result
@@ -86,6 +89,15 @@ def alike(
     doubted = worst & may & (either.sum(axis=1) >= 3)[:, None]
     result[rows] |= _agree(similarities, np.where(doubted, False, either))
     return result
+
+
+def least_mean(vector: np.ndarray) -> float:
+    """What the mean similarity of a near-duplicate over the parts of a track is at least.
+
+    vector : float32 [parts=5, dim]. One of two parts or more may be in doubt, or lack in the other.
+    """
+    parts = int(vector.any(axis=-1).sum())
+    return ALIKE_SIMILARITY * max(parts - 1, 1) / max(parts, 1) - 1e-4
 
 
 def _agree(similarities: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -124,15 +136,12 @@ def alike_in(
     present = np.any(vector, axis=-1)  # [parts]
     if not present.any():
         return []
-    # The scores are means over these parts, of which one may be in doubt or lacking.
-    parts = int(present.sum())
-    least = ALIKE_SIMILARITY * max(parts - 1, 1) / parts - 1e-4
     same: list[str] = []
     for complete in (True, False):
         k = 32
         while True:
             found = index.search(vector, present.astype(np.float32), k, complete=complete)
-            if found.exhausted or found.scores[-1] < least:
+            if found.exhausted or found.scores[-1] < least_mean(vector):
                 break
             k *= 4
         durations_s = durations_of(found.track_ids)
@@ -190,14 +199,22 @@ class Duplicates:
             return self._known[track_id]
         shortest_s, longest_s = duration_window_s(duration_s)
         own = int(pattern_of(vector[None])[0])
-        near = []
-        for pattern in (own, *(own ^ (1 << part) for part in range(len(PARTS)))):
-            if pattern in self._groups:
-                rows, durations_s = self._groups[pattern]
-                first = np.searchsorted(durations_s, shortest_s, side="left")
-                last = np.searchsorted(durations_s, longest_s, side="right")
-                near.append(rows[first:last])
-        rows = np.concatenate([np.zeros(0, np.int64), *near])
+        near = [np.zeros(0, np.int64)]
+        for part in (None, *range(len(PARTS))):
+            pattern = own if part is None else own ^ (1 << part)
+            if pattern not in self._groups:
+                continue
+            rows, durations_s = self._groups[pattern]
+            first = np.searchsorted(durations_s, shortest_s, side="left")
+            last = np.searchsorted(durations_s, longest_s, side="right")
+            rows = rows[first:last]
+            if part is not None:  # only one of the two has it: most are out by that alone
+                if presence is None or self._presence is None:
+                    continue
+                moved = np.abs(self._presence[rows, part] - presence[part])
+                rows = rows[moved <= DOUBTED_PRESENCE]
+            near.append(rows)
+        rows = np.concatenate(near)
         presences = None if self._presence is None else self._presence[rows]
         same = alike(
             vector, duration_s, self._vectors[rows], self._durations_s[rows], presence, presences
