@@ -161,7 +161,8 @@ def _entries(asked: np.ndarray, made: Songs) -> Iterator[dict[str, Any]]:
     asked : float32 [songs, parts, dim], what is compared with the tracks
     """
     similar = np.einsum("qpd,xpd->qxp", asked, made.tracks)
-    has, have = asked.any(axis=-1), made.tracks.any(axis=-1)
+    has = np.asarray(asked.any(axis=-1))  # [songs, parts]
+    have = np.asarray(made.tracks.any(axis=-1))  # [tracks, parts]
     for part in PARTS:
         both = has[:, part.index, None] & have[None, :, part.index]
         if (both.sum(axis=1) > TOP).sum() >= LEAST_TRACKS:
@@ -169,7 +170,8 @@ def _entries(asked: np.ndarray, made: Songs) -> Iterator[dict[str, Any]]:
     weights = has / np.maximum(has.sum(axis=1, keepdims=True), 1)
     scores = np.einsum("qxp,qp->qx", similar, weights)
     lacks = (has[:, None] & ~have[None]).any(axis=-1)  # those come last, as in the product
-    yield {"part": "all equal"} | _told(scores - 4.0 * lacks, has.any(axis=1)[:, None], made)
+    some = np.asarray(has.any(axis=1))[:, None]
+    yield {"part": "all equal"} | _told(scores - 4.0 * lacks, some, made)
 
 
 def _told(scores: np.ndarray, comparable: np.ndarray, made: Songs) -> dict[str, Any]:
