@@ -36,7 +36,8 @@ def angle(degrees: float) -> np.ndarray:
 class Piece:
     """A track to be: for each part the angle of its sound, one per segment or one for all.
 
-    A part that is left out is absent; None in a list is a segment without that part.
+    A part that is left out is absent; None in a list is a segment without that part. presence is
+    0.9 of the parts that are there, or what is given; below 0.5 the sound of a part is not kept.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Piece:
     tags: Tags = field(default_factory=Tags)
     duration_s: float | None = None
     copies: Sequence[str] = ()
+    presence: Mapping[Part, float] = field(default_factory=dict)
 
     def embeddings(self) -> PartEmbeddings:
         vectors = np.zeros((self.segments, len(PARTS), DIM), np.float32)
@@ -53,8 +55,8 @@ class Piece:
             angles = [sound] * self.segments if isinstance(sound, (int, float)) else sound
             for segment, degrees in enumerate(angles):
                 if degrees is not None:
-                    vectors[segment, part.index] = angle(degrees)
-                    presence[segment, part.index] = 0.9
+                    surely = presence[segment, part.index] = self.presence.get(part, 0.9)
+                    vectors[segment, part.index] = angle(degrees) if surely >= 0.5 else 0
         start_s = HOP_S * np.arange(self.segments)
         end_s = start_s + SEGMENT_S
         seconds = float(end_s[-1]) if self.duration_s is None else self.duration_s

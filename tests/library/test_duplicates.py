@@ -1,12 +1,16 @@
 import numpy as np
 import pytest
 
+from partwise.embedding.embeddings import PartEmbeddings
 from partwise.library.search.duplicates import (
     ALIKE_LOWEST,
     ALIKE_SIMILARITY,
+    DOUBTED_LOWEST,
+    DOUBTED_PRESENCE,
     Duplicates,
     alike,
     duration_window_s,
+    in_step,
 )
 
 
@@ -75,6 +79,51 @@ def test_other_parts_present_is_another_recording(rng):
     assert alike(without_piano, 60.0, others, np.full(2, 60.0)).tolist() == [False, True]
 
 
+@pytest.mark.parametrize(("moved", "same"), [(-0.02, True), (0.02, False)])
+def test_a_part_whose_presence_crossed_its_threshold_is_in_doubt(rng, moved, same):
+    song, heard = unit(rng, 5, 16), np.full(5, 0.6, np.float32)
+    copy, in_copy = turned(song, 0.99, rng), heard.copy()
+    copy[3], in_copy[3] = 0, heard[3] - DOUBTED_PRESENCE - moved
+    one = np.array([60.0])
+    assert alike(song, 60.0, copy[None], one, heard, in_copy[None]).tolist() == [same]
+    assert alike(copy, 60.0, song[None], one, in_copy, heard[None]).tolist() == [same]
+    copy[1], in_copy[1] = 0, 0.59  # two of them are other music
+    assert not alike(song, 60.0, copy[None], one, heard, in_copy[None]).any()
+
+
+def test_one_part_may_sound_otherwise_where_two_agree(rng):
+    song, heard = unit(rng, 5, 16), np.ones(5, np.float32)
+    others = np.stack([turned(song, 0.99, rng) for _ in range(4)])
+    others[0, 2] = turned(song, DOUBTED_LOWEST + 0.02, rng)[2]
+    others[1, 2] = turned(song, DOUBTED_LOWEST - 0.02, rng)[2]
+    others[2, 2:4] = turned(song, DOUBTED_LOWEST + 0.02, rng)[2:4]
+    others[3, 1:] = 0
+    presences = np.ones((4, 5), np.float32)
+    found = alike(song, 60.0, others, np.full(4, 60.0), heard, presences)
+    assert found.tolist() == [True, False, False, False]
+    few = song.copy()
+    few[2:] = 0  # of two parts none can be in doubt
+    others[0, 0], others[0, 2:] = turned(song, DOUBTED_LOWEST + 0.02, rng)[0], 0
+    assert not alike(few, 60.0, others[:1], np.full(1, 60.0), heard, presences[:1]).any()
+
+
+def test_passages_of_one_song_are_not_in_step(rng):
+    def recording(vectors: np.ndarray) -> PartEmbeddings:
+        start_s = 5.0 * np.arange(len(vectors))
+        presence = np.ones(vectors.shape[:2], np.float32)
+        return PartEmbeddings(vectors, presence, start_s, start_s + 10.0, start_s[-1] + 10.0)
+
+    song = unit(rng, 12, 5, 16)
+    song[rng.random((12, 5)) < 0.2] = 0
+    copy = turned(song, 0.98, rng)
+    copy[4, 2] = 0
+    assert in_step(recording(song), recording(copy))
+    slow = np.repeat(copy, 2, axis=0)  # as many segments again, in the same order
+    assert in_step(recording(song), recording(slow)) and in_step(recording(slow), recording(song))
+    assert not in_step(recording(song), recording(copy[::-1]))
+    assert not in_step(recording(song), recording(np.zeros_like(song)))
+
+
 def test_nothing_heard_is_alike_to_nothing(rng):
     silent = np.zeros((5, 16), np.float32)
     found = alike(silent, 60.0, np.stack([silent, unit(rng, 5, 16)]), np.full(2, 60.0))
@@ -90,13 +139,16 @@ def test_the_finder_agrees_with_comparing_everything(rng):
     vectors = np.concatenate([songs, copies])
     durations_s = np.tile(rng.uniform(100, 130, 40), 2) + rng.uniform(-1.5, 1.5, 80)
     durations_s[5] = np.inf  # its file is gone
+    presence = np.where(vectors.any(axis=-1), 0.55, 0.4).astype(np.float32)
+    vectors[40:60, 0] = 0  # the presence of the drums has crossed the threshold
     ids = [f"track{n}" for n in range(80)]
-    finder = Duplicates(ids, vectors, durations_s)
+    finder = Duplicates(ids, vectors, durations_s, presence)
     found = 0
-    for vector, duration_s in zip(vectors, durations_s, strict=True):
-        expected = {ids[n] for n in np.flatnonzero(alike(vector, duration_s, vectors, durations_s))}
+    for vector, duration_s, heard in zip(vectors, durations_s, presence, strict=True):
+        same = alike(vector, duration_s, vectors, durations_s, heard, presence)
         if np.isfinite(duration_s):
-            assert set(finder.of(vector, duration_s)) == expected
+            expected = {ids[n] for n in np.flatnonzero(same)}
+            assert set(finder.of(vector, duration_s, presence=heard)) == expected
             found += len(expected)
     assert found > 100  # most have their copy, not only themselves
 

@@ -327,6 +327,33 @@ def test_near_duplicates_are_kept_on_request(versions):
     assert [path.name for path in hits[5].paths] == ["other.ogg", "other.ogg"]
 
 
+@pytest.mark.parametrize("held", [None, 0], ids=["memory", "store"])
+def test_a_copy_whose_guitar_crossed_the_threshold_is_folded(tmp_path, held):
+    faint = {D: 0, B: 10, P: 20, G: 30}
+    library = make_library(
+        tmp_path,
+        [
+            Piece("song.flac", faint, 4, presence={G: 0.55}),
+            Piece("song.aac", faint, 4, presence={G: 0.45}),
+            # The same as a whole, and not at the same time.
+            Piece("turned.flac", {**faint, D: [-60, -60, 60, 60]}, 4),
+            Piece("turned back.flac", {**faint, D: [60, 60, -60, -60]}, 4),
+        ],
+    )
+    searcher = Searcher(library.store, exact_max_rows=held)
+
+    def folded(name: str) -> set[str]:
+        query = library.query(name)
+        hits = searcher.search(query, query.weights(), SearchOptions(moments=0))
+        beside = {path.name for hit in hits for path in hit.alike}
+        every = {Path(path).name for track in library.catalogue.values() for path in track.paths}
+        return every - {name, *names(hits)} | beside
+
+    assert folded("song.flac") == {"song.aac"}
+    assert folded("song.aac") == {"song.flac"}
+    assert "turned back.flac" not in folded("turned.flac")
+
+
 def test_folded_tracks_count_only_once_and_only_where_asked(versions):
     hits = versions.search("drums only.mp3", "drums", top=1, where="path LIKE '%.ogg'")
     assert names(hits) == ["other.ogg"] and hits[0].alike == ()

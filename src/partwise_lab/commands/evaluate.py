@@ -38,8 +38,9 @@ def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="pseudo-knn, leakage, presence, few-pieces, halves, unmixed, same-part, probes or "
-            "abx; default: pseudo-knn, or few-pieces where a part has fewer than 10 pieces."
+            help="pseudo-knn, leakage, presence, few-pieces, halves, unmixed, songs, same-part, "
+            "probes or abx; default: pseudo-knn, or few-pieces where a part has fewer than 10 "
+            "pieces."
         ),
     ] = None,
     labels: Annotated[

@@ -12,6 +12,9 @@ A report of `partwise-lab evaluate` has (schema 2; earlier ones had no `schema`)
     mean, mean_strict, mean_all    over the parts that were measured
     leakage        [parts][parts]: labels of the row read in the subspace of the column, or null
     average_precision, average_precision_interval, share_present     of presence, by part, or null
+    songs          of songs: one entry for each reading (`directions` alone, the `product`'s score)
+                   and part or `all equal`: how often which track is in the first ten (skewness,
+                   worst, worst_kind, medleys, chance), and the right piece (first, mrr)
     not_measured   parts that the data holds too little of, and why
     windows        of few-pieces: part -> piece -> windows in which it sounds (with one window only,
                    the strict reading cannot be right)
@@ -31,6 +34,7 @@ from partwise_lab.measure.presence import presence
 from partwise_lab.measure.probes import probes
 from partwise_lab.measure.pseudo_knn import pseudo_knn
 from partwise_lab.measure.same_part import same_part
+from partwise_lab.measure.songs import songs
 from partwise_lab.measure.whole import halves, unmixed
 
 SCHEMA = 2
@@ -75,6 +79,7 @@ OF_STEMS = {
     "few-pieces": Protocol(few_pieces, ("labels", "draws", "oracle"), {"mixes": 24}, 5.0),
     "halves": Protocol(halves, ("labels", "draws"), segment_s=5.0),
     "unmixed": Protocol(unmixed, ("labels", "draws"), details=True),
+    "songs": Protocol(songs),
     "same-part": Protocol(same_part),
     "probes": Protocol(probes, ("pool",), {"mixes": 1}),
 }

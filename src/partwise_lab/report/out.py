@@ -43,7 +43,7 @@ from partwise.parts import PARTS
 from partwise_lab.measure.abx.scoring import MEASURES
 from partwise_lab.measure.compare import row_names
 from partwise_lab.measure.knn import MEANS
-from partwise_lab.report.tables import ROWS
+from partwise_lab.report.rows import ROWS
 
 FORMATS = ("json", "csv", "html")
 _HTML_NEEDS = {"jinja2": "Jinja2", "matplotlib": "Matplotlib", "sklearn": "scikit-learn"}

@@ -1,7 +1,7 @@
 """What `partwise-lab evaluate` found, as tables: one function for each kind of result.
 
 A new protocol adds its name and question to `PROTOCOL_WORDS` and, where its report has numbers of
-its own, a function to `_FURTHER`, which terminal and page print, and one to `ROWS` for the CSV. See
+its own, a function to `_FURTHER`, which terminal and page print, and one in `rows` for the CSV. See
 `measure.protocols` for what a report holds.
 """
 
@@ -58,6 +58,11 @@ PROTOCOL_WORDS = {
         "Which piece does a segment of a real mix come from? This does not measure "
         "disentanglement: all parts of a piece sound together, so any subspace can win from cues "
         "of the song.",
+    ),
+    "songs": (
+        "Whole songs",
+        "Does one half of a piece, mixed anew, find the other among whole songs, loops and "
+        "medleys; and do medleys come up in everything?",
     ),
     "same-part": (
         "Same part, other accompaniment",
@@ -288,6 +293,33 @@ def _probed(entry: dict[str, Any]) -> str:
     return f"{entry['score']:.2f}" if entry["measure"] == "R2" else f"{entry['score']:.0%}"
 
 
+def _songs(report: Report) -> Iterator[Block]:
+    """How often the worst track is in the first ten, and the right piece; before and after."""
+    titles = {
+        "directions": "mean directions alone:",
+        "product": "less what is typical, as it ships:",
+    }
+    for reading, title in titles.items():
+        entries = [e for e in report.raw.get("songs", ()) if e["reading"] == reading]
+        rows: list[list[Cell]] = [
+            [
+                e["part"],
+                Number(e["skewness"], percent=False, digits=2),
+                f"{e['worst']:.0%} ({e['worst_kind']})",
+                share(e["medleys"], 0),
+                share(e["chance"], 0),
+                share(e["first"]),
+                Number(e["mrr"], percent=False, digits=3),
+                str(e["queries"]),
+            ]
+            for e in entries
+        ]
+        head = ["part", "skewness", "worst track in", "a medley in", "chance"]
+        head += ["right first", "MRR", "queries"]
+        if rows:
+            yield Table(head, rows, title)
+
+
 def _listeners(report: Report) -> Iterator[Block]:
     if "agreement" in report.raw:
         yield from listener_tables(report.raw)
@@ -306,41 +338,10 @@ def _single_windows(report: Report) -> Iterator[Block]:
 
 
 _DRAWN = (_scores, _leakage, _presence, _same_part, _probes, _listeners)  # a page has pictures
-_FURTHER: tuple[Callable[[Report], Iterator[Block]], ...] = (_single_windows,)
+_FURTHER: tuple[Callable[[Report], Iterator[Block]], ...] = (_songs, _single_windows)
 
 
 def only_tables(raw: dict[str, Any]) -> list[Block]:
     """What a page shows as sentences and tables, for want of a picture."""
     report = Report(raw)
     return [block for make in _FURTHER for block in make(report)]
-
-
-# --- the rows of the CSV (see `out`) of what has no scores
-
-
-def _same_part_rows(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """AUC and similarities of every part in every subspace."""
-    for entry in raw.get("same_part", ()):
-        where = {key: entry[key] for key in ("part", "subspace", "segments")}
-        edges = {"low": entry["low"], "high": entry["high"], "chance": 0.5}
-        yield {"quantity": "auc", **where, "value": entry["auc"], **edges}
-        for kind, found in entry["similarity"].items():
-            row = {"quantity": "similarity", "reading": kind, **where, "value": found["mean"]}
-            yield row | {"low": found["low"], "high": found["high"]}
-
-
-def _probe_rows(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for entry in raw.get("probes", ()):
-        quantity = entry["measure"].lower().replace(" ", "_")
-        kept = ("part", "subspace", "low", "high", "chance", "segments")
-        row = {"reading": entry["fact"]} | {key: entry[key] for key in kept}
-        row["labels"] = len(entry["classes"]) if entry["classes"] else None
-        yield row | {"quantity": quantity, "value": entry["score"]}
-        if entry["part"] == entry["subspace"]:
-            edges = {"low": entry["chance_low"], "high": entry["chance_high"], "chance": None}
-            yield row | {"quantity": "probe_chance", "value": entry["chance"]} | edges
-
-
-ROWS: tuple[Callable[[dict[str, Any]], Iterator[dict[str, Any]]], ...] = (
-    *(_same_part_rows, _probe_rows),
-)

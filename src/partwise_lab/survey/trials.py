@@ -233,8 +233,11 @@ def _may_meet(pool: Pool, table: TrackTable) -> np.ndarray:
     """bool [n, n]: different songs by different artists, and no near-duplicates."""
     meet = pool.artists[:, None] != pool.artists[None, :]
     vectors, durations_s = table.vectors[pool.rows], table.duration_s[pool.rows]
+    presence = table.presence[pool.rows]
     for at in range(len(pool.rows)):
-        meet[at] &= ~alike(vectors[at], float(durations_s[at]), vectors, durations_s)
+        meet[at] &= ~alike(
+            vectors[at], float(durations_s[at]), vectors, durations_s, presence[at], presence
+        )
     meet &= meet.T  # the heuristic's window of durations is not quite symmetrical
     return meet
 

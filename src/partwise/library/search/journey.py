@@ -62,12 +62,14 @@ class _Pool:
     """Tracks that a path may go through, in order of progress.
 
     track_ids : list of str [n]. vectors : float32 [n, parts=5, dim]. durations_s : float64 [n].
+    presence : float32 [n, parts=5].
     progress : float64 [n]. cost : float64 [points, n], squared angle to each ideal point.
     """
 
     track_ids: list[str]
     vectors: np.ndarray
     durations_s: np.ndarray
+    presence: np.ndarray
     progress: np.ndarray
     cost: np.ndarray
 
@@ -79,6 +81,7 @@ class _Pool:
             ids,
             self.vectors[kept],
             self.durations_s[kept],
+            self.presence[kept],
             self.progress[kept],
             self.cost[:, kept],
         )
@@ -201,14 +204,16 @@ def _pool(
     """Tracks near any ideal point that have every wanted part and a file, less the ends' twins."""
     index = searcher.index("tracks")
     ends = {seed.track_id for seed in seeds}
-    near: dict[str, np.ndarray] = {}
+    near: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # id -> vector, presence
     for point in points:
         k = len(points) + len(ends) + _SPARE
         while True:
             found = index.search(point, weights.as_array(), k)
             usable = [
-                (track_id, vector)
-                for track_id, vector in zip(found.track_ids, found.vectors, strict=True)
+                (track_id, (vector, presence))
+                for track_id, vector, presence in zip(
+                    found.track_ids, found.vectors, found.presence, strict=True
+                )
                 if track_id not in ends
                 and track_id in catalogue
                 and existing(catalogue[track_id].paths)
@@ -219,7 +224,8 @@ def _pool(
         near.update(usable)
     ids = sorted(near)
     shape = (len(ids), *seeds[0].vector.shape)
-    vectors = np.array([near[track_id] for track_id in ids], np.float32).reshape(shape)
+    vectors = np.array([near[track_id][0] for track_id in ids], np.float32).reshape(shape)
+    presence = np.array([near[track_id][1] for track_id in ids], np.float32).reshape(shape[:2])
     durations_s = np.array([catalogue[track_id].duration_s for track_id in ids])
     there = _angles(seeds[0].vector, vectors, shares)
     left = _angles(seeds[1].vector, vectors, shares)
@@ -230,12 +236,20 @@ def _pool(
         [ids[at] for at in order],
         vectors[order],
         durations_s[order],
+        presence[order],
         progress[order],
         cost.reshape(len(points), len(ids))[:, order],
     )
     twins = np.zeros(len(ids), dtype=bool)
     for seed in seeds:
-        twins |= alike(seed.whole, seed.duration_s, pool.vectors, pool.durations_s)
+        twins |= alike(
+            seed.vector,
+            seed.duration_s,
+            pool.vectors,
+            pool.durations_s,
+            seed.presence,
+            pool.presence,
+        )
     return pool.without(twins)
 
 
@@ -256,7 +270,12 @@ def _worse_twin(pool: _Pool, chosen: list[int]) -> int | None:
     for number, at in enumerate(chosen):
         rest = np.array(chosen[number + 1 :], dtype=int)
         same = alike(
-            pool.vectors[at], pool.durations_s[at], pool.vectors[rest], pool.durations_s[rest]
+            pool.vectors[at],
+            pool.durations_s[at],
+            pool.vectors[rest],
+            pool.durations_s[rest],
+            pool.presence[at],
+            pool.presence[rest],
         )
         if same.any():
             other = int(rest[np.argmax(same)])

@@ -32,7 +32,7 @@ class Seed:
     segments : what was asked about: all segments, or those of the passage.
     vector : float32 [parts=5, dim] of those, unit norm, zeros where a part is absent.
     presence : float32 [parts=5] of those.
-    whole : float32 [parts=5, dim] of the whole song. duration_s : of the whole song.
+    whole : all segments of the song.
     track_id : its id when it is in the library, else None.
     """
 
@@ -40,15 +40,19 @@ class Seed:
     segments: PartEmbeddings
     vector: np.ndarray
     presence: np.ndarray
-    whole: np.ndarray
-    duration_s: float
+    whole: PartEmbeddings
     track_id: str | None = None
 
     @classmethod
     def of(cls, embeddings: PartEmbeddings, name: str, track_id: str | None = None) -> Seed:
         """A whole song."""
         vector, presence = embeddings.track()
-        return cls(name, embeddings, vector, presence, vector, float(embeddings.seconds), track_id)
+        return cls(name, embeddings, vector, presence, embeddings, track_id)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of the whole song."""
+        return float(self.whole.seconds)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -1,14 +1,15 @@
 """Ranking: which tracks of a library have parts that sound like those of a query.
 
-A whole song is compared with whole tracks, a passage (``at``) with passages: a track then counts
-by its best segment. The score is ``sum_p w_p <q_p, x_p> / sum_p w_p``. Tracks in which a wanted
-part cannot be heard come after all tracks that have every wanted part.
+A whole song is compared with whole tracks, less what is typical of the library (``typical``); a
+passage (``at``) with passages: a track then counts by its best segment. The score is
+``sum_p w_p <q_p, x_p> / sum_p w_p``. Tracks in which a wanted part cannot be heard come after all
+tracks that have every wanted part.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -19,11 +20,13 @@ import numpy as np
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.search.cache import Kept, Same
-from partwise.library.search.duplicates import ALIKE_SIMILARITY, Duplicates, alike
+from partwise.library.search.duplicates import Duplicates
+from partwise.library.search.folding import Folding
 from partwise.library.search.hits import Hit, Scored, files_of
 from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.query import Query
+from partwise.library.search.typical import SAMPLE, beyond, typical
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import vectors_of
@@ -115,6 +118,21 @@ class Searcher:
             lambda former: self.store.index(table_name, self._max_rows, former),
         )
 
+    @property
+    def typical(self) -> np.ndarray:
+        """float32 [parts=5, dim]: see ``typical.typical``; the same whatever the store is."""
+        index, catalogue = self.index("tracks"), self.catalogue
+
+        def make(_: object) -> np.ndarray:
+            ids = sorted(catalogue)[:SAMPLE]  # they are hashes: the first are drawn at random
+            if isinstance(index, ExactIndex):
+                return typical(index.vectors[index.rows_of(ids)])
+            return typical(vectors_of(self.store.tracks.fetch(ids, ["vector"])))
+
+        return self._kept.get(
+            "typical", lambda: (self.store.digest, Same(index), Same(catalogue)), make
+        )
+
     def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:
         """Segments of some tracks, in order of time: from memory where they are held there."""
         index = self.index("segments") if self._kept.resident else None
@@ -148,7 +166,7 @@ class Searcher:
         The songs of the query are never among the hits, nor are tracks whose files are all gone.
         Raises PartwiseError for a condition that makes no sense.
         """
-        top, include_duplicates = options.top, options.include_duplicates
+        top = options.top
         catalogue = self.catalogue
         chosen = _chosen(catalogue, options)
         # A track has many segments among the best; of whole tracks, few are passed over.
@@ -156,10 +174,10 @@ class Searcher:
         ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
         # A track goes here when it is asked about, has been answered, or is folded into an answer.
         done = {seed.track_id for seed in query.seeds}
-        if not include_duplicates:
+        folding = None if options.include_duplicates else self._folding()
+        if folding:
             for seed in query.seeds:
-                done.update(self._alike(seed.whole, seed.duration_s))
-        alike_track = self._alike_finder()
+                done.update(folding.of_seed(seed))
         most_per_artist = options.max_per_artist
         per_artist: Counter[str] = Counter()
         hits: list[Hit] = []
@@ -176,8 +194,8 @@ class Searcher:
             done.add(track_id)
             per_artist.update(artists)
             folded: list[Path] = []
-            if not include_duplicates:
-                for other in alike_track(track_id, track.duration_s):
+            if folding:
+                for other in folding.of_track(track_id, track.duration_s):
                     if other in done or other not in catalogue:
                         continue
                     if chosen is None or other in chosen:
@@ -218,15 +236,18 @@ class Searcher:
     ) -> Iterator[tuple[str, Scored]]:
         """Every track once, best first: those with all wanted parts, then the others."""
         index = self.index("segments" if query.passage else "tracks")
+        asked = query.vector if query.passage else beyond(query.vector, self.typical)
+        shares = weights.as_array() / weights.as_array().sum()
         seen: set[str] = set()
         for complete in (True, False):
             k = first
             while True:
                 found = index.search(
-                    query.vector, weights.as_array(), k, complete=complete, allowed=allowed
+                    asked, weights.as_array(), k, complete=complete, allowed=allowed
                 )
                 # Similarities are 0 where the part is absent on either side.
-                similarities = np.einsum("pd,npd->np", query.vector, found.vectors)
+                similarities = np.einsum("pd,npd->np", asked, found.vectors).clip(-1.0, 1.0)
+                scores = similarities @ shares
                 present = np.asarray(found.vectors.any(axis=-1))
                 for at, track_id in enumerate(found.track_ids):
                     if track_id not in seen:
@@ -234,7 +255,7 @@ class Searcher:
                         yield (
                             track_id,
                             Scored(
-                                float(found.scores[at]),
+                                float(scores[at]),
                                 tuple(similarities[at].tolist()),
                                 tuple(found.presence[at].tolist()),
                                 tuple(compress(PARTS, present[at].tolist())),
@@ -244,47 +265,19 @@ class Searcher:
                     break
                 k *= 4
 
-    def _alike_finder(self) -> Callable[[str, float], list[str]]:
-        """A function from a track's id and duration to its near-duplicates, itself included."""
+    def _folding(self) -> Folding:
         index = self.index("tracks")
-        if not isinstance(index, ExactIndex):
-            return lambda track_id, seconds: self._alike(self._vector_of(track_id), seconds)
-        duplicates = self._duplicates(index)
-
-        def find(track_id: str, duration_s: float) -> list[str]:
-            known = duplicates.known(track_id)
-            if known is not None:
-                return known
-            rows = index.rows_of_track(track_id)
-            vector = index.vectors[rows[0]] if len(rows) else self._vector_of(track_id)
-            return duplicates.of(vector, duration_s, track_id)
-
-        return find
-
-    def _alike(self, vector: np.ndarray, duration_s: float) -> list[str]:
-        """Ids of near-duplicates that have a file, itself included when it is in the library."""
-        present = np.any(vector, axis=-1)  # [parts]
-        if not present.any():
-            return []
-        index, k = self.index("tracks"), 32
-        if isinstance(index, ExactIndex):
-            return self._duplicates(index).of(vector, duration_s)
-        while True:
-            # These scores are the means over the parts: below the mean asked for, nobody passes.
-            found = index.search(vector, present.astype(np.float32), k)
-            if found.exhausted or found.scores[-1] < ALIKE_SIMILARITY - 1e-4:
-                break
-            k *= 4
-        durations_s = self._durations_s(found.track_ids)
-        same = alike(vector, duration_s, found.vectors, durations_s)
-        return [found.track_ids[at] for at in np.flatnonzero(same)]
+        duplicates = self._duplicates(index) if isinstance(index, ExactIndex) else None
+        return Folding(
+            index, lambda: self.store.tracks, duplicates, self.segments_of, self._durations_s
+        )
 
     def _duplicates(self, index: ExactIndex) -> Duplicates:
         catalogue = self.catalogue
 
         def make(_: object) -> Duplicates:
             ids = index.track_ids_at(np.arange(index.rows))
-            return Duplicates(ids, index.vectors, self._durations_s(ids))
+            return Duplicates(ids, index.vectors, self._durations_s(ids), index.presence)
 
         # Both are replaced as a whole when they change: which ones they are is their version.
         return self._kept.get(
@@ -298,10 +291,6 @@ class Searcher:
         catalogue = self.catalogue  # asks the tables for their versions: once, not for every track
         known = [catalogue.get(track_id) for track_id in track_ids]
         return np.array([np.inf if track is None else track.duration_s for track in known])
-
-    def _vector_of(self, track_id: str) -> np.ndarray:
-        """float32 [parts=5, dim]: the vector of a whole track."""
-        return vectors_of(self.store.tracks.fetch([track_id], ["vector"]))[0]
 
     def _with_moments(
         self, query: Query, weights: PartWeights, hits: list[Hit], count: int

@@ -122,8 +122,8 @@ def get_random_songs(server: Server, params: Params) -> Answer:
     # Genres are not among what the library knows, so no song is of any.
     tracks = [] if params.get("genre") else list(server.library.catalogue.values())
     if (first, last) != (None, None):  # both included; a song without a year is of none
-        years = range(first or 0, 10**9 if last is None else last + 1)
-        tracks = [track for track in tracks if track.tags.year in years]
+        first, last = first or 0, 10**9 if last is None else last
+        tracks = [one for one in tracks if one.tags.year and first <= one.tags.year <= last]
     chosen = random.sample(tracks, min(size, len(tracks)))
     return {"randomSongs": {"song": [child(track) for track in chosen]}}
 
