@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests of rendering, arranging and voices need (fluidsynth, a small SoundFont, mma,
-# espeak-ng) and of privacy (strace) where apt-get may be used, and the packages given as arguments. `chromium` is content
-# with any browser that the tests of the pages can use.
+# espeak-ng), of privacy (strace) and of proxies (nginx, Caddy) where apt-get may be used, and the
+# packages given as arguments. `chromium` is content with any browser that the tests of the pages
+# can use.
 # Never fails: the tests that need them are skipped, and say so, when they are not there.
 set -uo pipefail
 
@@ -20,6 +21,8 @@ want timgm6mb-soundfont test -e /usr/share/sounds/sf2/TimGM6mb.sf2
 want mma command -v mma
 want espeak-ng command -v espeak-ng
 want strace command -v strace
+want nginx-light test -x /usr/sbin/nginx
+want caddy command -v caddy
 for package in "$@"; do
   case $package in
     chromium) want chromium browser ;;

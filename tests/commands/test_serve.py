@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import signal
 import socket
@@ -12,11 +13,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from partwise import cli
-from partwise.commands.serve import is_loopback
+from partwise.commands.serve import is_loopback, own_address
+from partwise.errors import PartwiseError
+from partwise.web import app
 
 
 @contextmanager
@@ -31,11 +35,12 @@ def served(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             process.kill()
 
 
-def get(address: str) -> str:
+def get(address: str, headers: dict[str, str] | None = None) -> str:
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
     )
-    with opener.open(address, timeout=20) as answer:
+    asked = urllib.request.Request(address, headers=headers or {})
+    with opener.open(asked, timeout=20) as answer:
         return answer.read().decode()
 
 
@@ -47,15 +52,40 @@ def test_on_this_machine_it_needs_no_token_and_ends_in_order(tmp_path: Path):
         assert process.wait(20) in (0, 130)
 
 
-def test_elsewhere_it_prints_an_address_with_a_token(tmp_path: Path):
-    options = ("--library", str(tmp_path / "none"), "--host", "0.0.0.0")
-    with served(*options) as (address, _):
-        found = re.fullmatch(r"http://0\.0\.0\.0:(\d+)/\?token=([\w-]{20,})", address)
-        assert found
-        here = f"http://127.0.0.1:{found[1]}/api/v1/status"
-        assert '"can_index":false' in get(f"{here}?token={found[2]}")  # by way of the cookie
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            get(here)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_everywhere_it_prints_an_address_for_others_and_one_for_here(tmp_path: Path, host: str):
+    try:
+        app.bind(host, 0).close()
+    except PartwiseError:
+        pytest.skip(f"this machine cannot listen at {host}")
+    with served("--library", str(tmp_path / "none"), "--host", host) as (address, process):
+        assert process.stdout is not None
+        here = process.stdout.readline().removeprefix("on this machine ").strip()
+        for printed in (address, here):
+            found = re.fullmatch(r"http://(.+):(\d+)/\?token=([\w-]{20,})", printed)
+            assert found and not re.fullmatch(r"0\.0\.0\.0|\[::\]", found[1])
+            status = f"http://{found[1]}:{found[2]}/api/v1/status"
+            assert '"can_index":false' in get(f"{status}?token={found[3]}")  # by way of the cookie
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                get(status)
+        assert urlsplit(here).hostname in ("127.0.0.1", "::1")
+
+
+def test_the_way_out_is_asked_without_sending(monkeypatch: pytest.MonkeyPatch):
+    found = own_address([socket.AF_INET])
+    assert found == socket.gethostname() or ipaddress.ip_address(found).version == 4
+    monkeypatch.setattr(socket, "gethostname", lambda: "shelf")
+    assert own_address([]) == "shelf"  # no way out: the name has to do
+
+
+def test_behind_a_proxy_and_under_a_prefix(tmp_path: Path):
+    options = ("--library", str(tmp_path / "none"), "--behind-proxy", "Music.example")
+    with served(*options, "--root-path", "/partwise/") as (address, _):
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/partwise/", address)
+        proxied = {"X-Forwarded-For": "1.2.3.4", "Host": "music.example"}
+        said = get(address + "api/v1/status", proxied)
+        assert '"can_index":false' in said  # whom the proxy lets in has no say over folders
+        assert "static/" in get(address)
 
 
 def test_mistakes_become_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -66,6 +96,10 @@ def test_mistakes_become_sentences(tmp_path: Path, capsys: pytest.CaptureFixture
         (["--host", "no.such.host.invalid"], "cannot listen at no.such.host.invalid"),
         (["--token", "two words"], "--token"),
         (["--music", str(tmp_path / "none")], "is not a folder"),
+        (["--behind-proxy", "https://a.example/"], "--behind-proxy"),
+        (["--root-path", "partwise"], "--root-path"),
+        (["--root-path", "/a/../b"], "--root-path"),
+        (["--root-path", "/api"], "choose another word"),
     ):
         assert cli.main(["serve", "--library", str(tmp_path), *options]) == 2
         assert said in capsys.readouterr().err

@@ -130,5 +130,44 @@ def test_a_token_in_the_address_changes_nothing(away):
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Forwarded-Prefix"),
+        *("X-Real-IP", "Forwarded", "Via", "CF-Connecting-IP", "True-Client-IP", "X-Original-URL"),
+        *("Tailscale-User-Login", "X-Envoy-External-Address", "CDN-Loop", "Fastly-Client-IP"),
+    ],
+)
+@pytest.mark.parametrize("path", [STATUS, "/", "/static/api_docs.css", "/rest/ping"])
+def test_what_a_proxy_passed_on_is_refused_without_a_token(home, header: str, path: str):
+    answer = home.get(path, headers={header: "1.2.3.4"})
+    assert answer.status_code == 403
+    assert header.lower() in answer.text.lower()
+    assert "--token" in answer.text and "--behind-proxy" in answer.text
+
+
+def test_with_a_token_a_proxy_may_pass_on(away):
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "1.2.3.4"}
+    assert away.get(STATUS, headers=headers).status_code == 200
+    # A proxy that puts its own name into Host says the right one beside it.
+    headers |= {"Host": "127.0.0.1:8321", "Origin": "https://music.example"}
+    assert away.delete("/api/v1/index", headers=headers).status_code == 403
+    headers["X-Forwarded-Host"] = "music.example"
+    assert away.delete("/api/v1/index", headers=headers).status_code == 409
+
+
+def test_a_proxy_that_is_meant_gives_one_more_name_and_no_others(tmp_path: Path):
+    app = make_app(tmp_path, Settings(proxies=frozenset({"music.example"})))
+    with TestClient(app, base_url="http://localhost") as client:
+        for host in ("music.example", "MUSIC.example:8443", "localhost:8321"):
+            headers = {"Host": host, "X-Forwarded-For": "1.2.3.4"}
+            assert client.get(STATUS, headers=headers).status_code == 200
+            headers["Origin"] = "https://music.example:8443"
+            assert client.delete("/api/v1/index", headers=headers).status_code == 409
+            headers["Origin"] = "https://evil.example"
+            assert client.delete("/api/v1/index", headers=headers).status_code == 403
+        assert client.get(STATUS, headers={"Host": "evil.example"}).status_code == 403
+
+
 def test_players_bring_their_own_credentials(away):
     assert away.get("/rest/nothing").status_code != 401

@@ -6,8 +6,11 @@ import ipaddress
 import os
 import re
 import secrets
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
@@ -17,6 +20,12 @@ from partwise.errors import PartwiseError
 from partwise.paths import absolute, shown
 
 PORT = 8321
+BEHIND_PROXY = typer.Option(
+    "--behind-proxy",
+    metavar="NAME",
+    help="Name under which a reverse proxy shows this server. Whoever it lets through is let in"
+    " here, unless there is a token; without this option or --token nobody is.",
+)
 
 
 def serve(
@@ -42,7 +51,14 @@ def serve(
         "--music",
         metavar="FOLDER",
         help="Only folders inside these can be indexed from the page. Default: any folder when"
-        " serving this machine only, else none.",
+        " serving this machine only, without a token or a proxy, else none.",
+    ),
+    behind_proxy: Annotated[list[str] | None, BEHIND_PROXY] = None,
+    root_path: str = typer.Option(
+        "",
+        "--root-path",
+        metavar="PATH",
+        help="Prefix under which a reverse proxy shows this server, such as /partwise.",
     ),
 ) -> None:
     """Serve the page and the HTTP API until Ctrl-C.
@@ -56,11 +72,11 @@ def serve(
     require_packages("partwise serve")
     from partwise.library.library import Library
     from partwise.web.app import Settings, bind, create_app, make_runner
+    from partwise.web.arrival import checked_root
     from partwise.web.jobs import warm
-    from partwise.web.security import LOOPBACK_NAMES
     from partwise.web.server import Server
 
-    loopback = is_loopback(host)
+    loopback, proxies, root = is_loopback(host), names_of(behind_proxy), checked_root(root_path)
     if token is not None and not re.fullmatch(r"[!-~]+", token):
         raise PartwiseError("--token must be made of visible ASCII characters, without spaces")
     if token is None and not loopback:
@@ -71,17 +87,18 @@ def serve(
             raise PartwiseError(f"--music {shown(folder)} is not a folder")
     settings = Settings(
         token=token,
-        hosts=LOOPBACK_NAMES | {bracketed(host).lower()} if loopback else None,
-        music=folders if folders or not loopback else None,
+        hosts=hosts_of(host) if token is None else None,
+        music=folders if folders or token is not None or proxies else None,
+        proxies=proxies,
+        root_path=root,
     )
     server = Server(Library(library, resident=True), model)
     # Threads that answer small questions are not to wait 5 ms behind each one that does not.
     sys.setswitchinterval(0.001)
     warm(server.library)
     listening = bind(host, port)
-    address = f"http://{bracketed(host)}:{listening.getsockname()[1]}/"
     print(f"library {shown(server.library.path)}")
-    print(f"open {address}{'' if token is None else '?token=' + quote(token, safe='')}", flush=True)
+    print_addresses(host, listening, f"{root}/", token)
     make_runner(create_app(server, settings)).run(sockets=[listening])
 
 
@@ -96,6 +113,60 @@ def require_packages(command: str) -> None:
         raise PartwiseError(
             f"`{command}` needs {error.name}: pip install 'partwise[web]' -c constraints.txt"
         ) from None
+
+
+def names_of(behind_proxy: list[str] | None) -> frozenset[str]:
+    """The names of ``--behind-proxy``, in lower case. Raises PartwiseError for what is no name."""
+    for name in behind_proxy or ():
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", name):
+            raise PartwiseError(
+                f"--behind-proxy {name!r} is no name of a host: write it as in music.example.com,"
+                " without scheme, port and path"
+            )
+    return frozenset(name.lower() for name in behind_proxy or ())
+
+
+def hosts_of(host: str) -> frozenset[str]:
+    """The names by which a server without a token may be called, on a loopback address."""
+    from partwise.web.security import LOOPBACK_NAMES
+
+    return LOOPBACK_NAMES | {bracketed(host).lower()}
+
+
+def print_addresses(host: str, listening: socket.socket, path: str, token: str | None) -> None:
+    """Say what to open: where every address is listened at, one for others and one for here."""
+    address, port = listening.getsockname()[:2]
+    rest = f":{port}{path}{'' if token is None else '?token=' + quote(token, safe='')}"
+    if not ipaddress.ip_address(address).is_unspecified:
+        print(f"open http://{bracketed(host)}{rest}", flush=True)
+        return
+    families = listening_families(listening)
+    print(f"open http://{bracketed(own_address(families))}{rest}")
+    here = "127.0.0.1" if socket.AF_INET in families else "[::1]"
+    print(f"on this machine http://{here}{rest}", flush=True)
+
+
+def listening_families(listening: socket.socket) -> list[socket.AddressFamily]:
+    """Which kinds of addresses a socket is reached by."""
+    if listening.family == socket.AF_INET:
+        return [socket.AF_INET]
+    alone = listening.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    return [socket.AF_INET6] if alone else [socket.AF_INET, socket.AF_INET6]
+
+
+def own_address(families: list[socket.AddressFamily]) -> str:
+    """The address of this machine by which others reach it: that of its way out, or its name.
+
+    Nothing is sent: connecting a datagram socket only asks the system which way a packet would
+    go. The targets are addresses that no machine has.
+    """
+    targets = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+    for family in families:
+        target = targets[family]
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((target, 9))
+            return probe.getsockname()[0]
+    return socket.gethostname()
 
 
 def is_loopback(host: str) -> bool:

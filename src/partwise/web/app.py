@@ -24,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from partwise import __version__
 from partwise.errors import PartwiseError
 from partwise.web import api_library, api_search, api_uploads, media, pages
+from partwise.web.arrival import Arrival
 from partwise.web.responses import add_error_handlers
 from partwise.web.security import LOOPBACK_NAMES, BodyLimits, Security
 from partwise.web.server import Server
@@ -53,11 +54,14 @@ class Settings:
     token : what clients have to know; None on loopback.
     hosts : names by which it may be called (``security.Security``); None for any, with a token.
     music : folders inside which clients may have folders indexed; None for any folder, () for none.
+    proxies, root_path : as in ``security.Security``; the prefix as ``checked_root`` gives it.
     """
 
     token: str | None = None
     hosts: frozenset[str] | None = LOOPBACK_NAMES
     music: tuple[Path, ...] | None = None
+    proxies: frozenset[str] = frozenset()
+    root_path: str = ""
 
     @property
     def can_index(self) -> bool:
@@ -82,6 +86,7 @@ def create_app(server: Server, settings: Settings | None = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
         lifespan=lifespan,
     )
     app.state.server = server
@@ -92,8 +97,15 @@ def create_app(server: Server, settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(BodyLimits)
+    app.add_middleware(
+        Security,
+        token=settings.token,
+        hosts=settings.hosts,
+        proxies=settings.proxies,
+        root_path=settings.root_path,
+    )
     # Added last, so it is the first that sees a request.
-    app.add_middleware(Security, token=settings.token, hosts=settings.hosts)
+    app.add_middleware(Arrival, root_path=settings.root_path)
     return app
 
 
@@ -133,8 +145,10 @@ class Uvicorn(uvicorn.Server):
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises PartwiseError when the address cannot be had."""
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=512)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Every IPv6 address means every address: many home networks give out IPv4 alone.
+        both = address[0] == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, backlog=512, dualstack_ipv6=both)
     except (OSError, OverflowError) as error:
         cause = getattr(error, "strerror", None) or str(error)
         raise PartwiseError(

@@ -100,7 +100,11 @@ def map_page(request: Request) -> HTMLResponse:
 def docs(request: Request) -> HTMLResponse:
     """The API as a page, made from its OpenAPI description."""
     schema = request.app.openapi()
-    context = {"info": schema["info"], "operations": operations(schema)}
+    context = {
+        "info": schema["info"],
+        "operations": operations(schema),
+        "root_path": request.app.state.settings.root_path,
+    }
     return templates.TemplateResponse(request, "api_docs.html", context)
 
 

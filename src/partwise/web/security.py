@@ -3,6 +3,8 @@
 On loopback there is no token, so a page of another site must not get through the visitor's own
 browser: the Host header has to be a loopback name (else a name of theirs could be pointed at us),
 and what changes something has to come from this very server's pages, or from no page at all.
+A proxy on this machine would let everybody in, and may well put a loopback name into Host: what
+carries a proxy's marks is refused then, unless the owner has said that a proxy is meant.
 Elsewhere a token is asked for. Under ``/rest`` players bring their own credentials, which that
 router checks.
 """
@@ -27,6 +29,22 @@ from partwise.web.responses import error_response
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 OPEN_PATHS = ("/rest/",)
+
+# Headers that proxies add, and that neither browsers nor players send.
+_PROXY_HEADERS = frozenset(
+    {
+        *("forwarded", "via", "x-real-ip", "client-ip", "true-client-ip", "x-client-ip"),
+        *("x-cluster-client-ip", "x-remote-ip", "x-remote-addr", "x-proxyuser-ip"),
+        *("proxy-client-ip", "wl-proxy-client-ip", "x-host", "x-scheme", "x-url-scheme"),
+        *("x-rewrite-url", "x-nginx-proxy", "x-varnish", "front-end-https", "cdn-loop"),
+        *("x-amzn-trace-id", "x-cloud-trace-context", "remote-user", "x-remote-user"),
+    }
+)
+_PROXY_PREFIXES = (
+    *("x-forwarded", "x-original-", "x-arr-", "x-envoy-", "x-azure-", "x-appengine-"),
+    *("x-vercel-", "cf-", "fastly-", "fly-", "tailscale-", "x-auth-request-"),
+)
+_HOW = "start the server with --token, or with --behind-proxy NAME where the proxy asks who it is"
 
 # The one style that is not a file: wavesurfer puts a sheet beside its canvas. Its text is known.
 WAVE_STYLE = "sha256-2/AFTPuP4qEbSn4KmAzsJt3JK6WrqUViQjrdhLR/QMQ="
@@ -64,6 +82,8 @@ class Security:
 
     token : what a client has to know; None asks for nothing.
     hosts : names by which the server may be called, in lower case; None for any (with a token).
+    proxies : names by which a proxy shows the server and lets in whom it likes, in lower case.
+    root_path : the prefix under which the browser sees the server: the cookie is for it alone.
     open_paths : prefixes of addresses that see to credentials themselves.
     from_messages : whether the address with the token is followed from messages. Browsers send a
     "strict" cookie only on the way from our own pages, so the cookie is a "lax" one then: other
@@ -77,10 +97,14 @@ class Security:
         hosts: frozenset[str] | None = LOOPBACK_NAMES,
         open_paths: tuple[str, ...] = OPEN_PATHS,
         from_messages: bool = False,
+        proxies: frozenset[str] = frozenset(),
+        root_path: str = "",
     ) -> None:
         self._app = app
         self._token = token
-        self._hosts = hosts
+        self._hosts = None if hosts is None else hosts | proxies
+        self._proxies = proxies
+        self._cookie_path = root_path or "/"
         self._open_paths = open_paths
         self._same_site: Literal["lax", "strict"] = "lax" if from_messages else "strict"
 
@@ -102,14 +126,33 @@ class Security:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
-        host = headers.get("host", "")
-        if self._hosts is not None and _name(host) not in self._hosts:
-            return error_response(path, 403, "this server does not answer to that host name")
-        if scope["method"] not in _SAFE and not _same_origin(headers, host):
-            return error_response(path, 403, "a page of another site may not change anything here")
+        mark = None if self._token or self._proxies else proxy_mark(scope)
+        if mark is not None:
+            text = f"this request came through a proxy ({mark}), which would let everybody in"
+            return error_response(path, 403, f"{text}: {_HOW}")
+        if self._hosts is not None and _name(headers.get("host", "")) not in self._hosts:
+            text = "this server does not answer to that host name"
+            return error_response(path, 403, f"{text} (behind a proxy: {_HOW})")
+        if scope["method"] not in _SAFE and not self._from_own_page(headers):
+            text = "a page of another site may not change anything here"
+            more = "if it is this server's own, behind a proxy: let it pass Host on, or name it"
+            return error_response(path, 403, f"{text} ({more} with --behind-proxy)")
         if self._token is None or path.startswith(self._open_paths):
             return None
         return self._without_token(scope, headers)
+
+    def _from_own_page(self, headers: Headers) -> bool:
+        """Whether a request comes from our own pages, or from a program that is no browser."""
+        origin = headers.get("origin")
+        if origin is None:
+            return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+        # A page cannot set X-Forwarded-Host for another site without asking that site before.
+        ours = (headers.get("host", ""), headers.get("x-forwarded-host", ""))
+        netloc = _netloc(origin)
+        return netloc is not None and (
+            netloc in {name.strip().lower() for name in ",".join(ours).split(",")}
+            or _name(netloc) in self._proxies
+        )
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
         token = self._token or ""
@@ -124,7 +167,12 @@ class Security:
         if known and scope["method"] in _SAFE:
             response = _without(scope["path"], asked)
             response.set_cookie(
-                name, value, max_age=_COOKIE_S, httponly=True, samesite=self._same_site
+                name,
+                value,
+                max_age=_COOKIE_S,
+                path=self._cookie_path,
+                httponly=True,
+                samesite=self._same_site,
             )
             return response
         sentence = "a token is needed: open the address that the server printed, or send it as"
@@ -161,12 +209,18 @@ def _name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def _same_origin(headers: Headers, host: str) -> bool:
-    """Whether a request comes from our own pages, or from a program that is no browser."""
-    origin = headers.get("origin")
-    if origin is not None:
-        return _netloc(origin) == host.lower()
-    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+def proxy_mark(scope: Scope) -> str | None:
+    """By what a request shows that a proxy passed it on; None where nothing shows it.
+
+    nginx before 1.29.7, with nothing but ``proxy_pass``, adds no header. It asks in HTTP/1.0 with
+    ``Connection: close``, which no browser does. Later ones look like the program they serve.
+    """
+    headers = Headers(scope=scope)
+    for name in headers:
+        if name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIXES):
+            return name.title()
+    closes = headers.get("connection", "").lower() == "close"
+    return "HTTP/1.0" if scope.get("http_version") == "1.0" and closes else None
 
 
 def _netloc(origin: str) -> str | None:

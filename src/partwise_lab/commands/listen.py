@@ -7,11 +7,17 @@ import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
 
 import typer
 
-from partwise.commands.serve import bracketed, is_loopback, require_packages
+from partwise.commands.serve import (
+    BEHIND_PROXY,
+    hosts_of,
+    is_loopback,
+    names_of,
+    print_addresses,
+    require_packages,
+)
 from partwise.errors import PartwiseError
 
 if TYPE_CHECKING:
@@ -69,6 +75,7 @@ def serve(
             help="What the link must hold. Default: nothing on this machine, else a random one.",
         ),
     ] = None,
+    behind_proxy: Annotated[list[str] | None, BEHIND_PROXY] = None,
 ) -> None:
     """Serve a test; make it first if its file does not exist.
 
@@ -77,32 +84,34 @@ def serve(
     """
     require_packages("partwise-lab listen serve")
     from partwise.web.app import bind, make_runner
-    from partwise.web.security import LOOPBACK_NAMES
     from partwise_lab.survey.pages import read_consent
 
-    loopback = is_loopback(host)
+    proxies = names_of(behind_proxy)
     if token is not None and not token.strip():
         raise PartwiseError("--token is empty: name one, or leave the option out")
-    if token is None and not loopback:
+    if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(12)
     text = read_consent(consent)
     test = _existing_or_new(out, library, parts, trials, aspects, seed)
-    name = bracketed(host)
-    app = application(test, text, token, LOOPBACK_NAMES | {name.lower()} if loopback else None)
+    app = application(test, text, token, hosts_of(host) if token is None else None, proxies)
     listening = bind(host, port)
-    address = f"http://{name}:{listening.getsockname()[1]}/listen"
-    print(f"open {address}{'' if token is None else '?token=' + quote(token)}", flush=True)
+    print_addresses(host, listening, "/listen", token)
     make_runner(app).run(sockets=[listening])
 
 
 def application(
-    test: TestFile, consent: str, token: str | None = None, hosts: frozenset[str] | None = None
+    test: TestFile,
+    consent: str,
+    token: str | None = None,
+    hosts: frozenset[str] | None = None,
+    proxies: frozenset[str] = frozenset(),
 ) -> FastAPI:
     """The test's pages behind the same checks as the page of a library.
 
-    token, hosts : as in ``partwise.web.security.Security``.
+    token, hosts, proxies : as in ``partwise.web.security.Security``.
     """
     from partwise.web.app import BodyLimits
+    from partwise.web.arrival import Arrival
     from partwise.web.responses import add_error_handlers
     from partwise.web.security import Security
     from partwise_lab.survey.pages import create_app
@@ -110,7 +119,10 @@ def application(
     app = create_app(test, consent)
     add_error_handlers(app)
     app.add_middleware(BodyLimits)
-    app.add_middleware(Security, token=token, hosts=hosts, open_paths=(), from_messages=True)
+    app.add_middleware(
+        Security, token=token, hosts=hosts, open_paths=(), from_messages=True, proxies=proxies
+    )
+    app.add_middleware(Arrival)
     return app
 
 

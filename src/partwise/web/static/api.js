@@ -1,6 +1,7 @@
 // The HTTP API as functions. Whatever goes wrong is an Error with one sentence for people.
 
-const ROOT = "/api/v1";
+// Relative to the pages, which lie side by side: they work under any prefix of a proxy.
+const ROOT = "api/v1";
 
 export class ApiError extends Error {
   constructor(sentence, status) {

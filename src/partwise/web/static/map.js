@@ -65,10 +65,10 @@ async function show(name) {
   asked.set("part", name);
   history.replaceState(null, "", `?${asked}`);
   try {
-    listed ??= await (await answer("/api/v1/map/tracks")).json();
-    const response = await answer(`/api/v1/map/${name}`);
+    listed ??= await (await answer("api/v1/map/tracks")).json();
+    const response = await answer(`api/v1/map/${name}`);
     if (response.headers.get("x-partwise-map-version") !== listed.version) {
-      listed = await (await answer("/api/v1/map/tracks")).json(); // the map was made anew meanwhile
+      listed = await (await answer("api/v1/map/tracks")).json(); // the map was made anew meanwhile
       selected = -1;
     }
     const plane = floats(await response.arrayBuffer());
@@ -188,9 +188,9 @@ async function play(row) {
   by("map-title").textContent = listed.titles[row];
   by("map-artist").textContent = listed.artists[row] ?? "";
   const weights = tabs.map((tab) => `${tab.dataset.part}:${tab.dataset.part === part ? 1 : 0}`);
-  by("map-like").href = `/#songs=${id}&w=${weights}`;
+  by("map-like").href = `./#songs=${id}&w=${weights}`;
   redraw();
-  audio.src = `/api/v1/tracks/${id}/audio`;
+  audio.src = `api/v1/tracks/${id}/audio`;
   const start_s = await bestStart(id, part);
   if (selected !== row) return;
   if (start_s > 0) audio.currentTime = start_s;
@@ -202,7 +202,7 @@ async function play(row) {
 /** Where a part is first heard as surely as anywhere in the track, in seconds. */
 async function bestStart(id, of) {
   try {
-    const told = await (await answer(`/api/v1/tracks/${id}/presence`)).json();
+    const told = await (await answer(`api/v1/tracks/${id}/presence`)).json();
     const heard = told.presence[of];
     const least = 0.95 * Math.max(...heard);
     return told.start_s[heard.findIndex((value) => value >= least)] ?? 0;
