@@ -1,6 +1,6 @@
 """Writes the tables of the docs from result files, so that no figure there is typed.
 
-    python scripts/make_tables.py            rewrite README.md and docs/experiments.md
+    python scripts/make_tables.py            rewrite README.md and pages of docs/
     python scripts/make_tables.py --check    exit 1 if one of them is out of date
     python scripts/make_tables.py add NAME --run runs/1 --evaluation report.json \\
         [--evaluation presence.json] [--real real.json] --command "partwise-lab train ..."
@@ -24,7 +24,8 @@ Of a comparison, that `compared` put into docs/results/compared-NAME.json: `comp
 `compared NAME line` for the first row, the best of the others and the oracle in one line.
 
 Of all runs: `ladder [GROUP]`, one row for each run of a group in the order of the file names,
-`speed` and `rivals`. What there is no result for is left as it is, with a warning.
+`speed` and `rivals`. Of docs/results/scale/field.json, that `benchmarks/field.py --write` wrote:
+`field`, and `field line`. What there is no result for is left as it is, with a warning.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from field_table import field_line, field_table
 from ladder_picture import ladder_picture, picture_is_of
 from partwise.atomic import write_whole
 from partwise.errors import PartwiseError
@@ -52,7 +54,7 @@ from partwise_lab.report.table import NONE, Table, markdown, number, percent
 from partwise_lab.report.tables import leakage_table, parts_table, presence_table
 from result_files import RESULTS, Results, Run, add, add_compared, read_results
 
-DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md")
+DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md", "docs/field.md")
 PICTURE = "docs/ladder.svg"
 _MARKED = re.compile(
     r"(?P<open><!-- table: (?P<words>[^>]+?) -->)(?P<old>.*?)(?P<close><!-- end -->)", re.DOTALL
@@ -84,6 +86,10 @@ def render(words: Sequence[str], results: Results) -> str:
         if results.rivals is None:
             raise Missing("no rivals.json")
         return rivals_table(results.rivals)
+    if kind == "field":
+        if results.field is None:
+            raise Missing("no scale/field.json")
+        return field_line(results.field) if names == ["line"] else field_table(results.field)
     if kind == "line" and len(names) == 1 and names[0] in _LINES:
         names = ["shipped", *names]
     name = names[0] if names else "shipped"
@@ -95,7 +101,7 @@ def render(words: Sequence[str], results: Results) -> str:
     if kind not in _OF_RUN:
         known = ", ".join(_OF_RUN)
         raise PartwiseError(
-            f"unknown table {kind!r}: choose {known}, line, ladder, speed or rivals"
+            f"unknown table {kind!r}: choose {known}, line, ladder, speed, rivals or field"
         )
     found = _OF_RUN[kind](run)
     return found.markdown() if isinstance(found, Table) else found

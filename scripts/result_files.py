@@ -19,6 +19,7 @@ RESULTS = "docs/results"
 _LARGEST_BYTES = 20_000
 _COMPARED = "compared-"
 _RIVALS = "rivals.json"
+_FIELD = "scale/field.json"
 # Of a report, what is long and in no table, and the paths of a machine.
 _LEFT_OUT = ("labels_of", "skipped", "seconds", "details", "command")
 
@@ -63,12 +64,14 @@ class Results:
     runs : by name, in the order of the names; speeds : of the benchmarks
     compared : name -> what `partwise-lab compare` reported, of every compared-NAME.json
     rivals : what `benchmarks/rivals.py --json` measured, if it was
+    field : what `benchmarks/field.py --write` found, if it did
     """
 
     runs: dict[str, Run]
     speeds: list[dict[str, Any]]
     compared: dict[str, dict[str, Any]]
     rivals: dict[str, Any] | None
+    field: dict[str, Any] | None
 
 
 def read_results(folder: Path) -> Results:
@@ -94,8 +97,10 @@ def read_results(folder: Path) -> Results:
             raise PartwiseError(f"{run.name} began with {run.begun_with}, which has no result")
     found = sorted(folder.glob(f"{_COMPARED}*.json"))
     compared = {path.stem.removeprefix(_COMPARED): read_json(path) for path in found}
-    rivals = folder / _RIVALS
-    return Results(runs, speeds, compared, read_json(rivals) if rivals.exists() else None)
+    rivals, field = (
+        read_json(path) if path.exists() else None for path in (folder / _RIVALS, folder / _FIELD)
+    )
+    return Results(runs, speeds, compared, rivals, field)
 
 
 def add(root: Path, options: argparse.Namespace) -> Path:

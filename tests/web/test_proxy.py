@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -17,74 +13,21 @@ import pytest
 
 import partwise
 from partwise.web.app import Settings
+from proxies import BARE, NoProxy, lines, proxy
 from served import live, make_app
 
-DOC = Path(__file__).parents[2] / "docs" / "proxy.md"
 TOKEN = "s3cret/with&signs"
 SITE = "http://music.example.com"
 
 
-def lines(kind: str, prefix: bool) -> str:
-    """The block of docs/proxy.md for nginx or caddyfile, at a name of its own or under a prefix."""
-    blocks = re.findall(
-        rf"^```{kind}\n(.*?)^```$", DOC.read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    return blocks[prefix]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def moved(text: str, port: int, served: str) -> str:
-    """The lines for ports of the test, without TLS."""
-    text = text.replace("http://127.0.0.1:8321", served).replace("127.0.0.1:8321", served[7:])
-    text = re.sub(r"listen 443 ssl;|listen 80;", f"listen 127.0.0.1:{port};", text)
-    return re.sub(r"^(?:music\.)?example\.com \{", f"http://:{port} {{", text)
-
-
 @contextmanager
-def proxy(folder: Path, kind: str, text: str, port: int) -> Iterator[str]:
-    """nginx or Caddy with some lines; skips where it is not installed."""
-    program = shutil.which("nginx" if kind == "nginx" else "caddy", path="/usr/sbin:/usr/bin:/bin")
-    if program is None:
-        pytest.skip(f"no {kind} here: scripts/install_sound_tools.sh installs it")
-    config = folder / "proxy.conf"
-    if kind == "nginx":
-        places = " ".join(
-            f"{name}_temp_path {folder}/{name};"
-            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        head = f"daemon off; pid {folder}/pid; error_log {folder}/log; events {{}}\n"
-        user = "user root; " if folder.owner() == "root" else ""  # may read pytest's folder
-        config.write_text(f"{user}{head}http {{ access_log off; {places}\n{text}}}\n")
-        command = [program, "-c", str(config)]
-    else:
-        config.write_text("{\n admin off\n auto_https off\n}\n" + text)
-        command = [program, "run", "--adapter", "caddyfile", "--config", str(config)]
-    with (folder / "said").open("w") as said:
-        process = subprocess.Popen(
-            command,
-            stdout=said,
-            stderr=said,
-            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder), "PATH": "/usr/bin:/bin"},
-        )
-    try:
-        until_s = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "said").read_text()
-                assert time.monotonic() < until_s
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+def shown(folder: Path, kind: str, text: str, served: str) -> Iterator[str]:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(proxy(folder, kind, text, served))
+        except NoProxy as error:
+            pytest.skip(str(error))
+        yield url
 
 
 def visitor(url: str, **headers: str) -> httpx.Client:
@@ -153,19 +96,15 @@ def follows(browser: httpx.Client, root: str) -> bool:
 def test_the_lines_of_the_docs(tmp_path: Path, kind: str, prefix: bool) -> None:
     root = "/partwise" if prefix else ""
     app = make_app(tmp_path, Settings(token=TOKEN, hosts=None, root_path=root))
-    with live(app) as served:
-        port = free_port()
-        text = moved(lines(kind, prefix), port, served)
-        with proxy(tmp_path, kind, text, port) as url:
-            works(url, root)
+    with live(app) as served, shown(tmp_path, kind, lines(kind, prefix), served) as url:
+        works(url, root)
 
 
 def test_a_proxy_that_takes_the_prefix_away(tmp_path: Path) -> None:
     app = make_app(tmp_path, Settings(token=TOKEN, hosts=None, root_path="/partwise"))
     with live(app) as served:
-        port = free_port()
-        text = moved(lines("nginx", True), port, served).replace(f"{served};", f"{served}/;")
-        with proxy(tmp_path, "nginx", text, port) as url:
+        text = lines("nginx", True).replace("127.0.0.1:8321;", "127.0.0.1:8321/;")
+        with shown(tmp_path, "nginx", text, served) as url:
             works(url, "/partwise")
 
 
@@ -173,21 +112,17 @@ def test_a_proxy_that_takes_the_prefix_away(tmp_path: Path) -> None:
 def test_a_bare_proxy_is_refused_until_somebody_says_that_it_is_meant(
     tmp_path: Path, kind: str
 ) -> None:
-    bare = {
-        "nginx": "server {\n listen 80;\n location / { proxy_pass http://127.0.0.1:8321; }\n}\n",
-        "caddyfile": lines("caddyfile", False),
-    }[kind]
+    bare = BARE if kind == "nginx" else lines("caddyfile", False)
     for proxies in (frozenset(), frozenset({"music.example.com"})):
         folder = tmp_path / str(len(proxies))
         folder.mkdir()
-        with live(make_app(folder, Settings(proxies=proxies))) as served:
-            port = free_port()
-            with proxy(folder, kind, moved(bare, port, served), port) as url, visitor(url) as asks:
-                answers = [
-                    asks.get("/"),
-                    asks.get("/rest/ping?u=a&p=b&v=1.16.1&c=t"),
-                    asks.delete("/api/v1/index", headers={"Origin": SITE}),  # there is none
-                ]
+        app = make_app(folder, Settings(proxies=proxies))
+        with live(app) as served, shown(folder, kind, bare, served) as url, visitor(url) as asks:
+            answers = [
+                asks.get("/"),
+                asks.get("/rest/ping?u=a&p=b&v=1.16.1&c=t"),
+                asks.delete("/api/v1/index", headers={"Origin": SITE}),  # there is none
+            ]
         if proxies:
             assert [answer.status_code for answer in answers] == [200, 200, 409]
         else:
