@@ -182,7 +182,8 @@ def long_lyrics(place: Place) -> Outcome:
         place.partwise("index", path.parent, "--library", path.parent / "lib", "--jobs", "1")
         took_s.append(time.monotonic() - began)
     more_s = took_s[1] - took_s[0]
-    return judged({"5 MB": more_s < 3.0 or f"{more_s:.1f} s more"}, weak=("5 MB",))
+    # On a busy machine everything takes longer, the run without them too.
+    return judged({"5 MB": more_s < max(3.0, took_s[0]) or f"{more_s:.1f} s more"}, weak=("5 MB",))
 
 
 @case("none: own", "artist of 100,000 characters; 3,000 artists in one FLAC", "shortened")

@@ -2,7 +2,8 @@
 
 The Markdown files of the project are written to be read on a code host, with links relative to the
 file. Here README.md, MODEL_CARD.md and others become pages of the site, links between them and
-docs/ are turned to where the pages lie, and links to code become plain text, as the site has none.
+docs/ are turned to where the pages lie; links to code lead to the reference where that tells of it,
+and become plain text elsewhere.
 The API reference is a page for each group of public modules; the HTTP API's page is made from its
 OpenAPI description, which lies beside it as openapi.json.
 """
@@ -23,7 +24,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "website"))
 
-from reference import reference_pages  # noqa: E402
+from reference import REFERENCE, reference_pages  # noqa: E402
 
 # Names on the site of files in the repository's root.
 PAGES = {
@@ -39,6 +40,12 @@ FILES = {
     "CITATION.cff": "CITATION.cff.txt",
     "src/partwise/web/static/icon.svg": "icon.svg",
 }
+# Pages that are made from code; without the site, links lead to the code itself.
+OF_CODE = {
+    f"src/{module.replace('.', '/')}.py": page
+    for page, (_, _, modules) in REFERENCE.items()
+    for module in modules
+} | {"src/partwise/web/schemas.py": "http-api.md"}
 
 _FENCE = re.compile(r"^(```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?P<text>!?\[(?:[^\[\]]|!?\[[^\[\]]*\]\([^()]*\))*\])\((?P<to>[^()\s]+)\)")
@@ -96,7 +103,7 @@ def site_name(path: str) -> str | None:
     """The name on the site of a file of the repository; None where it has none."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
-    return PAGES.get(path) or FILES.get(path)
+    return PAGES.get(path) or FILES.get(path) or OF_CODE.get(path)
 
 
 def openapi() -> dict[str, Any]:
