@@ -108,8 +108,8 @@ class Ran:
 
     @property
     def is_sentence(self) -> bool:
-        """Whether it ended with one sentence about a mistake."""
-        lines = [line for line in self.err.splitlines() if line.strip()]
+        """Whether it ended with one sentence about a mistake, whatever progress it told before."""
+        lines = [line for line in self.err.splitlines() if line.strip() and " files, " not in line]
         return self.code == 2 and "Traceback" not in self.err and 0 < len(lines) <= 4
 
     @property
