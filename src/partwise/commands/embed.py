@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from partwise.atomic import replacing
+from partwise.atomic import is_stdout, replacing
 from partwise.audio.decode import RecordingError
 from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
 from partwise.commands.console import Printer
@@ -27,7 +28,7 @@ _MOST_THREADS = 4
 
 def embed(
     files: list[Path] = typer.Argument(..., metavar="FILE...", help="Recordings."),
-    out: Path = typer.Option(..., "--out", metavar="FILE.npz", help="Where to write."),
+    out: Path = typer.Option(..., "--out", metavar="FILE.npz", help="Where to write; - prints it."),
     segment_s: float = typer.Option(SEGMENT_S, "--segment-s", help="Length of a segment."),
     hop_s: float = typer.Option(HOP_S, "--hop-s", help="From one segment's start to the next's."),
     model: Path | None = typer.Option(
@@ -69,15 +70,17 @@ def embed(
     if not heard:
         raise PartwiseError(f"none of the {len(files)} files can be used: nothing was written")
     segments = _write(out, encoder, heard)
-    print(f"wrote {shown(out)}: segments {segments}, files {len(heard)} of {len(files)}")
+    said = f"wrote {shown(out)}: segments {segments}, files {len(heard)} of {len(files)}"
+    print(said, file=sys.stderr if is_stdout(out) else sys.stdout)
 
 
 def _check_out(out: Path) -> None:
     """Refuse before the work what could not be written after it."""
     if out.is_dir():
         raise PartwiseError(f"--out {shown(out)} is a folder: name a file in it")
-    if not out.parent.is_dir():
-        raise PartwiseError(f"--out {shown(out)}: there is no folder {shown(out.parent)}")
+    folder = Path(os.path.realpath(out)).parent
+    if not folder.is_dir():
+        raise PartwiseError(f"--out {shown(out)}: there is no folder {shown(folder)}")
 
 
 def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]) -> int:

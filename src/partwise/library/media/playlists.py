@@ -1,6 +1,6 @@
 """Playlists of files, for any player: M3U8 and XSPF, with paths relative to the playlist.
 
-What has no place of its own yet, such as a download, gets absolute paths.
+What has no place of its own, such as a download or a pipe, gets absolute paths.
 
 A playlist must stay readable whatever the names in it: a path that cannot stand in a UTF-8 line
 (odd bytes, a line break) is written to M3U8 as a percent-encoded ``file://`` address; XSPF
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 from xml.etree import ElementTree
 
-from partwise.atomic import replacing
+from partwise.atomic import followed, is_plain, replacing
 from partwise.errors import PartwiseError
 
 XSPF_NAMESPACE = "http://xspf.org/ns/0/"
@@ -49,12 +49,12 @@ class Entry:
 
 def write_m3u8(out: str | Path, entries: Sequence[Entry]) -> None:
     """Write an extended M3U playlist in UTF-8, atomically. Raises PartwiseError if it cannot."""
-    _write(out, m3u8_bytes(entries, out))
+    _write(out, lambda seen_from: m3u8_bytes(entries, seen_from))
 
 
 def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = None) -> None:
     """Write an XSPF (version 1) playlist, atomically. Raises PartwiseError if it cannot."""
-    _write(out, xspf_bytes(entries, out, title))
+    _write(out, lambda seen_from: xspf_bytes(entries, seen_from, title))
 
 
 def m3u8_bytes(entries: Sequence[Entry], out: str | Path | None = None) -> bytes:
@@ -148,13 +148,21 @@ def _xml_text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def _write(out: str | Path, data: bytes) -> None:
+def _write(out: str | Path, of: Callable[[Path | None], bytes]) -> None:
+    """of : makes the playlist, from the file that its paths are relative to or None."""
     out = Path(out)
     if out.is_dir():
         raise PartwiseError(f"cannot write the playlist {out}: it is a folder")
     try:
+        data = of(out if _has_a_place(out) else None)
         with replacing(out) as file:
             file.write(data)
     except OSError as error:
         cause = error.strerror or error
         raise PartwiseError(f"cannot write the playlist {out}: {cause}") from error
+
+
+def _has_a_place(out: Path) -> bool:
+    """Whether relative paths lead from it: not from a pipe, nor from two folders at once, that of a
+    link and that of the file that it leads to."""
+    return is_plain(out) and os.path.dirname(str(followed(out))) == os.path.realpath(out.parent)
