@@ -86,8 +86,10 @@ def _check_out(out: Path) -> None:
 def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]) -> int:
     """Write all at once or not at all; returns how many segments."""
     pieces = [found for _, found in heard]
-    # Bytes of a name that are not UTF-8 stand as surrogates: os.fsencode gives the name back.
-    paths = [os.fspath(path) for path, found in heard for _ in range(len(found))]
+    # Bytes of a name that are not UTF-8 stand as surrogates: os.fsencode gives the name back where
+    # the locale is UTF-8, and it is written the same where it is not.
+    names = [os.fsencode(path).decode("utf-8", "surrogateescape") for path, _ in heard]
+    paths = [name for name, found in zip(names, pieces, strict=True) for _ in range(len(found))]
     arrays: dict[str, Any] = {
         "path": np.array(paths),
         "start_s": np.concatenate([piece.start_s for piece in pieces]),

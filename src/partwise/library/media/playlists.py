@@ -44,7 +44,7 @@ class Entry:
         """``Artist - Title``, or the file's name without its ending."""
         if self.title:
             return f"{self.artist} - {self.title}" if self.artist else self.title
-        return Path(self.path).stem
+        return os.fsencode(Path(self.path).stem).decode("utf-8", "surrogateescape")
 
 
 def write_m3u8(out: str | Path, entries: Sequence[Entry]) -> None:
@@ -106,16 +106,16 @@ def relative_path(path: str | Path, out: str | Path) -> str | None:
 
 def _m3u_path(path: str | Path, out: str | Path | None) -> str:
     relative = None if out is None else relative_path(path, out)
-    name = os.path.abspath(path) if relative is None else relative
-    if not _is_utf8(name) or _BREAKS.search(name) or name != name.rstrip():
+    name = _utf8(os.path.abspath(path) if relative is None else relative)
+    if name is None or _BREAKS.search(name) or name != name.rstrip():
         return _file_address(path)
     if relative is None:
         return name
     # A line that starts with "#" is a comment, "name:" could be an address, spaces get stripped.
-    first = relative.split("/", 1)[0]
-    if relative.startswith("#") or ":" in first or relative != relative.lstrip():
-        return f"./{relative}"
-    return relative
+    first = name.split("/", 1)[0]
+    if name.startswith("#") or ":" in first or name != name.lstrip():
+        return f"./{name}"
+    return name
 
 
 def _address(path: str | Path, out: str | Path | None) -> str:
@@ -132,12 +132,12 @@ def _file_address(path: str | Path) -> str:
     return f"file://{drive}{quote_from_bytes(os.fsencode(absolute), safe='/:-._~')}"
 
 
-def _is_utf8(text: str) -> bool:
+def _utf8(path: str) -> str | None:
+    """A path whose bytes are UTF-8, as text; None for any other."""
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:  # holds bytes that were no UTF-8 when the name was read
-        return False
-    return True
+        return os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _one_line(text: str) -> str:
