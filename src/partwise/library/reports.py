@@ -123,6 +123,7 @@ class IndexSummary:
     failed_earlier : failed in a former run and not tried again.
     missing : files below the folders asked for that are known but gone.
     pruned : missing files that were forgotten because of ``prune``.
+    away : sentences on folders that lost so much that their disk may only be away.
     waiting : files that the old model heard and that cannot be reached for the new one (paths).
     replaced : the new model took over at the end of this run.
     interrupted : stopped before everything was heard.
@@ -146,6 +147,7 @@ class IndexSummary:
     interrupted: bool = False
     left: int = 0
     failures: list[LedgerRow] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     left_aside: dict[str, int] = field(default_factory=dict)
     not_entered: dict[str, int] = field(default_factory=dict)

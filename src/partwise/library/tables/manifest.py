@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import zlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ _OLDEST_FORMAT = 1
 FILE_NAME = "library.json"
 # What may lie in a folder before its library.json is written (a first run that was killed).
 _BEGINNING = re.compile(
-    r"library\.(lock|json\.new)|\.library\.json\.\d+\.[0-9a-f]+"
+    r"library\.(lock|json\.new)|\.(library\.json|probe)\.\d+\.[0-9a-f]+"
     r"|ledger\.lance|(tracks|segments)_[0-9a-z]{1,64}\.lance"
 )
 
@@ -162,6 +164,16 @@ def is_beginning(folder: Path) -> bool:
         return True
     except OSError:
         return False
+
+
+def clear_beginning(folder: Path) -> None:
+    """Remove what may lie in a folder before its ``library.json`` is written."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _BEGINNING.fullmatch(path.name) and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif _BEGINNING.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def _store(uri: Any) -> str | None:
