@@ -324,6 +324,17 @@ def test_an_emptied_root_is_not_pruned(
     assert (library.ledger(), library.tracks().track_ids) == ([], [])
 
 
+def test_a_cue_sheet_is_noted(index, library: Library, music: Path) -> None:
+    (music / "b.cue").write_text('FILE "b.flac" WAVE\n TRACK 01 AUDIO\n TRACK 02 AUDIO\n')
+    summary = index()
+    assert (counts(summary), summary.noted) == ({"indexed": 5}, 1)
+    note = "its cue sheet of 2 tracks is not read: the file is one track"
+    assert {name: row.reason for name, row in rows(library).items() if row.reason} == {
+        "b.flac": note
+    }
+    assert index().noted == 0
+
+
 def test_a_tree_that_moved_is_not_away(index, library: Library, music: Path) -> None:
     index()
     (music / "sorted").mkdir()

@@ -143,6 +143,9 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
     lines = [line]
     if aside := aside_text(summary.left_aside, summary.not_entered):
         lines.append(aside)
+    if summary.noted:
+        listing = status_command.removesuffix(" --failed")
+        lines.append(f"{files_text(summary.noted)} indexed with a note: {listing}")
     lines += [f"{told}: is its disk mounted?" for told in summary.away if not summary.pruned]
     if summary.replaced:
         lines.append("the new model has heard everything and answers from now on")

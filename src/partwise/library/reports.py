@@ -117,6 +117,7 @@ class IndexSummary:
 
     indexed : heard for the first time, again because they changed, or by a new model.
     copies : of these, files whose content another file already had.
+    noted : of these, files with a note: cut short, say, or with a cue sheet that is not read.
     unchanged, moved : nothing had to be heard.
     tags_changed : tracks whose tags were read again, and say something else now.
     failed : failed in this run; ``failures`` are their ledger rows.
@@ -134,6 +135,7 @@ class IndexSummary:
 
     indexed: int = 0
     copies: int = 0
+    noted: int = 0
     unchanged: int = 0
     moved: int = 0
     failed: int = 0
