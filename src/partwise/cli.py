@@ -63,18 +63,23 @@ class Program:
             sys.stdout.flush()  # here and not at the interpreter's end, where errors are its own
             return code
         except BrokenPipeError:  # the reader (head, less) went away: that is not an error
-            _give_up_output()
-            return 0
+            _give_up("stdout")
+            return code
+        except SystemExit as ended:
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise
+            _give_up("stdout")  # as click has it
+            return code
         except OSError as error:
             if error.errno not in _FULL:
                 raise
             from partwise.paths import shown
 
-            _give_up_output()
+            _give_up("stdout")
             if code:  # of which has been told already
                 return code
             where = "standard output" if error.filename is None else shown(error.filename)
-            print(f"{self.name}: no space left to write {where}", file=sys.stderr)
+            self._tell(f"no space left to write {where}")
             return 2
 
     def _run(self, argv: list[str] | None) -> int:
@@ -87,10 +92,10 @@ class Program:
             result = app(args=arguments, prog_name=self.name, standalone_mode=False)
             return result if isinstance(result, int) else 0
         except PartwiseError as error:
-            print(f"{self.name}: {error}", file=sys.stderr)
+            self._tell(str(error))
             return 2
         except KeyboardInterrupt:
-            print(f"{self.name}: interrupted", file=sys.stderr)
+            self._tell("interrupted")
             return 130
         except Exception as error:
             # click's own usage errors know their exit code and how to show themselves.
@@ -99,6 +104,12 @@ class Program:
                 raise
             show()
             return int(error.exit_code)  # type: ignore[attr-defined]
+
+    def _tell(self, sentence: str) -> None:
+        try:
+            print(f"{self.name}: {sentence}", file=sys.stderr, flush=True)
+        except OSError:  # the exit code has to do
+            _give_up("stderr")
 
     def _build(self, only: str | None) -> Any:
         import typer
@@ -151,10 +162,10 @@ def _set_up_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _give_up_output() -> None:
+def _give_up(stream: str) -> None:
     """Let what is still to be printed go nowhere, so that the interpreter ends quietly too."""
     with suppress(OSError):  # what is printed may be no file of the system
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), getattr(sys, stream).fileno())
 
 
 PROGRAM = Program("partwise", "Find music by the part you mean.", "partwise", VERBS)

@@ -91,6 +91,23 @@ def test_a_full_output_is_one_sentence(words: list[str], home: Path, tiny_model:
         assert said[0].startswith("partwise: ") and "no space left" in said[0].lower(), command
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_stderr_leaves_the_exit_code(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "partwise", "status", "--library", tmp_path / "none"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, env=environment(), stdout=full, stderr=full, timeout=60)
+    assert done.returncode == 2
+
+
+def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
+    for words in (["--help"], asked("status", home), [*asked("like", home), "--json"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "wb") as pipe:
+            done = partwise(*words, env={}, stdout=pipe)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_closed_output_is_no_error(home: Path) -> None:
     command = f'exec "{sys.executable}" -m partwise "$@" >&-'
     for words in (asked("status", home), [*asked("like", home), "--json"]):
