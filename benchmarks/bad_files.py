@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from partwise.hearing.child import ended_with_parent
+
 RATE_HZ = 22050
 
 
@@ -194,7 +196,7 @@ def index_while_vanishing(
     """
     command = [sys.executable, "-m", "partwise", "index", str(made.folder), *options]
     process = subprocess.Popen(
-        [*command, "--library", str(library)],
+        ended_with_parent([*command, "--library", str(library)]),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -27,6 +27,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from partwise.hearing.child import ended_with_parent
+
 FONTS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/samples"))
 _BEGAN = time.monotonic()
 
@@ -231,7 +233,7 @@ def _once(target: Path, command: Sequence[object]) -> None:
 def _run(command: Sequence[object]) -> None:
     words = _words(command)
     _say(shlex.join(["partwise-lab", *words]))
-    done = subprocess.run([sys.executable, "-m", "partwise_lab", *words])
+    done = subprocess.run(ended_with_parent([sys.executable, "-m", "partwise_lab", *words]))
     if done.returncode:
         sys.exit(done.returncode)
 
@@ -250,7 +252,7 @@ def _side_by_side(*queues: dict[str, Sequence[object]]) -> None:
             words = _words(command)
             _say(shlex.join(["partwise-lab", *words]))
             with subprocess.Popen(
-                [sys.executable, "-m", "partwise_lab", *words],
+                ended_with_parent([sys.executable, "-m", "partwise_lab", *words]),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

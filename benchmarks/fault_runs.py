@@ -132,6 +132,71 @@ def read_only_disk(seed: Seed, work: Path) -> Scene:
     )
 
 
+@contextmanager
+def exfat_disk(work: Path) -> Iterator[Path]:
+    """A disk as sticks have it, without hard links. Raises NotHere where none can be mounted."""
+    image, disk, loop = work / "image", work / "stick", ""
+    disk.mkdir(parents=True)
+    with open(image, "wb") as file:
+        file.truncate(64 << 20)
+    try:
+        for command in (["mkfs.exfat", image], ["losetup", "--find", "--show", image]):
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            loop = done.stdout.strip()
+        subprocess.run(["mount.exfat-fuse", loop, disk], capture_output=True, check=True)
+        try:
+            yield disk
+        finally:
+            subprocess.run(["umount", "--lazy", disk], check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        raise NotHere("mounting exFAT takes root, exfatprogs and exfat-fuse") from None
+    finally:
+        if loop.startswith("/dev/"):
+            subprocess.run(["losetup", "--detach", loop], check=True)
+
+
+def exfat(seed: Seed, work: Path) -> Scene:
+    with exfat_disk(work) as disk:
+        seen = saying(lambda: seed.index(disk / "new" / "library"))
+        left = "something half made" if list(disk.iterdir()) else ""
+        library = seed.copy(disk / "library")
+        (seed.music / "new.wav").write_bytes((seed.music / "0.wav").read_bytes() + b"\0\0")
+        try:
+            again = saying(lambda: seed.index(library))
+            answers, report = answers_of(seed, library), seed.check(library)
+        finally:
+            (seed.music / "new.wav").unlink()
+        if again.replace("/library", "/new/library") != seen or not report.sound:
+            left += again + "".join(map(str, report.findings))
+        del answers["new.wav"]
+        lost = "" if same_answers(answers, seed.answers) else "other answers than before"
+        done, missing = afterwards(seed, shutil.copytree(library, work / "back"))
+    return Scene(
+        "a library to be made on exFAT, which has no hard links, and one that was copied there",
+        f"{seen.replace(str(work), '…')}; search and check work",
+        f"copied back: {done}",
+        left + lost + missing,
+    )
+
+
+def music_is_not_mounted(seed: Seed, work: Path) -> Scene:
+    """The folder is there, and nothing in it, when ``--prune`` runs as it does every night."""
+    library, away = seed.copy(work / "library"), seed.home / "away"
+    former = Store(library).track_ids()
+    seed.music.rename(away)
+    try:
+        seed.music.mkdir()
+        seen = saying(lambda: seed.index(library, prune=True))
+        seed.music.rmdir()
+    finally:
+        away.rename(seed.music)
+    return Scene(
+        "`index --prune` while the disk with the music is not mounted",
+        seen.replace(str(seed.home), "…"),
+        *afterwards(seed, library, former),
+    )
+
+
 def library_vanishes_during_run(seed: Seed, work: Path) -> Scene:
     library, away = work / "library", work / "away"
 
@@ -324,6 +389,8 @@ SCENES: dict[str, Callable[[Seed, Path], Scene]] = {
     for function in (
         full_disk,
         read_only_disk,
+        exfat,
+        music_is_not_mounted,
         library_vanishes_during_run,
         library_vanishes_during_search,
         music_vanishes,

@@ -99,9 +99,11 @@ class Seed:
         shutil.copytree(self.library, to)
         return to
 
-    def index(self, library: Path, before: Callable[[int], None] | None = None) -> IndexSummary:
+    def index(
+        self, library: Path, before: Callable[[int], None] | None = None, *, prune: bool = False
+    ) -> IndexSummary:
         with inline_workers(before):
-            return Library(library).index(self.music, jobs=1, model=self.model)
+            return Library(library).index(self.music, jobs=1, model=self.model, prune=prune)
 
     def check(self, library: Path, *, repair: bool = False) -> Report:
         return check(library, repair=repair, model=self.model, isolated=False)

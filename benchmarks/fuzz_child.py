@@ -22,6 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from partwise.hearing.child import ended_with_parent
 from partwise.hearing.worker import Settings, hear
 
 HEAR, COVER, WAVE = "hear", "cover", "wave"
@@ -163,7 +164,7 @@ class Child:
     def _start(self) -> subprocess.Popen[str]:
         here = [str(Path(__file__).parent), *sys.path]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from fuzz_child import serve; serve()"],
+            ended_with_parent([sys.executable, "-c", "from fuzz_child import serve; serve()"]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from pathlib import Path
 from fuzz_child import is_sentence
 from fuzz_files import FORMATS, mutate, original
 from partwise.audio.types import is_audio_name
+from partwise.hearing.child import ended_with_parent
 from partwise.library.library import Library
 from partwise.library.tables.ledger import State
 
@@ -35,9 +36,8 @@ def index_folder(names: list[str], count: int, seed: int, folder: Path, model: P
         path.write_bytes(data)
         damaged[str(path)] = ", ".join(done)
     command = [sys.executable, "-m", "partwise", "index", str(music), "--library", str(library)]
-    run = subprocess.run(
-        [*command, "--model", str(model), "--jobs", "2"], capture_output=True, text=True
-    )
+    command = ended_with_parent([*command, "--model", str(model), "--jobs", "2"])
+    run = subprocess.run(command, capture_output=True, text=True)
     print(run.stdout + run.stderr)
     wrong = [] if run.returncode == 0 else [f"exit code {run.returncode}"]
     rows = {row.os_path: row for row in Library.open(library).ledger()}

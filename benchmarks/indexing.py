@@ -40,6 +40,7 @@ from partwise.audio.resample import resample
 from partwise.audio.segment import HOP_S, SEGMENT_S, segments
 from partwise.embedding.encoder import Encoder, load_encoder
 from partwise.embedding.windows import windows_of
+from partwise.hearing.child import ended_with_parent
 
 RATE_HZ = 44100
 BATCH = 4
@@ -164,6 +165,7 @@ def measure_long(folder: Path, hours: float, model: str | None) -> dict[str, flo
         "print(heard.seconds, len(heard), taken, peak)\n"
     )
     command = [sys.executable, "-c", code, str(path), model or ""]
+    command = ended_with_parent(command)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     path.unlink()
     seconds, count, taken, peak = map(float, done.stdout.split())

@@ -28,6 +28,7 @@ import av
 import numpy as np
 import soundfile
 
+from partwise.hearing.child import ended_with_parent
 from partwise.library.index.settle import BATCH_FILES
 from partwise.library.tables.ledger import State
 from partwise.library.tables.reader import Store
@@ -170,7 +171,8 @@ def _command(music: Path, library: Path, model: Path | None, jobs: int | None) -
 def _index(music: Path, library: Path, model: Path | None, jobs: int | None) -> float:
     """A run to the end; returns its seconds."""
     started = time.monotonic()
-    done = subprocess.run(_command(music, library, model, jobs), capture_output=True, text=True)
+    command = ended_with_parent(_command(music, library, model, jobs))
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"partwise index failed ({done.returncode}): {done.stderr or done.stdout}")
     return time.monotonic() - started
@@ -196,7 +198,10 @@ def _killed_run(command: list[str], library: Path, moment: _Moment) -> Kill | No
     seen = _table_files(library)
     early = not moment.in_write and _files_stored(library) >= moment.files_stored
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        ended_with_parent(command),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     started = time.monotonic()
     kill_at = started + moment.early_s if early else None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from made_up import row_numbers
+from partwise.hearing.child import ended_with_parent
 from partwise.library.stores.accuracy import WEIGHTINGS
 
 TOP = 10
@@ -98,5 +99,5 @@ def load_average() -> float:
 def child(script: str, *arguments: object) -> dict[str, Any]:
     """Run a step of a benchmark in a process of its own, so that its peak memory is its own."""
     command = [sys.executable, script, *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(ended_with_parent(command), stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)

@@ -35,6 +35,7 @@ from indexing import processor, synthesise, write_flac, write_mp3
 from partwise.audio.decode import decode
 from partwise.audio.segment import HOP_S, SEGMENT_S, segment_starts
 from partwise.errors import PartwiseError
+from partwise.hearing.child import ended_with_parent
 from partwise.parts import PARTS
 from partwise_lab.report.comparison import rivals_table
 
@@ -122,7 +123,7 @@ class Child:
     def __init__(self, name: str) -> None:
         one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
-            [sys.executable, __file__, "--child", name],
+            ended_with_parent([sys.executable, __file__, "--child", name]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

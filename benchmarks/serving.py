@@ -36,6 +36,7 @@ from partwise.audio.tags import Tags
 from partwise.demo.groups import load_groups
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.encoder import load_encoder
+from partwise.hearing.child import ended_with_parent
 from partwise.library.library import Library
 from partwise.library.tables.ledger import LedgerRow, State, now
 from partwise.library.tables.manifest import ModelInfo
@@ -183,9 +184,8 @@ def start_server(library: Path) -> tuple[subprocess.Popen, int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "partwise", "serve", "--library", str(library)]
-    server = subprocess.Popen(
-        [*command, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = ended_with_parent([*command, "--port", str(port)])
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(600):
         try:
             ask(port, "GET", "/api/v1/status")
@@ -255,9 +255,8 @@ def main() -> None:
                 for how, pause_s in (("once a second", 1.0), ("again at once", 0.0)):
                     command = [sys.executable, __file__, "--client", str(port)]
                     command += [str(options.clients), str(bodies), str(pause_s)]
-                    run = subprocess.run(
-                        [*command, str(options.seconds)], capture_output=True, check=True
-                    )
+                    command = ended_with_parent([*command, str(options.seconds)])
+                    run = subprocess.run(command, capture_output=True, check=True)
                     answer = json.loads(run.stdout)
                     ms = 1e3 * np.array(answer["latency_s"])
                     p50, p95, p99 = np.percentile(ms, [50, 95, 99])

@@ -21,6 +21,7 @@ import numpy as np
 from demo_composer.mix import encode, levelled, loudness_lufs, mixed
 from demo_composer.plan import ROSTER, Piece, compose
 from demo_composer.sound import FONT_FOLDER, SAMPLE_RATE_HZ, stem_of
+from partwise.hearing.child import end_with_parent
 from partwise.parts import PARTS
 
 ARTIST, ALBUM, YEAR = "partwise demo band", "Who plays with whom", "2026"
@@ -81,7 +82,7 @@ def main() -> None:
             old.unlink()
     if chosen.stems:
         chosen.stems.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(chosen.jobs) as pool:
+    with ProcessPoolExecutor(chosen.jobs, initializer=end_with_parent) as pool:
         make = partial(make_piece, out=chosen.out, stems_folder=chosen.stems, fonts=chosen.fonts)
         records = list(pool.map(make, pieces))
     if chosen.only:

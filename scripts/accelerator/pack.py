@@ -26,6 +26,7 @@ from accelerator import kit
 from accelerator.midi_window import Window, cut
 from accelerator.small_font import shrink, shrink_hit
 from partwise.errors import PartwiseError
+from partwise.hearing.child import end_with_parent
 from partwise_lab.synthesis.midi import title_of
 from partwise_lab.synthesis.render import RenderSettings
 from partwise_lab.synthesis.soundfont import family_of
@@ -103,7 +104,7 @@ def pack_midi(folder: Path, seconds: float, pieces: int, out: Path) -> None:
         min_activity=settings.min_activity,
     )
     chosen: list[Window] = []
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=end_with_parent) as pool:
         paths = [folder / name for name in titles_first(names)]
         for count, result in enumerate(pool.map(work, paths, chunksize=16), start=1):
             if isinstance(result, Window):

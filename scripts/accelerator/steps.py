@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from partwise.hearing.child import ended_with_parent
+
 POLL_S = 0.2
 SHOW_EVERY_S = 30.0
 
@@ -101,7 +103,9 @@ class Plan:
         shown = began
         why: str | None = None
         with log.open("ab") as file:
-            child = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+            child = subprocess.Popen(
+                ended_with_parent(command), stdout=file, stderr=file, start_new_session=True
+            )
             while child.poll() is None:
                 time.sleep(POLL_S)
                 now = time.monotonic()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from accelerator import kit
 from accelerator.small_font import restore
+from partwise.hearing.child import end_with_parent
 
 _START = '#!/bin/sh\nexec "{lib}/{loader}" --library-path "{lib}" "{program}" "$@"\n'
 
@@ -26,7 +27,7 @@ def unpack(packed: Path, work: Path) -> None:
             with tarfile.open(packed / name) as archive:
                 archive.extractall(work, filter="data")
     write_start(work / "fluidsynth", work / "bin" / "fluidsynth")
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=end_with_parent) as pool:
         jobs = []
         for split, folder in kit.FONTS.items():
             out = work / "fonts" / split

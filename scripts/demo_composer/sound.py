@@ -10,6 +10,7 @@ import numpy as np
 
 from demo_composer.plan import Piece
 from demo_composer.score import humanised, swung, write_midi
+from partwise.hearing.child import ended_with_parent
 from partwise.parts import PARTS, Part
 
 SAMPLE_RATE_HZ = 48_000
@@ -55,6 +56,7 @@ def _synthesise(midi: Path, font: Path) -> np.ndarray:
     command = ["fluidsynth", "-n", "-i", "-q", "-g", "0.4", "-R", "0", "-C", "0"]
     command += ["-r", str(SAMPLE_RATE_HZ), "-o", "synth.dynamic-sample-loading=1"]
     command += ["-T", "raw", "-O", "float", "-F", str(raw), str(font), str(midi)]
+    command = ended_with_parent(command)
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode or not raw.exists():
         raise RuntimeError(f"fluidsynth failed: {done.stderr.strip()[-300:]}")

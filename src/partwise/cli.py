@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -30,6 +32,10 @@ MOVED: dict[str, str] = {
 } | {"export": "export-model"}
 
 
+# What is written has no place, for everybody, for this user or in this file.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 @dataclass(frozen=True)
 class Program:
     """A console command with verbs, each in a module of its own.
@@ -50,6 +56,33 @@ class Program:
 
     def main(self, argv: list[str] | None = None) -> int:
         """Run one command; returns the exit code (2 for bad input, 130 after Ctrl-C)."""
+        _set_up_output()
+        code = 0
+        try:
+            code = self._run(argv)
+            sys.stdout.flush()  # here and not at the interpreter's end, where errors are its own
+            return code
+        except BrokenPipeError:  # the reader (head, less) went away: that is not an error
+            _give_up("stdout")
+            return code
+        except SystemExit as ended:
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise
+            _give_up("stdout")  # as click has it
+            return code
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            from partwise.paths import shown
+
+            _give_up("stdout")
+            if code:  # of which has been told already
+                return code
+            where = "standard output" if error.filename is None else shown(error.filename)
+            self._tell(f"no space left to write {where}")
+            return 2
+
+    def _run(self, argv: list[str] | None) -> int:
         from partwise.errors import PartwiseError
 
         arguments = sys.argv[1:] if argv is None else argv
@@ -59,16 +92,11 @@ class Program:
             result = app(args=arguments, prog_name=self.name, standalone_mode=False)
             return result if isinstance(result, int) else 0
         except PartwiseError as error:
-            print(f"{self.name}: {error}", file=sys.stderr)
+            self._tell(str(error))
             return 2
         except KeyboardInterrupt:
-            print(f"{self.name}: interrupted", file=sys.stderr)
+            self._tell("interrupted")
             return 130
-        except BrokenPipeError:
-            # The reader (head, less) went away: that is not an error. Point stdout at nothing so
-            # that the interpreter's closing flush stays quiet too.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         except Exception as error:
             # click's own usage errors know their exit code and how to show themselves.
             show = getattr(error, "show", None)
@@ -76,6 +104,12 @@ class Program:
                 raise
             show()
             return int(error.exit_code)  # type: ignore[attr-defined]
+
+    def _tell(self, sentence: str) -> None:
+        try:
+            print(f"{self.name}: {sentence}", file=sys.stderr, flush=True)
+        except OSError:  # the exit code has to do
+            _give_up("stderr")
 
     def _build(self, only: str | None) -> Any:
         import typer
@@ -114,6 +148,26 @@ class Program:
         return app
 
 
+def _set_up_output() -> None:
+    """Standard streams that hold any text: what their encoding lacks is written as ``\\u2248``.
+
+    Those that are closed lead nowhere, or the next file opened would get what is printed.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nothing, "r" if name == "stdin" else "w"))
+        elif name == "stdout" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up(stream: str) -> None:
+    """Let what is still to be printed go nowhere, so that the interpreter ends quietly too."""
+    with suppress(OSError):  # what is printed may be no file of the system
+        os.dup2(os.open(os.devnull, os.O_WRONLY), getattr(sys, stream).fileno())
+
+
 PROGRAM = Program("partwise", "Find music by the part you mean.", "partwise", VERBS)
 
 
@@ -131,8 +185,20 @@ def main(argv: list[str] | None = None) -> int:
     return PROGRAM.main(arguments)
 
 
+def in_utf_8() -> None:
+    """Begin anew in Python's UTF-8 mode where the locale is another: names are bytes to the system,
+    and they are to be the same text whatever the locale. What is printed stays in its encoding."""
+    if sys.flags.utf8_mode or sys.getfilesystemencoding() == "utf-8":
+        return
+    os.environ["PYTHONUTF8"] = "1"  # for the children too
+    if sys.stdout is not None:
+        os.environ.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:backslashreplace")
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def run() -> None:
     """Entry point of the ``partwise`` script."""
+    in_utf_8()
     sys.exit(main())
 
 

@@ -4,13 +4,17 @@ lives."""
 from __future__ import annotations
 
 import errno
+import locale
 import os
 import stat
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
+
+from partwise.errors import PartwiseError
 
 _URI = "file://"
 _BLOCK = 1 << 20
@@ -31,28 +35,35 @@ def brief(text: str, most: int = 160) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def typed(text: str) -> str:
+    """What was typed, of a terminal whose encoding is that of the locale or UTF-8."""
+    for encoding in ("utf-8", locale.getencoding()):
+        with suppress(UnicodeError):
+            return os.fsencode(text).decode(encoding)
+    return text
+
+
 def path_to_text(path: str | bytes | os.PathLike[str]) -> str:
     """Any path as valid UTF-8 text; ``text_to_path`` gives it back byte for byte.
 
-    Names that are valid text stay as they are. A name with other bytes (Latin-1 from an old disk,
-    say) is written as a ``file://`` address with those bytes quoted. An absolute path never begins
-    with ``file://``, so the two forms cannot be confused; a relative one that does is quoted too.
+    Names whose bytes are UTF-8 stay as they are, whatever the locale says that they are. A name
+    with other bytes (Latin-1 from an old disk, say) is written as a ``file://`` address with those
+    bytes quoted. An absolute path never begins with ``file://``, so the two forms cannot be
+    confused; a relative one that does is quoted too.
     """
-    name = os.fsdecode(path)
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return _URI + quote(os.fsencode(name))
-    if name.startswith(_URI):
-        return _URI + quote(os.fsencode(name))
-    return name
+    name = os.fsencode(path)
+    with suppress(UnicodeDecodeError):
+        text = name.decode("utf-8")
+        if not text.startswith(_URI):
+            return text
+    return _URI + quote(name)
 
 
 def text_to_path(text: str) -> str:
     """The operating system's path for a text made by ``path_to_text`` (usable with ``open``)."""
     if text.startswith(_URI):
         return os.fsdecode(unquote_to_bytes(text[len(_URI) :]))
-    return text
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
@@ -93,13 +104,22 @@ def hash_content(path: str | os.PathLike[str]) -> str:
 
 
 def default_library() -> Path:
-    """``PARTWISE_LIBRARY`` if set, else a folder where the platform keeps application data."""
+    """``PARTWISE_LIBRARY`` if set, else a folder where the platform keeps application data.
+
+    Raises PartwiseError for a user without a home.
+    """
     chosen = os.environ.get("PARTWISE_LIBRARY")
     if chosen:
         return Path(absolute(chosen))
     from platformdirs import user_data_path
 
-    return user_data_path("partwise", appauthor=False) / "library"
+    try:
+        return user_data_path("partwise", appauthor=False) / "library"
+    except RuntimeError:  # neither HOME nor an entry among the users
+        raise PartwiseError(
+            "there is no home folder to look for a library in: name one with --library, or set"
+            " PARTWISE_LIBRARY"
+        ) from None
 
 
 def library_folder(option: str | os.PathLike[str] | None) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from partwise.cli import Program
+from partwise.cli import Program, in_utf_8
 
 VERBS: dict[str, str] = {
     "listen": "Ask people whether they hear alike what the model does.",
@@ -26,6 +26,7 @@ main = PROGRAM.main
 
 def run() -> None:
     """Entry point of the ``partwise-lab`` script."""
+    in_utf_8()
     sys.exit(main())
 
 

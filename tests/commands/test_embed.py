@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from pathlib import Path
@@ -48,6 +49,19 @@ def test_writes_what_the_encoder_hears(tmp_path: Path, capfd: pytest.CaptureFixt
         assert str(written["model_digest"]) == encoder.digest
     assert sorted(os.listdir(tmp_path)) == ["a.flac", "b.wav", "out.npz"]
     assert (out.stat().st_mode & 0o777) == (first.stat().st_mode & 0o777)
+
+
+def test_to_a_link_and_to_standard_output(tmp_path: Path, capfdbinary):
+    path = write(tmp_path / "a.wav", sound(SONG, 3.0))
+    (tmp_path / "link").symlink_to("real.npz")
+    assert embed(path, "--out", tmp_path / "link") == 0
+    assert (tmp_path / "link").is_symlink()
+    capfdbinary.readouterr()
+    assert embed(path, "--out", "-") == 0
+    captured = capfdbinary.readouterr()
+    assert captured.err == b"wrote -: segments 1, files 1 of 1\n"
+    with np.load(tmp_path / "real.npz") as first, np.load(io.BytesIO(captured.out)) as second:
+        np.testing.assert_array_equal(first["embeddings"], second["embeddings"])
 
 
 def test_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path):

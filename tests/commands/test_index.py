@@ -67,6 +67,19 @@ def test_the_closing_line(run, music: Path) -> None:
     assert lines[2].endswith(" --failed")
     code, out, err = run("index", str(music), "--prune", "--nice", "5")
     assert "failed 0, failed earlier 1, missing 0, pruned 1; took" in out
+    shutil.rmtree(music)
+    music.mkdir()
+    away = f"nothing was found in {music}, where 2 files were"
+    code, out, err = run("index", str(music))
+    assert (code, out.splitlines()[1:]) == (0, [f"{away}: is its disk mounted?"])
+    code, out, err = run("index", str(music), "--prune")
+    assert code == 2 and ", missing 2; took" in out
+    assert err == (
+        f"partwise: --prune forgets nothing: {away}: is the disk mounted? --prune-anyway forgets"
+        " what was deleted on purpose\n"
+    )
+    code, out, err = run("index", str(music), "--prune-anyway")
+    assert code == 0 and ", missing 0, pruned 2; took" in out and "mounted" not in out
 
 
 def test_status(run, music: Path, tmp_path: Path) -> None:

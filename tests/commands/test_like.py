@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -184,6 +185,41 @@ def test_several_songs(run):
     code, out, _ = run("seed.mp3", "no bass.mp3", "--parts", "drums,bass")
     assert code == 0 and "seed.mp3 and " in out.splitlines()[0]
     assert Path(paths(out)[0]).name == "beta.mp3"
+
+
+def test_a_playlist_on_standard_output_stands_alone(run, folder, tmp_path):
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    asked = ("seed.mp3", "--parts", "bass", "--top", "2")
+    for name in ("-", "/dev/stdout", tmp_path / "link"):
+        code, out, err = run(*asked, "--m3u8", name)
+        assert (code, err) == (0, "")
+        lines = out.splitlines()
+        assert lines[0] == "#EXTM3U"
+        assert [Path(line).exists() for line in lines[2::2]] == [True, True]
+    assert (tmp_path / "link").is_symlink()
+    for options in (["--m3u8", "-", "--json"], ["--m3u8", "-", "--xspf", "/dev/stdout"]):
+        code, out, err = run(*asked, *options)
+        assert (code, out) == (2, "")
+        assert err == "partwise: only one of --m3u8, --xspf and --json can go to standard output\n"
+
+
+def test_a_playlist_goes_where_its_name_leads(run, folder, tmp_path):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "link.m3u8").symlink_to("lists/real.m3u8")
+    code, out, _ = run("seed.mp3", "--m3u8", tmp_path / "link.m3u8", "--top", "2")
+    assert code == 0 and len(paths(out)) == 2
+    assert (tmp_path / "link.m3u8").is_symlink()
+    lines = (tmp_path / "lists/real.m3u8").read_text().splitlines()
+    assert lines[2::2] == paths(out)  # absolute: it is opened from either folder
+    command = 'exec "$1" -m partwise like seed.mp3 --library "$2" --m3u8 >(cat > "$3")'
+    words = ["bash", "-c", command, "", sys.executable, folder / "library", tmp_path / "piped"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.startswith("wrote /dev/fd/")) == (0, True)
+    deadline_s = time.monotonic() + 10  # nobody waits for what reads it
+    while not (piped := (tmp_path / "piped").read_text()) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    files = [line.removeprefix("file://") for line in piped.splitlines()[2::2]]
+    assert len(files) == 4 and all(line.startswith(f"{folder}/music/") for line in files)
 
 
 @pytest.mark.parametrize("option", ["--m3u8", "--xspf"])

@@ -1,4 +1,6 @@
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,12 @@ def test_a_suffix_chooses_and_no_suffix_is_a_folder(tmp_path):
     assert destinations(tmp_path / "new") == whole
     (tmp_path / "v1.2").mkdir()
     assert destinations(tmp_path / "v1.2")["csv"] == tmp_path / "v1.2" / "report.csv"
+
+
+def test_what_is_no_file_takes_the_json(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for out in (Path("-"), tmp_path / "pipe", Path("/dev/stdout")):
+        assert destinations(out) == {"json": out}
 
 
 @pytest.mark.parametrize(

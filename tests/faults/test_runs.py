@@ -14,6 +14,8 @@ from fault_seed import Seed  # pyright: ignore[reportMissingImports]
 SAID = {
     "full_disk": "no space left on the disk",
     "read_only_disk": "cannot be written",
+    "exfat": "cannot hold a library that is written to",
+    "music_is_not_mounted": "--prune forgets nothing",
     "library_vanishes_during_run": "is not there any more: is its disk mounted?",
     "library_vanishes_during_search": "is not there any more: is its disk mounted?",
     "music_vanishes": "vanished before it was read",

@@ -14,7 +14,7 @@ from partwise.audio.tags import Tags
 from partwise.embedding.encoder import load_encoder
 from partwise.errors import PartwiseError
 from partwise.library.index import run as indexing
-from partwise.library.index.run import IndexSummary
+from partwise.library.index.run import IndexSummary, PruneRefused
 from partwise.library.library import Library
 from partwise.library.reports import Progress
 from partwise.library.tables.ledger import LedgerRow, State
@@ -296,11 +296,53 @@ def test_a_missing_root_marks_nothing(index, library: Library, music: Path) -> N
     assert library.ledger() == before
 
 
-def test_an_emptied_root_marks_all_missing(index, library: Library, music: Path) -> None:
+def test_an_emptied_root_is_not_pruned(
+    index, library: Library, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index()
+    tracks = library.tracks().track_ids
+    music.rename(music.parent / "away")
+    music.mkdir()
+    away = [f"nothing was found in {music}, where 5 files were"]
+    for _ in range(2):  # also where a run has marked them already
+        summary = index()
+        assert (counts(summary), summary.away) == ({"missing": 5}, away)
+        with pytest.raises(PruneRefused, match=f"prune forgets nothing: {away[0]}: is") as refused:
+            index(prune=True)
+        assert counts(refused.value.summary) == {"missing": 5}
+    assert library.tracks().track_ids == tracks
+    # Mounted again, nothing is heard.
+    music.rmdir()
+    (music.parent / "away").rename(music)
+    with monkeypatch.context() as patch:
+        no_workers(patch)
+        summary = index(prune=True)
+    assert (counts(summary), summary.away) == ({"unchanged": 5}, [])
     shutil.rmtree(music)
     music.mkdir()
-    assert counts(index()) == {"missing": 5}
+    assert counts(index(prune_anyway=True)) == {"pruned": 5}
+    assert (library.ledger(), library.tracks().track_ids) == ([], [])
+
+
+def test_a_cue_sheet_is_noted(index, library: Library, music: Path) -> None:
+    (music / "b.cue").write_text('FILE "b.flac" WAVE\n TRACK 01 AUDIO\n TRACK 02 AUDIO\n')
+    summary = index()
+    assert (counts(summary), summary.noted) == ({"indexed": 5}, 1)
+    note = "its cue sheet of 2 tracks is not read: the file is one track"
+    assert {name: row.reason for name, row in rows(library).items() if row.reason} == {
+        "b.flac": note
+    }
+    assert index().noted == 0
+
+
+def test_a_tree_that_moved_is_not_away(index, library: Library, music: Path) -> None:
+    index()
+    (music / "sorted").mkdir()
+    for path in list(music.glob("*.*")):
+        path.rename(music / "sorted" / path.name)
+    (music / "disc 2").rename(music / "sorted" / "disc 2")
+    summary = index(prune=True)
+    assert (counts(summary), summary.away) == ({"moved": 5}, [])
 
 
 def test_no_audio_at_all(library: Library, tmp_path: Path, tiny_model: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from partwise.atomic import replacing
+from partwise.atomic import is_stdout, replacing
 from partwise.audio.decode import RecordingError
 from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
 from partwise.commands.console import Printer
@@ -27,7 +28,7 @@ _MOST_THREADS = 4
 
 def embed(
     files: list[Path] = typer.Argument(..., metavar="FILE...", help="Recordings."),
-    out: Path = typer.Option(..., "--out", metavar="FILE.npz", help="Where to write."),
+    out: Path = typer.Option(..., "--out", metavar="FILE.npz", help="Where to write; - prints it."),
     segment_s: float = typer.Option(SEGMENT_S, "--segment-s", help="Length of a segment."),
     hop_s: float = typer.Option(HOP_S, "--hop-s", help="From one segment's start to the next's."),
     model: Path | None = typer.Option(
@@ -69,22 +70,26 @@ def embed(
     if not heard:
         raise PartwiseError(f"none of the {len(files)} files can be used: nothing was written")
     segments = _write(out, encoder, heard)
-    print(f"wrote {shown(out)}: segments {segments}, files {len(heard)} of {len(files)}")
+    said = f"wrote {shown(out)}: segments {segments}, files {len(heard)} of {len(files)}"
+    print(said, file=sys.stderr if is_stdout(out) else sys.stdout)
 
 
 def _check_out(out: Path) -> None:
     """Refuse before the work what could not be written after it."""
     if out.is_dir():
         raise PartwiseError(f"--out {shown(out)} is a folder: name a file in it")
-    if not out.parent.is_dir():
-        raise PartwiseError(f"--out {shown(out)}: there is no folder {shown(out.parent)}")
+    folder = Path(os.path.realpath(out)).parent
+    if not folder.is_dir():
+        raise PartwiseError(f"--out {shown(out)}: there is no folder {shown(folder)}")
 
 
 def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]) -> int:
     """Write all at once or not at all; returns how many segments."""
     pieces = [found for _, found in heard]
-    # Bytes of a name that are not UTF-8 stand as surrogates: os.fsencode gives the name back.
-    paths = [os.fspath(path) for path, found in heard for _ in range(len(found))]
+    # Bytes of a name that are not UTF-8 stand as surrogates: os.fsencode gives the name back where
+    # the locale is UTF-8, and it is written the same where it is not.
+    names = [os.fsencode(path).decode("utf-8", "surrogateescape") for path, _ in heard]
+    paths = [name for name, found in zip(names, pieces, strict=True) for _ in range(len(found))]
     arrays: dict[str, Any] = {
         "path": np.array(paths),
         "start_s": np.concatenate([piece.start_s for piece in pieces]),

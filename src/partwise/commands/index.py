@@ -16,6 +16,7 @@ import typer
 from partwise.commands.console import LIBRARY, Printer
 from partwise.errors import PartwiseError
 from partwise.library.index.aside import aside_text
+from partwise.library.index.run import PruneRefused
 from partwise.library.reports import IndexSummary, duration_text, files_text
 from partwise.paths import shown
 
@@ -35,6 +36,9 @@ def index(
     ),
     prune: bool = typer.Option(
         False, "--prune", help="Forget files below the folders that are gone."
+    ),
+    prune_anyway: bool = typer.Option(
+        False, "--prune-anyway", help="Also where so many are gone that a disk may only be away."
     ),
     retry_failed: bool = typer.Option(
         False, "--retry-failed", help="Try files again that failed before."
@@ -83,25 +87,30 @@ def index(
     from partwise.library.library import Library
 
     target = Library(library)
-    with _stopping() as stopped, Printer() as reporter:
-        summary = target.index(
-            folders,
-            jobs=jobs,
-            nice=nice,
-            prune=prune,
-            retry_failed=retry_failed,
-            tags=tags,
-            tag_encoding=tag_encoding,
-            model=model,
-            store=store,
-            precision=precision,
-            on=on,
-            reporter=reporter,
-            stop=stopped.event,
-        )
     option = "" if library is None else f" --library {shown(library)}"
-    for line in summary_lines(summary, f"partwise status{option} --failed"):
-        print(line)
+    status_command = f"partwise status{option} --failed"
+    try:
+        with _stopping() as stopped, Printer() as reporter:
+            summary = target.index(
+                folders,
+                jobs=jobs,
+                nice=nice,
+                prune=prune,
+                prune_anyway=prune_anyway,
+                retry_failed=retry_failed,
+                tags=tags,
+                tag_encoding=tag_encoding,
+                model=model,
+                store=store,
+                precision=precision,
+                on=on,
+                reporter=reporter,
+                stop=stopped.event,
+            )
+    except PruneRefused as refused:
+        print("\n".join(summary_lines(refused.summary, status_command)))
+        raise
+    print("\n".join(summary_lines(summary, status_command)))
     if summary.interrupted:
         print(
             f"partwise: interrupted with {files_text(summary.left)} left;"
@@ -134,6 +143,10 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
     lines = [line]
     if aside := aside_text(summary.left_aside, summary.not_entered):
         lines.append(aside)
+    if summary.noted:
+        listing = status_command.removesuffix(" --failed")
+        lines.append(f"{files_text(summary.noted)} indexed with a note: {listing}")
+    lines += [f"{told}: is its disk mounted?" for told in summary.away if not summary.pruned]
     if summary.replaced:
         lines.append("the new model has heard everything and answers from now on")
     if summary.waiting:

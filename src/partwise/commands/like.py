@@ -106,18 +106,19 @@ def like(
     query = opened.query(songs or None, at=at, per_part_of=per_part_of, model=model)
     weights = query.weights(asked)
     hits = opened.searcher.search(query, weights, options)
-    write_playlists(hits, m3u8, xspf, title=f"like {query.description}")
+    title = f"like {query.description}"
+    printed = write_playlists(hits, m3u8, xspf, title=title, as_json=as_json)
     if as_json:
         from partwise.commands.answers import as_json as to_json
 
         json.dump(to_json(query, weights, opened.store.digest, hits), sys.stdout, indent=2)
         sys.stdout.write("\n")
-    elif hits:
+    elif not hits:
+        print(_why_nothing(opened, where), file=sys.stderr)
+    elif not printed:
         from partwise.commands.answers import print_hits
 
         print_hits(Console(), query, weights, hits)
-    else:
-        print(_why_nothing(opened, where), file=sys.stderr)
 
 
 def _why_nothing(library, where: str | None) -> str:

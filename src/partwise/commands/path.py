@@ -52,11 +52,12 @@ def path(
     from partwise.library.library import Library
 
     steps = Library.open(library).journey(start, end, count, parts)
-    write_playlists(steps, m3u8, xspf, title=f"path from {_title(steps[0])} to {_title(steps[-1])}")
+    title = f"path from {_title(steps[0])} to {_title(steps[-1])}"
+    printed = write_playlists(steps, m3u8, xspf, title=title, as_json=as_json)
     if as_json:
         json.dump({"steps": [_as_json(step) for step in steps]}, sys.stdout, indent=2)
         sys.stdout.write("\n")
-    else:
+    elif not printed:
         for step in steps:
             print(f"{step.progress:.2f} {step.similarity:5.2f} {_title(step)}")
 

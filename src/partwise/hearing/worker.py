@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from partwise.audio.container import read_head, sniff
+from partwise.audio.cue import cue_note
 from partwise.audio.decode import DecodeError
 from partwise.audio.tags import NO_TAGS, Tags, read_tags
 from partwise.embedding.embeddings import PartEmbeddings
@@ -160,6 +161,8 @@ def _heard(name: str, encoder: Encoder, settings: Settings) -> dict[str, Any]:
         name, settings.segment_s, settings.hop_s, lambda s: check(s - settings.segment_s)
     )
     check(found.seconds)
+    if note := cue_note(name):
+        found = replace(found, notes=(*found.notes, note))
     return {
         "embeddings": found,
         "tags": read_tags(name, settings.tag_encoding),

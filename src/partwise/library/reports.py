@@ -117,12 +117,14 @@ class IndexSummary:
 
     indexed : heard for the first time, again because they changed, or by a new model.
     copies : of these, files whose content another file already had.
+    noted : of these, files with a note: cut short, say, or with a cue sheet that is not read.
     unchanged, moved : nothing had to be heard.
     tags_changed : tracks whose tags were read again, and say something else now.
     failed : failed in this run; ``failures`` are their ledger rows.
     failed_earlier : failed in a former run and not tried again.
     missing : files below the folders asked for that are known but gone.
     pruned : missing files that were forgotten because of ``prune``.
+    away : sentences on folders that lost so much that their disk may only be away.
     waiting : files that the old model heard and that cannot be reached for the new one (paths).
     replaced : the new model took over at the end of this run.
     interrupted : stopped before everything was heard.
@@ -133,6 +135,7 @@ class IndexSummary:
 
     indexed: int = 0
     copies: int = 0
+    noted: int = 0
     unchanged: int = 0
     moved: int = 0
     failed: int = 0
@@ -146,6 +149,7 @@ class IndexSummary:
     interrupted: bool = False
     left: int = 0
     failures: list[LedgerRow] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     left_aside: dict[str, int] = field(default_factory=dict)
     not_entered: dict[str, int] = field(default_factory=dict)

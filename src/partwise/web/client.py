@@ -146,7 +146,7 @@ class Client:
     ) -> IndexSummary | None:
         """Let the server hear folders of its own machine; None at once unless ``wait``.
 
-        options : ``prune``, ``retry_failed`` and ``tags``, see ``IndexOptions``.
+        options : ``prune``, ``prune_anyway``, ``retry_failed`` and ``tags``, see ``IndexOptions``.
         reporter : told how it goes. Raises PartwiseError when a run is under way, or fails.
         """
         listed = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)

@@ -119,6 +119,7 @@ class IndexAsked(Asked):
     retry_failed: bool = Field(False, strict=True)
     prune: bool = Field(False, strict=True)
     tags: bool = Field(False, strict=True, description="read tags again, without hearing")
+    prune_anyway: bool = Field(False, strict=True)
 
 
 class EmbedAsked(Asked):

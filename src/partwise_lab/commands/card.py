@@ -38,7 +38,7 @@ def card(
     ] = None,
 ) -> None:
     """Write a model card. What no file is given for is said to be not measured."""
-    from partwise.atomic import write_whole
+    from partwise.atomic import is_stdout, write_whole
     from partwise.embedding.encoder import SHIPPED_MODEL
     from partwise.errors import PartwiseError
     from partwise_lab.report.model_card import model_card, read_facts
@@ -54,5 +54,9 @@ def card(
         benchmark or (),
         earlier or (),
     )
-    write_whole(out, model_card(facts))
-    typer.echo(f"{out}: the card of {facts.digest}, from {len(facts.reports)} reports on stems")
+    try:
+        write_whole(out, model_card(facts))
+    except OSError as error:
+        raise PartwiseError(f"--out {out} cannot be written: {error.strerror}") from None
+    said = f"{out}: the card of {facts.digest}, from {len(facts.reports)} reports on stems"
+    typer.echo(said, err=is_stdout(out))

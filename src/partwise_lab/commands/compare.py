@@ -98,7 +98,8 @@ def compare(
     }
     report = reporting.whole("compare", [data], seed, about | numbers)
     tell_left_out(refused)
-    typer.echo(comparison_text(report))
+    if not reporting.printed:
+        typer.echo(comparison_text(report))
     reporting.write(report, reader)
 
 

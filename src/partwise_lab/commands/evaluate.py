@@ -84,7 +84,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write X.json, X.csv or X.html, or all three into a folder."),
+        typer.Option(help="X.json, X.csv or X.html, or all three into a folder; - prints JSON."),
     ] = None,
 ) -> None:
     """Measure a model: pseudo-mix kNN, leakage, presence; few pieces; halves and whole songs."""
@@ -112,9 +112,9 @@ def evaluate(
     else:
         chosen, reader, numbers = _stems(asked, measured, reporting)
     report = reporting.whole(chosen, data, seed, {**measured.about, **numbers})
-    if as_json:
+    if as_json and not reporting.printed:
         typer.echo(json.dumps(report, indent=1))
-    else:
+    elif not reporting.printed:
         typer.echo(report_text(report))
         took = duration_text(report["seconds"])
         typer.echo(f"\n{report['pieces']} pieces, {chosen}, model {report['model']}, {took}")

@@ -66,6 +66,7 @@ def export_model(
 
     Without --calibrate the presence thresholds are 0.5, or those of the exported network.
     """
+    from partwise.atomic import is_plain
     from partwise.embedding.encoder import load_encoder
     from partwise.errors import PartwiseError
     from partwise.parts import PARTS
@@ -74,6 +75,8 @@ def export_model(
     from partwise_lab.measure.presence import best_threshold
     from partwise_lab.model.checkpoint import CHECKPOINTS, write_pair
 
+    if not is_plain(out):
+        raise PartwiseError(f"--out {out} is no file: a network is two, the other a JSON beside it")
     if int8 and not calibrate:
         raise PartwiseError("--int8 needs --calibrate: a folder of stems not trained on")
     folders = [find_pieces(folder) for folder in calibrate or ()]

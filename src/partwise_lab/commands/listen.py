@@ -212,7 +212,7 @@ def report(
 @listen.command()
 def export(
     test: Test,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The CSV file to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The CSV file to write; - prints it.")],
 ) -> None:
     """Write all answers as CSV, in the columns of Inst-Sim-ABX."""
     from partwise_lab.survey.export import csv_text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from partwise.atomic import is_stdout
 from partwise.commands.console import command_line, tell_left_out
 from partwise.errors import PartwiseError
 
@@ -33,6 +34,8 @@ class Reporting:
         self._command = command_line(context, verb)
         self._where = destinations(out) if out else {}
         self.page = "html" in self._where  # whether one is wanted
+        # Whether the report itself goes to standard output, where nothing else has a place then.
+        self.printed = any(map(is_stdout, self._where.values()))
         if self.page:
             require_html()
         self._began = time.monotonic()

@@ -37,7 +37,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from partwise.atomic import write_whole
+from partwise.atomic import is_plain, write_whole
 from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 from partwise_lab.measure.abx.scoring import MEASURES
@@ -54,13 +54,16 @@ _COSTS = ("bytes_per_segment", "bytes_per_track", "parameters")
 
 
 def destinations(out: Path) -> dict[str, Path]:
-    """format -> file, of what `--out` names: X.json, X.csv, X.html, or a folder for all three.
+    """format -> file, of what `--out` names: X.json, X.csv, X.html, or a folder for all three;
+    `-`, a pipe or a device takes the JSON.
 
     Raises PartwiseError for another suffix, and where nothing can be written there.
     """
     if not out.parent.is_dir():
         raise PartwiseError(f"the folder of --out {out} does not exist")
     suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS and not (out.is_dir() or is_plain(out)):
+        return {"json": out}
     if out.is_dir() or not suffix:
         if out.exists() and not out.is_dir():
             raise PartwiseError(f"--out {out} is a file: name a folder, or X.json, X.csv or X.html")

@@ -21,6 +21,7 @@ import numpy as np
 import soundfile
 
 from partwise.errors import PartwiseError
+from partwise.hearing.child import ended_with_parent
 from partwise_lab.rivals.common import BENCH, checked, euclidean, need, symmetric
 
 _COEFFICIENTS = 20
@@ -148,7 +149,9 @@ class Bliss:
             noise = 0.1 * np.random.default_rng(0).standard_normal(self.sample_rate_hz)
             path = self._write(Path(folder), noise.astype(np.float32))
             ended = subprocess.run(
-                [sys.executable, "-c", _ANALYSE, path], capture_output=True, text=True
+                ended_with_parent([sys.executable, "-c", _ANALYSE, path]),
+                capture_output=True,
+                text=True,
             )
         if ended.returncode == -signal.SIGILL:
             raise PartwiseError(

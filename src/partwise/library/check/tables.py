@@ -25,6 +25,7 @@ from partwise.errors import PartwiseError
 from partwise.hearing.child import Child, Dead, Limits, Parent, death_text
 from partwise.library.stores.faults import cause_of
 from partwise.library.stores.lance import PATTERN
+from partwise.library.stores.places import connect
 from partwise.library.stores.precision import decoded
 from partwise.library.stores.rows import pattern_of, vectors_of
 
@@ -208,8 +209,6 @@ def go_back(folder: Path, name: str) -> str | None:
 
 def begin_anew(folder: Path, name: str, schema: pa.Schema) -> str:
     """Move a table aside, and make an empty one; a clause that says where the old one is."""
-    import lancedb
-
     home = folder / f"{name}.lance"
     said = "began it anew"
     if home.is_dir():
@@ -221,7 +220,7 @@ def begin_anew(folder: Path, name: str, schema: pa.Schema) -> str:
             aside = aside.with_name(f"{name} {number}.lance")
         os.replace(home, aside)
         said += f", and kept what is damaged as {aside.relative_to(folder)}"
-    lancedb.connect(str(folder)).create_table(name, schema=schema)
+    connect(str(folder)).create_table(name, schema=schema)
     return said
 
 
@@ -255,9 +254,7 @@ def _patterns_right(batch: pa.RecordBatch) -> bool:
 
 def _open(folder: Path, name: str) -> Any:
     """A connection of its own: what another one remembers of the files must not count."""
-    import lancedb
-
-    return lancedb.connect(str(folder)).open_table(name)
+    return connect(str(folder)).open_table(name)
 
 
 def _versions(home: Path) -> list[tuple[int, Path]]:

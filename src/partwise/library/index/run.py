@@ -17,6 +17,7 @@ from partwise.errors import PartwiseError
 from partwise.hearing.child import Limits, cores
 from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
+from partwise.library.index.absence import absences
 from partwise.library.index.aside import aside_text
 from partwise.library.index.planning import Plan, Scan, plan_run, scan
 from partwise.library.index.retag import read_tags_again
@@ -37,6 +38,7 @@ from partwise.library.tables.writer import (
     Writer,
     check_place,
     make_folder,
+    making,
     open_or_create,
     write_snapshot,
 )
@@ -57,7 +59,9 @@ class IndexOptions:
 
     jobs : int > 0, worker processes; None for one per core, of a cluster all together.
     nice : 0..19, their niceness.
-    prune : forget files below the roots that are gone, and what was heard in them.
+    prune : forget files below the roots that are gone, and what was heard in them; nothing where
+        so much is gone at once that a disk may only be away.
+    prune_anyway : forget them then too.
     retry_failed : try files again that failed before and have not changed.
     tags : read the tags of unchanged files again; nothing is heard for that.
     tag_encoding : of texts in old tags (``audio.tags.read_tags``), such as ``cp1251``. The library
@@ -74,6 +78,7 @@ class IndexOptions:
     jobs: int | None = None
     nice: int = 0
     prune: bool = False
+    prune_anyway: bool = False
     retry_failed: bool = False
     tags: bool = False
     tag_encoding: str | None = None
@@ -91,6 +96,20 @@ class IndexOptions:
             check_encoding(self.tag_encoding)
 
 
+class PruneRefused(PartwiseError):
+    """So much is gone that a disk may only be away: nothing was forgotten.
+
+    summary : what else the run has done.
+    """
+
+    def __init__(self, summary: IndexSummary) -> None:
+        super().__init__(
+            f"--prune forgets nothing: {'; '.join(summary.away)}: is the disk mounted?"
+            " --prune-anyway forgets what was deleted on purpose"
+        )
+        self.summary = summary
+
+
 def index(
     folder: Path,
     roots: Sequence[str | os.PathLike[str]],
@@ -104,7 +123,7 @@ def index(
 
     Safe to be killed at any moment: the next run goes on from there. Raises PartwiseError when a
     root does not exist, the model or the library cannot be used, another process is writing, there
-    is no audio at all, or the disk is full.
+    is no audio at all, or the disk is full; and PruneRefused, after all else has been done.
     """
     from partwise.embedding.encoder import load_encoder
 
@@ -133,7 +152,7 @@ def index(
         model_path = os.path.abspath(encoder.path)
         del encoder
         if not (folder / FILE_NAME).exists():
-            make_folder(folder)
+            stack.enter_context(making(folder))
             stack.enter_context(WriterLock(folder))
         opened = open_or_create(folder, info, options.store, options.precision)
         ledger = opened.ledger()
@@ -173,9 +192,10 @@ def index(
             jobs = jobs or cluster.cpus
             reporter.say(cluster.shown)
         run = _Run(intake, reporter, stop, jobs or cores(), cluster)
-        tags = options.tags or options.tag_encoding is not None
-        summary = run.run(plan, settings, prune=options.prune, tags=tags)
+        summary = run.run(plan, settings, found, options)
     summary.seconds = time.monotonic() - started
+    if summary.away and options.prune and not options.prune_anyway:
+        raise PruneRefused(summary)
     return summary
 
 
@@ -216,17 +236,23 @@ class _Run:
         self.jobs = jobs
         self.cluster = cluster
 
-    def run(self, plan: Plan, settings: Settings, *, prune: bool, tags: bool) -> IndexSummary:
+    def run(
+        self, plan: Plan, settings: Settings, found: Scan, options: IndexOptions
+    ) -> IndexSummary:
         self.intake.write(plan.rows)
         if plan.again:
             self._announce(plan)
         if plan.files:
             self._hear(plan.files, settings)
+        tags = options.tags or options.tag_encoding is not None
         if tags and not self.summary.interrupted:
             heard = {file.path for file in plan.files}
             read_tags_again(self.intake, heard, settings, self.jobs, self.reporter, self.stop)
         if not self.summary.interrupted:
-            self._close(plan, prune)
+            gone = [path for path in plan.gone if path in self.ledger]  # others have moved
+            self.summary.away = absences(found, self.ledger, gone)
+            prune = options.prune and not self.summary.away
+            self._close(plan, gone, prune or options.prune_anyway)
             self._draw_map()
             self._write_snapshot()
         self.summary.failures.sort(key=lambda row: row.path)
@@ -304,12 +330,10 @@ class _Run:
 
         return RayWorkers(self.cluster, settings, jobs, digest, decide, self.intake.known)
 
-    def _close(self, plan: Plan, prune: bool) -> None:
+    def _close(self, plan: Plan, gone: list[str], prune: bool) -> None:
         missing, forgotten = [], []
-        for path in plan.gone:
-            row = self.ledger.get(path)
-            if row is None:
-                continue  # it has moved
+        for path in gone:
+            row = self.ledger[path]
             if row.state is State.FAILED and row.content_hash not in self.intake.known:
                 forgotten.append(path)  # nothing was ever heard in it
             elif prune:

@@ -140,6 +140,7 @@ class Intake:
             self.summary.indexed += 1
             self.summary.audio_s += float(outcome.embeddings.seconds)
             notes = "; ".join(outcome.embeddings.notes) or None
+            self.summary.noted += notes is not None
             seconds = outcome.seconds
         elif moved_from is not None:
             self.summary.moved += 1

@@ -1,6 +1,6 @@
 """Playlists of files, for any player: M3U8 and XSPF, with paths relative to the playlist.
 
-What has no place of its own yet, such as a download, gets absolute paths.
+What has no place of its own, such as a download or a pipe, gets absolute paths.
 
 A playlist must stay readable whatever the names in it: a path that cannot stand in a UTF-8 line
 (odd bytes, a line break) is written to M3U8 as a percent-encoded ``file://`` address; XSPF
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 from xml.etree import ElementTree
 
-from partwise.atomic import replacing
+from partwise.atomic import followed, is_plain, replacing
 from partwise.errors import PartwiseError
 
 XSPF_NAMESPACE = "http://xspf.org/ns/0/"
@@ -44,17 +44,17 @@ class Entry:
         """``Artist - Title``, or the file's name without its ending."""
         if self.title:
             return f"{self.artist} - {self.title}" if self.artist else self.title
-        return Path(self.path).stem
+        return os.fsencode(Path(self.path).stem).decode("utf-8", "surrogateescape")
 
 
 def write_m3u8(out: str | Path, entries: Sequence[Entry]) -> None:
     """Write an extended M3U playlist in UTF-8, atomically. Raises PartwiseError if it cannot."""
-    _write(out, m3u8_bytes(entries, out))
+    _write(out, lambda seen_from: m3u8_bytes(entries, seen_from))
 
 
 def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = None) -> None:
     """Write an XSPF (version 1) playlist, atomically. Raises PartwiseError if it cannot."""
-    _write(out, xspf_bytes(entries, out, title))
+    _write(out, lambda seen_from: xspf_bytes(entries, seen_from, title))
 
 
 def m3u8_bytes(entries: Sequence[Entry], out: str | Path | None = None) -> bytes:
@@ -106,16 +106,16 @@ def relative_path(path: str | Path, out: str | Path) -> str | None:
 
 def _m3u_path(path: str | Path, out: str | Path | None) -> str:
     relative = None if out is None else relative_path(path, out)
-    name = os.path.abspath(path) if relative is None else relative
-    if not _is_utf8(name) or _BREAKS.search(name) or name != name.rstrip():
+    name = _utf8(os.path.abspath(path) if relative is None else relative)
+    if name is None or _BREAKS.search(name) or name != name.rstrip():
         return _file_address(path)
     if relative is None:
         return name
     # A line that starts with "#" is a comment, "name:" could be an address, spaces get stripped.
-    first = relative.split("/", 1)[0]
-    if relative.startswith("#") or ":" in first or relative != relative.lstrip():
-        return f"./{relative}"
-    return relative
+    first = name.split("/", 1)[0]
+    if name.startswith("#") or ":" in first or name != name.lstrip():
+        return f"./{name}"
+    return name
 
 
 def _address(path: str | Path, out: str | Path | None) -> str:
@@ -132,12 +132,12 @@ def _file_address(path: str | Path) -> str:
     return f"file://{drive}{quote_from_bytes(os.fsencode(absolute), safe='/:-._~')}"
 
 
-def _is_utf8(text: str) -> bool:
+def _utf8(path: str) -> str | None:
+    """A path whose bytes are UTF-8, as text; None for any other."""
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:  # holds bytes that were no UTF-8 when the name was read
-        return False
-    return True
+        return os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _one_line(text: str) -> str:
@@ -148,13 +148,21 @@ def _xml_text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def _write(out: str | Path, data: bytes) -> None:
+def _write(out: str | Path, of: Callable[[Path | None], bytes]) -> None:
+    """of : makes the playlist, from the file that its paths are relative to or None."""
     out = Path(out)
     if out.is_dir():
         raise PartwiseError(f"cannot write the playlist {out}: it is a folder")
     try:
+        data = of(out if _has_a_place(out) else None)
         with replacing(out) as file:
             file.write(data)
     except OSError as error:
         cause = error.strerror or error
         raise PartwiseError(f"cannot write the playlist {out}: {cause}") from error
+
+
+def _has_a_place(out: Path) -> bool:
+    """Whether relative paths lead from it: not from a pipe, nor from two folders at once, that of a
+    link and that of the file that it leads to."""
+    return is_plain(out) and os.path.dirname(str(followed(out))) == os.path.realpath(out.parent)

@@ -14,7 +14,7 @@ from partwise.library.search.query import Query, Seed, parse_range
 from partwise.library.tables.catalogue import Track, read_catalogue
 from partwise.library.tables.ledger import State
 from partwise.parts import Part
-from partwise.paths import absolute, brief, hash_content, shown
+from partwise.paths import absolute, brief, hash_content, shown, typed
 
 if TYPE_CHECKING:
     from partwise.library.search.searcher import Searcher
@@ -146,12 +146,12 @@ def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
     track_id = searcher.store.find(name)
     if track_id is not None:
         return track_id, name
-    found = searcher.matcher.meant(name)
+    found = searcher.matcher.meant(typed(name))
     if len(found) > 1:
         raise PartwiseError(f"{shown(name)} could be any of {len(found)} tracks: {_listing(found)}")
     if found:
         return found[0].track_id, found[0].paths[0]
-    lost = Matcher(read_catalogue(searcher.store, State.MISSING)).meant(name)
+    lost = Matcher(read_catalogue(searcher.store, State.MISSING)).meant(typed(name))
     if lost:
         raise away(name, f" ({_listing(lost)})")
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,25 @@ from partwise.errors import PartwiseError
 
 # The store is written in Rust: its errors carry the system's error as text, not as errno.
 _FULL = ("no space left on device", "os error 28", "os error 122", "quota exceeded")
-_READ_ONLY = ("read-only file system", "permission denied", "os error 13", "os error 30")
+_READ_ONLY = ("read-only file system", "os error 30")
+_REFUSED = ("permission denied", "os error 13", "operation not permitted")
+# What its "unable to rename" ends with where a disk has no hard links.
+_NO_LINKS = re.compile(r"unable to rename file.*\(os error (1|22|31|38|45|95)\)", re.DOTALL)
 
 
 class Unavailable(PartwiseError):
     """The library cannot answer, whatever is asked (HTTP 503)."""
 
     status = 503
+
+
+def no_links(folder: object) -> PartwiseError:
+    """What to say of a disk on which no table can be written: see ``tables.disk``."""
+    return PartwiseError(
+        f"the disk with {folder} cannot hold a library that is written to, only one that is"
+        " searched: it lacks hard links or atomic renaming, as exFAT, FAT and many network drives"
+        " do; the music may stay there: name a folder on another disk with --library"
+    )
 
 
 def gone(folder: object) -> Unavailable:
@@ -45,6 +58,8 @@ def storage_errors(folder: Path) -> Iterator[None]:
                 f"no space left on the disk that holds the library {folder};"
                 " what was stored before is intact: free some space and run the same command again"
             ) from error
+        if lacks_links(error):
+            raise no_links(folder) from error
         if is_refused_write(error):
             raise PartwiseError(f"the library {folder} cannot be written: {error}") from error
         raise
@@ -57,7 +72,22 @@ def is_full_disk(error: Exception) -> bool:
 
 def is_refused_write(error: Exception) -> bool:
     """Whether the system lets nobody, or not this user, at the files."""
-    return _is(error, (errno.EACCES, errno.EPERM, errno.EROFS), _READ_ONLY)
+    return is_read_only(error) or _is(error, (errno.EACCES, errno.EPERM), _REFUSED)
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether nobody can write to the disk."""
+    return _is(error, (errno.EROFS,), _READ_ONLY)
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether the folder, or the disk below it, is not there any more."""
+    return _is(error, (errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV), ())
+
+
+def lacks_links(error: Exception) -> bool:
+    """Whether the store failed because the disk has no hard links."""
+    return bool(_NO_LINKS.search(str(error).lower()))
 
 
 def _is(error: Exception, numbers: tuple[int, ...], signs: tuple[str, ...]) -> bool:
@@ -172,6 +202,8 @@ def translated(error: Exception, place: str, table: str) -> Exception:
         return PartwiseError(f"the store {place} cannot be used: {cause_of(error)}")
     if not os.path.isdir(place) or not os.path.exists(os.path.join(place, "library.json")):
         return gone(place)  # or a run that goes on writing has made parts of the folder anew
+    if lacks_links(error):
+        return no_links(place)
     if is_refused_write(error):
         return PartwiseError(f"the library {place} cannot be read or written: {cause_of(error)}")
     return DamagedTable(place, table, cause_of(error))

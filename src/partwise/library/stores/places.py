@@ -16,6 +16,7 @@ from partwise.library.stores.faults import cause_of, guard, open_guarded
 from partwise.library.stores.lance import LanceStore, table_schema
 from partwise.library.stores.precision import check_precision
 from partwise.library.stores.protocol import Place
+from partwise.paths import path_to_text, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,11 +73,23 @@ def _shown(uri: str) -> str:
 
 
 def connect(uri: str) -> Any:
-    """A LanceDB connection. Its warnings, about matters of its own, stay out of the terminal."""
+    """A LanceDB connection. Its warnings, about matters of its own, stay out of the terminal.
+
+    uri : a folder's path, or a bucket. Raises PartwiseError for a folder that it has no name for.
+    """
     os.environ.setdefault("LANCEDB_LOG", "error")
     import lancedb
 
     options = _bucket_options() if "://" in uri else None
+    if options is None:  # it takes text, and makes UTF-8 of it whatever the locale is
+        folder, uri = uri, path_to_text(uri)
+        if "://" in uri:
+            raise PartwiseError(f"a library cannot lie in {shown(folder)}: its name is not UTF-8")
+        if uri != folder:
+            raise PartwiseError(
+                f"a library cannot lie in {shown(folder)} under a locale that is not UTF-8: set"
+                " PYTHONUTF8=1"
+            )
     return lancedb.connect(uri, read_consistency_interval=_READ_INTERVAL, storage_options=options)
 
 

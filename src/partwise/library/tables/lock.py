@@ -7,6 +7,7 @@ from pathlib import Path
 
 from partwise.errors import PartwiseError
 from partwise.library.stores.faults import storage_errors
+from partwise.library.tables.disk import check_disk
 
 FILE_NAME = "library.lock"
 
@@ -16,7 +17,10 @@ class Busy(PartwiseError):
 
 
 class WriterLock:
-    """Context manager that holds ``library.lock``; raises PartwiseError naming the other's pid."""
+    """Context manager that holds ``library.lock``.
+
+    Raises PartwiseError naming the other's pid, and where the disk lets no table be written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -45,6 +49,11 @@ class WriterLock:
         with storage_errors(self._folder):
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        try:
+            check_disk(self._folder)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import zlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from partwise.atomic import write_whole
 from partwise.audio.tags import check_encoding
 from partwise.errors import PartwiseError
 from partwise.library.stores.faults import Unavailable, storage_errors
@@ -23,7 +26,8 @@ _OLDEST_FORMAT = 1
 FILE_NAME = "library.json"
 # What may lie in a folder before its library.json is written (a first run that was killed).
 _BEGINNING = re.compile(
-    r"library\.(lock|json\.new)|ledger\.lance|(tracks|segments)_[0-9a-z]{1,64}\.lance"
+    r"library\.(lock|json\.new)|\.(library\.json|probe)\.\d+\.[0-9a-f]+"
+    r"|ledger\.lance|(tracks|segments)_[0-9a-z]{1,64}\.lance"
 )
 
 
@@ -138,14 +142,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace ``library.json`` in one step: a reader sees the old one or the new one."""
     about = {"format": FORMAT, "parts": [str(part) for part in PARTS]}
     data = sealed({**about, **asdict(replace(manifest, format=FORMAT))})
-    fresh = folder / (FILE_NAME + ".new")
     with storage_errors(folder):
-        with open(fresh, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, folder / FILE_NAME)
+        write_whole(folder / FILE_NAME, json.dumps(data, indent=2) + "\n")
 
 
 def sealed(data: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +164,16 @@ def is_beginning(folder: Path) -> bool:
         return True
     except OSError:
         return False
+
+
+def clear_beginning(folder: Path) -> None:
+    """Remove what may lie in a folder before its ``library.json`` is written."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _BEGINNING.fullmatch(path.name) and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif _BEGINNING.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def _store(uri: Any) -> str | None:

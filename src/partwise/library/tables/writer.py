@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,14 @@ from partwise.library.stores.rows import (
 )
 from partwise.library.tables import snapshot
 from partwise.library.tables.ledger import LedgerRow, ledger_schema, rows_to_arrow
+from partwise.library.tables.lock import Busy
 from partwise.library.tables.manifest import (
     FILE_NAME,
     FORMAT,
     Manifest,
     ModelInfo,
     Rate,
+    clear_beginning,
     is_beginning,
     read_manifest,
     write_manifest,
@@ -74,6 +77,27 @@ def make_folder(folder: Path) -> None:
         raise PartwiseError(
             f"the library folder {folder} cannot be made: {error.strerror}"
         ) from None
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """The folder of a new library: where the block fails to make one, nothing is left of it.
+
+    Raises PartwiseError as ``make_folder`` does.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    make_folder(folder)
+    try:
+        yield
+    except Busy:  # somebody else is making it
+        raise
+    except BaseException:
+        if not (folder / FILE_NAME).exists():
+            clear_beginning(folder)
+            for path in made:
+                with suppress(OSError):
+                    path.rmdir()
+        raise
 
 
 def open_or_create(
