@@ -160,7 +160,7 @@ class Place:
     ) -> Ran:
         """Run a command to its end. env : changes; None takes a name away."""
         changed = {**self.environment, **(env or {})}
-        process: subprocess.Popen[bytes] = subprocess.Popen(
+        process: subprocess.Popen[Any] = subprocess.Popen(
             [str(word) for word in command],
             env={name: value for name, value in changed.items() if value is not None},
             stdin=subprocess.DEVNULL,
