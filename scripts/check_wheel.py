@@ -25,6 +25,8 @@ NEEDED = (
     "py.typed",
     "embedding/weights/partwise.onnx",
     "embedding/weights/partwise.json",
+    "embedding/weights/masks.onnx",
+    "embedding/weights/masks.json",
     "web/templates/base.html",
     "web/templates/find.html",
     "web/templates/library.html",

@@ -65,6 +65,7 @@ def write_tiny_model(
                 "dim": dim,
                 "mel": asdict(settings),
                 "presence_threshold": [0.5] * len(PARTS),
+                "trunk": f"tiny {seed}",
                 "recipe": "tiny",
                 "data_digest": "",
                 "created": "1970-01-01T00:00:00Z",
@@ -72,6 +73,35 @@ def write_tiny_model(
             indent=1,
         )
     )
+    return path
+
+
+def write_tiny_masks(model: Path) -> Path:
+    """Write ``masks.onnx`` beside a tiny model: each part gets the bands that it hears."""
+    path = model.with_name("masks.onnx")
+    described = json.loads(model.with_suffix(".json").read_text())
+    bands = described["mel"]["bands"]
+    logits = np.zeros((1, len(PARTS), 1, bands), np.float32)
+    for index, own in enumerate(part_bands(MelSettings(**described["mel"]))):
+        logits[0, index, 0, own] = 12.0
+    constants = {"axis": np.array([1], np.int64), "none": np.float32(0.0), "logits": logits}
+    nodes = [
+        helper.make_node("Unsqueeze", ["log_mel", "axis"], ["beside"]),
+        helper.make_node("Mul", ["beside", "none"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "logits"], ["every"]),
+        helper.make_node("Softmax", ["every"], ["masks"], axis=1),
+    ]
+    shapes = {"log_mel": ["batch", "frames", bands], "masks": ["batch", 5, "frames", bands]}
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    ]
+    given = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "masks", values[:1], values[1:], given)
+    opset = [helper.make_opsetid("", 18)]
+    network = helper.make_model(graph, opset_imports=opset, ir_version=9)
+    path.write_bytes(network.SerializeToString())
+    path.with_suffix(".json").write_text(json.dumps(described))
     return path
 
 

@@ -14,6 +14,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.audio.segment",
             "partwise.embedding.logmel",
             "partwise.embedding.encoder",
+            "partwise.embedding.masks",
             "partwise.embedding.embeddings",
             "partwise.errors",
         ),

@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "serve": "Serve the page, the HTTP API and your own player.",
     "status": "What the library holds, and which files failed and why.",
     "check": "Is the library whole? With --repair, make it so.",
+    "audition": "Write a recording filtered for the parts you name, to listen to.",
     "embed": "Write part embeddings of recordings to a NumPy file.",
     "demo": "Index the demo library and ask it for one part at a time.",
 }

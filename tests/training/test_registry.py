@@ -10,11 +10,13 @@ pytest.importorskip("torch")
 from partwise import PartwiseError
 from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.checkpoint import load_checkpoint
+from partwise_lab.training.masks import NAME as MASKS
 from partwise_lab.training.preference import NAME as PREFERENCE
 from partwise_lab.training.presence import NAME as PRESENCE
 from partwise_lab.training.registry import RunOptions, check_options, recipes, run_recipe
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
+from untrained import write_untrained
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +27,13 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(recipes().keys() - {PREFERENCE, PRESENCE}))
+@pytest.mark.parametrize("name", sorted(recipes().keys() - {PREFERENCE}))
 def test_every_recipe_can_begin_a_run(name, data, tmp_path):
     bank = StemBank.build(data, MelSettings(), jobs=1)
-    path = run_recipe(
-        name, [data], bank, tmp_path, RunOptions(minutes=0.0, seed=3, learning_rate=0.01)
-    )
+    on_top = name in (PRESENCE, MASKS)
+    start = write_untrained(tmp_path / "start.safetensors") if on_top else None
+    options = RunOptions(minutes=0.0, seed=3, learning_rate=0.01, start_from=start)
+    path = run_recipe(name, [data], bank, tmp_path / "run", options)
     model, _, about = load_checkpoint(path)
     assert about["recipe"] == name
     assert about["recipe_settings"]["seed"] == 3
@@ -53,6 +56,7 @@ def test_every_recipe_can_begin_a_run(name, data, tmp_path):
         ),
         ("preference", {"answers": Path("a")}, "--start-from: the recipe preference needs the"),
         ("presence", {}, "--start-from: the recipe presence needs the checkpoint that it tunes"),
+        ("masks", {}, "--start-from: the recipe masks needs the checkpoint that it tunes"),
         ("preference", {"teachers": Path("t")}, "--teachers: the recipe preference has none"),
         ("paper", {"cool": True}, "--cool: the rate of the recipe paper falls over --minutes"),
         ("partwise", {"separator": "hpss"}, "--separator: the recipe partwise hears mixes"),

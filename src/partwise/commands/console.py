@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
 import typer
 
+from partwise.errors import PartwiseError
 from partwise.library.reports import Progress, Stage
 from partwise.paths import shown
 
@@ -40,6 +43,15 @@ def tell_left_out(left_out: Sequence[tuple[str, str]], more: str = "") -> None:
         typer.echo(f"  {what}: {why}", err=True)
     if len(left_out) > _SHOWN:
         typer.echo(f"  and {len(left_out) - _SHOWN} more{more}", err=True)
+
+
+def check_out(out: Path) -> None:
+    """Refuse before the work what could not be written to ``--out`` after it."""
+    if out.is_dir():
+        raise PartwiseError(f"--out {shown(out)} is a folder: name a file in it")
+    folder = Path(os.path.realpath(out)).parent
+    if not folder.is_dir():
+        raise PartwiseError(f"--out {shown(out)}: there is no folder {shown(folder)}")
 
 
 def command_line(context: typer.Context, verb: str) -> str:

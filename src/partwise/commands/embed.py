@@ -14,7 +14,7 @@ import typer
 from partwise.atomic import is_stdout, replacing
 from partwise.audio.decode import RecordingError
 from partwise.audio.segment import HOP_S, SEGMENT_S, check_segmentation
-from partwise.commands.console import Printer
+from partwise.commands.console import Printer, check_out
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.embedding.encoder import Encoder, load_encoder
 from partwise.errors import PartwiseError
@@ -45,7 +45,7 @@ def embed(
     is written and the exit code is 2.
     """
     check_segmentation(segment_s, hop_s)
-    _check_out(out)
+    check_out(out)
     encoder = load_encoder(model, threads=min(_MOST_THREADS, os.cpu_count() or 1))
     heard: list[tuple[Path, PartEmbeddings]] = []
     began_s = time.monotonic()
@@ -72,15 +72,6 @@ def embed(
     segments = _write(out, encoder, heard)
     said = f"wrote {shown(out)}: segments {segments}, files {len(heard)} of {len(files)}"
     print(said, file=sys.stderr if is_stdout(out) else sys.stdout)
-
-
-def _check_out(out: Path) -> None:
-    """Refuse before the work what could not be written after it."""
-    if out.is_dir():
-        raise PartwiseError(f"--out {shown(out)} is a folder: name a file in it")
-    folder = Path(os.path.realpath(out)).parent
-    if not folder.is_dir():
-        raise PartwiseError(f"--out {shown(out)}: there is no folder {shown(folder)}")
 
 
 def _write(out: Path, encoder: Encoder, heard: list[tuple[Path, PartEmbeddings]]) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -26,6 +27,7 @@ from partwise.errors import PartwiseError
 from partwise.parts import PARTS
 
 FORMAT = 1
+_TOLD = ("trunk", "recipe", "data_digest", "created")
 MODEL_VARIABLE = "PARTWISE_MODEL"
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "partwise.onnx"
 
@@ -42,6 +44,7 @@ class EncoderConfig:
     mel : the front end that the network was trained on.
     presence_threshold : five floats, from which presence on a part counts as present.
     window_s : seconds that the network hears at a time; None hears segments as a whole.
+    trunk : what the weights below embeddings and presence are called; masks name it too.
     recipe, data_digest, created : where the network comes from.
     """
 
@@ -49,6 +52,7 @@ class EncoderConfig:
     mel: MelSettings
     presence_threshold: tuple[float, ...]
     window_s: float | None = None
+    trunk: str = ""
     recipe: str = ""
     data_digest: str = ""
     created: str = ""
@@ -86,7 +90,7 @@ class EncoderConfig:
             raise PartwiseError(
                 f"{path} has windows of {window_s:g} s: they must be {SHORTEST_S:g} to 600 s long"
             )
-        origin = {key: str(raw.get(key, "")) for key in ("recipe", "data_digest", "created")}
+        origin = {key: str(raw.get(key, "")) for key in _TOLD}
         return cls(dim, MelSettings(**mel), threshold, window_s, **origin)
 
 
@@ -105,17 +109,13 @@ class Encoder:
     def __init__(self, onnx_path: str | os.PathLike[str], threads: int = 1) -> None:
         self.path = Path(onnx_path)
         json_path = self.path.with_suffix(".json")
-        network, description = _bytes_of(self.path), _bytes_of(json_path)
+        network, description = bytes_of(self.path), bytes_of(json_path)
         self.config = EncoderConfig.read(description, json_path)
-        digest = hashlib.sha256(network)
-        named = json.loads(description).get("network_sha256")  # older ones name none
-        if named not in (None, digest.hexdigest()):
-            raise PartwiseError(f"{json_path} describes another network than {self.path}")
-        digest.update(description)
-        self.digest = digest.hexdigest()[:16]
+        check_pair(network, json.loads(description), self.path)
+        self.digest = hashlib.sha256(network + description).hexdigest()[:16]
         self.presence_threshold = np.asarray(self.config.presence_threshold, np.float32)
         self.logmel = LogMel(self.config.mel)
-        self._session = _session(network, self.path, threads)
+        self._session = session_of(network, self.path, threads)
         self._check_graph(json_path)
 
     @property
@@ -325,7 +325,16 @@ def _mono(samples: np.ndarray, sample_rate_hz: float) -> tuple[np.ndarray, list[
     return mono, notes + strange
 
 
-def _session(network: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+def check_pair(network: bytes, description: Mapping[str, Any], path: Path) -> None:
+    """Raise PartwiseError where the description beside ``path`` is of another network."""
+    named = description.get("network_sha256")  # older ones name none
+    if named not in (None, hashlib.sha256(network).hexdigest()):
+        json_path = path.with_suffix(".json")
+        raise PartwiseError(f"{json_path} describes another network than {path}")
+
+
+def session_of(network: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A network of one thread or more. Raises PartwiseError, naming ``path``, where it is none."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -339,7 +348,8 @@ def _session(network: bytes, path: Path, threads: int) -> onnxruntime.InferenceS
         raise PartwiseError(f"{path} is not a usable ONNX model ({cause})") from error
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """A file of a model. Raises PartwiseError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -52,14 +52,19 @@ class MelSettings:
         return self.sample_rate_hz / self.hop_length
 
 
-def mel_filterbank(settings: MelSettings) -> np.ndarray:
-    """Triangular mel filters, float32 [bands, n_fft // 2 + 1]: of power, each a weighted mean.
+def band_edges_hz(settings: MelSettings) -> np.ndarray:
+    """float64 [bands + 2]: each band rises from one to the next and falls to the one after.
 
     The scale is ``log(1 + f / break_hz)`` (Stevens and Volkmann 1940, as O'Shaughnessy wrote it).
     """
-    bins_hz = np.fft.rfftfreq(settings.n_fft, 1.0 / settings.sample_rate_hz)
     low, high = np.log1p(np.array([settings.f_min_hz, settings.f_max_hz]) / settings.break_hz)
-    edges_hz = settings.break_hz * np.expm1(np.linspace(low, high, settings.bands + 2))
+    return settings.break_hz * np.expm1(np.linspace(low, high, settings.bands + 2))
+
+
+def mel_filterbank(settings: MelSettings) -> np.ndarray:
+    """Triangular mel filters, float32 [bands, n_fft // 2 + 1]: of power, each a weighted mean."""
+    bins_hz = np.fft.rfftfreq(settings.n_fft, 1.0 / settings.sample_rate_hz)
+    edges_hz = band_edges_hz(settings)
     width_hz = np.diff(edges_hz)[:, None]
     spread_hz = ((np.arange(_POINTS_A_BIN) + 0.5) / _POINTS_A_BIN - 0.5) * bins_hz[1]
     filters = np.zeros((settings.bands, len(bins_hz)))

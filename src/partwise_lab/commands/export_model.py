@@ -17,8 +17,7 @@ from partwise.audio.segment import SEGMENT_S
 if TYPE_CHECKING:
     import numpy as np
 
-    from partwise.embedding.encoder import Encoder
-    from partwise.embedding.logmel import MelSettings
+    from partwise.embedding.logmel import LogMel, MelSettings
     from partwise_lab.data.stems import StemPiece
     from partwise_lab.measure.heard import EmbedSegments
     from partwise_lab.measure.presence import PresenceSamples
@@ -68,6 +67,7 @@ def export_model(
     """
     from partwise.atomic import is_plain
     from partwise.embedding.encoder import load_encoder
+    from partwise.embedding.logmel import LogMel, MelSettings
     from partwise.errors import PartwiseError
     from partwise.parts import PARTS
     from partwise_lab.data.stems import find_pieces
@@ -95,12 +95,13 @@ def export_model(
 
             before = draft.stat().st_size / 1e6
             pieces = [piece for folder in folders for piece in folder]
-            quantise(draft, _windows(load_encoder(draft), pieces, window_s), draft)
+            logmel = LogMel(MelSettings(**description["mel"]))
+            quantise(draft, _windows(logmel, pieces, window_s), draft)
             description["arithmetic"] = "int8"
             told += f"; {before:.1f} MB before 8 bits"
         network = draft.read_bytes()
         write_pair(draft, network, description)
-        if folders:
+        if folders and "presence_threshold" in description:  # masks have none
             encoder = load_encoder(draft)
             each = sets.presence(segment_embedder(encoder), encoder.settings.sample_rate_hz)
             description["presence_threshold"] = [
@@ -168,12 +169,18 @@ def _exported(
     from partwise_lab.model.checkpoint import RUN_FACTS, load_checkpoint
     from partwise_lab.model.encoder import PartEncoder
     from partwise_lab.model.export import export_onnx
+    from partwise_lab.model.masks import MaskNetwork
 
     model, mel, about = load_checkpoint(checkpoint)
     if sets.folders and isinstance(model, PartEncoder):
         _calibrate(model, mel, sets, window_s)
     kept = {key: about[key] for key in RUN_FACTS if key in about}  # old ones lack some
-    kept["presence_threshold"] = [0.5] * len(PARTS)
+    if isinstance(model, MaskNetwork):
+        kept["trunk"] = model.encoder.trunk_digest()
+    else:
+        kept["presence_threshold"] = [0.5] * len(PARTS)
+    if isinstance(model, PartEncoder):
+        kept["trunk"] = model.trunk_digest()
     kept["created"] = datetime.now(UTC).date().isoformat()
     deviation = export_onnx(model, mel, draft, kept)  # pyright: ignore[reportArgumentType]
     description = json.loads(draft.with_suffix(".json").read_text())
@@ -191,14 +198,14 @@ def _copied(network: Path, draft: Path) -> tuple[dict[str, Any], str]:
     return description | {"exported_from": digest}, f"from {digest}"
 
 
-def _windows(encoder: Encoder, pieces: Sequence[StemPiece], window_s: float | None) -> np.ndarray:
+def _windows(logmel: LogMel, pieces: Sequence[StemPiece], window_s: float | None) -> np.ndarray:
     """Log-mels [windows, frames, bands] of the pieces as they are, spread over each."""
     import numpy as np
 
     from partwise.errors import PartwiseError
     from partwise_lab.measure.stem_reader import StemReader
 
-    rate_hz = encoder.settings.sample_rate_hz
+    rate_hz = logmel.settings.sample_rate_hz
     length = round((window_s or SEGMENT_S) * rate_hz)
     reader = StemReader(pieces, rate_hz)
     found = []
@@ -206,7 +213,7 @@ def _windows(encoder: Encoder, pieces: Sequence[StemPiece], window_s: float | No
         whole = reader.whole(index)
         if len(whole) >= length:
             starts = np.linspace(0, len(whole) - length, _RANGE_WINDOWS + 2)[1:-1].astype(int)
-            found += [encoder.logmel(whole[start : start + length]) for start in starts]
+            found += [logmel(whole[start : start + length]) for start in starts]
     if not found:
         raise PartwiseError(
             f"no piece of --calibrate is as long as a window of {length / rate_hz:g} s"

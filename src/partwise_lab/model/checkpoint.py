@@ -127,9 +127,11 @@ def _network(kind: str) -> tuple[Any, Any]:
     """The class of a network and of its settings, by the kind that checkpoints are marked with."""
     from partwise_lab.model import comparisons as others
     from partwise_lab.model.encoder import EncoderSettings, PartEncoder
+    from partwise_lab.model.masks import MaskNetwork, MaskSettings
 
     known = {
         "part": (PartEncoder, EncoderSettings),
+        "masks": (MaskNetwork, MaskSettings),
         "paper": (others.PaperEncoder, others.PaperEncoderSettings),
         "individual": (others.IndividualNetworks, EncoderSettings),
         "separator": (others.MaskUNet, others.MaskUNetSettings),

@@ -28,7 +28,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from partwise.parts import PARTS
-from partwise_lab.model.encoder import EncoderSettings, PartEncoder, Residual, normalise
+from partwise_lab.model.encoder import (
+    EncoderSettings,
+    PartEncoder,
+    Residual,
+    convolution,
+    normalise,
+)
 
 POOL = 5  # the max-pooling's window, at stride 2
 
@@ -180,13 +186,13 @@ class MaskUNet(nn.Module):
         super().__init__()
         self.settings = settings
         widths = settings.widths
-        self.enter = _convolution(1, widths[0], 5)
+        self.enter = convolution(1, widths[0], 5)
         self.down = nn.ModuleList(
             Residual(inputs, outputs, 2) for inputs, outputs in pairwise(widths)
         )
         self.bottom = Residual(widths[-1], widths[-1])
         self.up = nn.ModuleList(
-            _convolution(below + beside, beside, 3)
+            convolution(below + beside, beside, 3)
             for below, beside in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.leave = nn.Conv2d(widths[0], len(PARTS), 1)
@@ -205,11 +211,3 @@ class MaskUNet(nn.Module):
         for layer, skip in zip(self.up, reversed(beside), strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1))
         return self.leave(x)[:, :, :frames]
-
-
-def _convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )

@@ -12,6 +12,7 @@ them, and cells of 4 frames and 8 bands, which tell a bass from the kick below i
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,6 +98,21 @@ class Encoded(NamedTuple):
 
     embeddings: Tensor
     presence_logits: Tensor
+    mask_logits: Tensor
+
+
+class Maps(NamedTuple):
+    """What the trunk makes of a batch.
+
+    level : the log-mel without its gain, about -1 to 1 [batch, 1, frames, bands]
+    first, fine, coarse : of its three stages, [batch, width, frames / 2, bands / 4] and so on
+    mask_logits : see `Encoded`
+    """
+
+    level: Tensor
+    first: Tensor
+    fine: Tensor
+    coarse: Tensor
     mask_logits: Tensor
 
 
@@ -186,10 +202,7 @@ class PartEncoder(nn.Module):
         log_mel : as in `forward`
         returns : [batch, parts * features, 1], part by part; [batch, parts, frames / 4, bands / 8]
         """
-        log_mel = log_mel[:, : log_mel.shape[1] // STRIDE * STRIDE]
-        fine = self.middle(self.stem(normalise(log_mel)[:, None]))
-        coarse = self.deep(fine)  # [batch, last, frames / 8, bands / 16]
-        mask_logits = F.pixel_shuffle(self.mask_head(coarse), 2) + self.mask_detail(fine)
+        _, _, fine, coarse, mask_logits = self.maps(log_mel)
         masks = torch.softmax(mask_logits.float(), dim=1)  # [batch, parts, frames / 4, bands / 8]
         features = [
             pooled_under(F.avg_pool2d(masks, 2), self.content(coarse).float()).flatten(2),
@@ -197,9 +210,40 @@ class PartEncoder(nn.Module):
         ]
         return self.feature_norm(torch.cat(features, dim=2).flatten(1)[..., None]), mask_logits
 
+    def maps(self, log_mel: Tensor) -> Maps:
+        """The trunk alone; log_mel : as in `forward`."""
+        level = normalise(log_mel[:, : log_mel.shape[1] // STRIDE * STRIDE])[:, None]
+        first = self.stem(level)
+        fine = self.middle(first)
+        coarse = self.deep(fine)
+        mask_logits = F.pixel_shuffle(self.mask_head(coarse), 2) + self.mask_detail(fine)
+        return Maps(level, first, fine, coarse, mask_logits)
+
+    def trunk_digest(self) -> str:
+        """What the weights that `maps` needs are called, 16 hexadecimal digits.
+
+        Of their values in 16 bits, in which weights may be kept.
+        """
+        trunk = (self.stem, self.middle, self.deep, self.mask_head, self.mask_detail)
+        digest = hashlib.sha256()
+        for module in trunk:
+            for value in module.state_dict().values():
+                if value.is_floating_point():
+                    digest.update(value.detach().cpu().half().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
 
 def _content(inputs: int, outputs: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+
+def convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
+    """A convolution with normalisation and ReLU that leaves the resolution as it is."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
 
 
 def pooled_under(masks: Tensor, content: Tensor) -> Tensor:

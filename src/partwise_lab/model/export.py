@@ -23,6 +23,7 @@ from partwise.embedding.logmel import MelSettings
 from partwise.errors import PartwiseError
 from partwise_lab.model.checkpoint import common_facts, write_pair
 from partwise_lab.model.encoder import PartEncoder
+from partwise_lab.model.masks import MaskNetwork
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -42,13 +43,31 @@ class _Inference(nn.Module):
         return encoded.embeddings, torch.sigmoid(encoded.presence_logits)
 
 
-def export_onnx(model: PartEncoder, mel: MelSettings, path: Path, about: dict[str, Any]) -> float:
+class _Masks(nn.Module):
+    """The masks as listeners use them: shares of the power."""
+
+    def __init__(self, model: MaskNetwork) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, log_mel: Tensor) -> tuple[Tensor]:
+        """[batch, frames, bands] -> masks [batch, 5, frames, bands], summing to 1."""
+        return (torch.softmax(self.model(log_mel), dim=1),)
+
+
+def export_onnx(
+    model: PartEncoder | MaskNetwork, mel: MelSettings, path: Path, about: dict[str, Any]
+) -> float:
     """Write ``path`` (.onnx) and the JSON beside it; returns the largest deviation from PyTorch.
 
     about : further entries of the JSON, among them ``presence_threshold`` (five floats).
     Raises PartwiseError when ONNX Runtime and PyTorch differ by more than 1e-4.
     """
-    wrapped = _Inference(model).eval()
+    if isinstance(model, MaskNetwork):
+        wrapped, outputs = _Masks(model).eval(), {"masks": {0: "batch", 2: "frames"}}
+    else:
+        wrapped = _Inference(model).eval()
+        outputs = {"embeddings": {0: "batch"}, "presence": {0: "batch"}}
     example = torch.randn(2, 64, mel.bands) * 20.0 - 30.0
     network = io.BytesIO()
     with warnings.catch_warnings():
@@ -60,12 +79,8 @@ def export_onnx(model: PartEncoder, mel: MelSettings, path: Path, about: dict[st
             (example,),
             network,  # pyright: ignore[reportArgumentType]
             input_names=["log_mel"],
-            output_names=["embeddings", "presence"],
-            dynamic_axes={
-                "log_mel": {0: "batch", 1: "frames"},
-                "embeddings": {0: "batch"},
-                "presence": {0: "batch"},
-            },
+            output_names=list(outputs),
+            dynamic_axes={"log_mel": {0: "batch", 1: "frames"}, **outputs},
             opset_version=OPSET,
             dynamo=False,
         )
@@ -81,7 +96,7 @@ def export_onnx(model: PartEncoder, mel: MelSettings, path: Path, about: dict[st
     return deviation
 
 
-def _deviation(wrapped: _Inference, network: bytes, mel: MelSettings) -> float:
+def _deviation(wrapped: nn.Module, network: bytes, mel: MelSettings) -> float:
     """Largest absolute difference on inputs of several lengths and batch sizes."""
     import onnxruntime
 

@@ -21,6 +21,8 @@ from partwise_lab.training.comparisons import (
 )
 from partwise_lab.training.factorial import FactorialObjective
 from partwise_lab.training.loop import Clock, Progress, train
+from partwise_lab.training.masks import NAME as MASKS
+from partwise_lab.training.masks import MaskObjective, MaskRecipe
 from partwise_lab.training.paper.recipe import PAPER_RECIPES, tempos_of, train_paper
 from partwise_lab.training.preference import NAME as PREFERENCE
 from partwise_lab.training.preference import PreferenceObjective, PreferenceRecipe
@@ -28,6 +30,12 @@ from partwise_lab.training.presence import NAME as PRESENCE
 from partwise_lab.training.presence import PresenceObjective, PresenceRecipe
 from partwise_lab.training.recipes import INDIVIDUAL, RECIPES, Objective, Recipe
 from partwise_lab.training.stem_bank import StemBank
+
+# What is taught on top of a trained network, most of which stays as it is.
+_ON_TOP: dict[str, tuple[Any, Any]] = {
+    PRESENCE: (PresenceObjective, PresenceRecipe),
+    MASKS: (MaskObjective, MaskRecipe),
+}
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ def recipes() -> dict[str, str]:
         "individual": "five networks, one per part, on clean stems or on those of --separator",
         "separator": "a mask U-Net that makes stems of mixes, to compare with",
         PRESENCE: "a trained network's presence, taught anew on single stems and voices",
+        MASKS: "a trained network's masks as fine as the spectrogram, to listen with",
         PREFERENCE: "a trained network's projections, tuned on answers of listeners",
     }
 
@@ -104,7 +113,7 @@ def check_options(name: str, options: RunOptions) -> None:
         raise PartwiseError(f"unknown recipe {name!r}: choose from {', '.join(recipes())}")
     if options.cool and not (name in RECIPES and RECIPES[name][1].constant):
         raise PartwiseError(f"--cool: the rate of the recipe {name} falls over --minutes anyway")
-    if options.voices and name not in RECIPES and name != PRESENCE:
+    if options.voices and name not in RECIPES and name not in _ON_TOP:
         raise PartwiseError(f"--voices: the recipe {name} knows no voices")
     if options.teachers and name not in PAPER_RECIPES:
         raise PartwiseError(f"--teachers: the recipe {name} has none")
@@ -118,7 +127,7 @@ def check_options(name: str, options: RunOptions) -> None:
         raise PartwiseError(f"--answers: only the recipe {PREFERENCE} learns from answers")
     if name == PREFERENCE and not options.answers:
         raise PartwiseError(f"--answers: the recipe {name} needs a folder of listeners' answers")
-    if name in (PREFERENCE, PRESENCE) and not options.start_from:
+    if name in (PREFERENCE, *_ON_TOP) and not options.start_from:
         raise PartwiseError(f"--start-from: the recipe {name} needs the checkpoint that it tunes")
 
 
@@ -149,12 +158,12 @@ def run_recipe(
         objective = SeparatorObjective(bank, SeparatorRecipe(**chosen), device)
     elif name == "individual":
         objective = _individual(replace(INDIVIDUAL, **chosen), data, bank, options, preparing)
-    elif name == PRESENCE:
+    elif name in _ON_TOP:
         assert options.start_from  # or check_options had refused
-        recipe, voices = PresenceRecipe(**chosen), _voices(options, bank)
-        return train(
-            PresenceObjective(bank, options.start_from, recipe, device, voices), out, **how
-        )
+        objective_of, recipe_of = _ON_TOP[name]
+        recipe, voices = recipe_of(**chosen), _voices(options, bank)
+        objective = objective_of(bank, options.start_from, recipe, device, voices)
+        return train(objective, out, **how)
     else:
         recipe = replace(RECIPES[name][1], **chosen)
         objective = FactorialObjective(bank, recipe, device, _voices(options, bank))
