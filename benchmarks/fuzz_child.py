@@ -22,7 +22,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from partwise.hearing.child import ended_with_parent
 from partwise.hearing.worker import Settings, hear
 
 HEAR, COVER, WAVE = "hear", "cover", "wave"
@@ -164,7 +163,9 @@ class Child:
     def _start(self) -> subprocess.Popen[str]:
         here = [str(Path(__file__).parent), *sys.path]
         self._process = subprocess.Popen(
-            ended_with_parent([sys.executable, "-c", "from fuzz_child import serve; serve()"]),
+            # It ends with its standard input. Not with the thread that starts it, which may be one
+            # of a pool: that is what the system would take for its parent.
+            [sys.executable, "-c", "from fuzz_child import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
