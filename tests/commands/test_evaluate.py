@@ -112,10 +112,12 @@ def test_a_model_that_cannot_be_used_is_one_sentence(songs, tiny_model, tmp_path
     description = tiny_model.with_suffix(".json").read_text().replace('"guitar"', '"flute"')
     other.with_suffix(".json").write_text(description)
     (tmp_path / "weights.pt").write_text("")
+    (tmp_path / "weights.bin").write_text("")
     for model, said in {
         other: "flute, other: this version has drums, bass, piano, guitar, other",
         tmp_path / "none.onnx": "cannot be read",
-        tmp_path / "weights.pt": "name an exported one (.onnx) or a checkpoint (.safetensors)",
+        tmp_path / "weights.pt": "cannot be read",
+        tmp_path / "weights.bin": "name an exported one (.onnx) or a checkpoint (.safetensors)",
     }.items():
         code, _, err = run(capsys, model, "--data", songs)
         assert code == 2

@@ -117,6 +117,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, MelSettings, dict[str, Any]]
         RuntimeError,
         SafetensorError,
         UnpicklingError,
+        EOFError,
     ) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PartwiseError(f"checkpoint {path} cannot be read: {cause}") from None
