@@ -36,6 +36,7 @@ def test_ask_move_play_and_take_along(page: Page) -> None:
     expect(page.get_by_label("Songs of the query")).to_have_text("Amber Meadow×")
     with find.asking():
         page.keyboard.type(SONG)
+        expect(page.get_by_test_id("song-result")).to_have_count(1)
         page.keyboard.press("ArrowDown")
         expect(page.get_by_test_id("song-result")).to_be_focused()
         page.keyboard.press("Enter")
