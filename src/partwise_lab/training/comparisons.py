@@ -33,11 +33,10 @@ from partwise_lab.training.pseudo_mix import (
     MixPlan,
     MixSettings,
     Planner,
-    PseudoMixer,
     colour,
     window_frames,
 )
-from partwise_lab.training.recipes import Objective, Optimiser, Recipe
+from partwise_lab.training.recipes import MixObjective, Objective, Optimiser, Recipe
 from partwise_lab.training.stem_bank import HeardPiece, StemBank, hear_stem
 
 _REFERENCE_RMS = 0.1
@@ -119,28 +118,17 @@ class SeparatorRecipe(Optimiser):
     ema: float = 0.995
 
 
-class SeparatorObjective(Objective):
+class SeparatorObjective(MixObjective):
     """A mask U-Net on one stem bank."""
 
     columns = ("masks",)
+    cell = (1, 1)  # shares at full resolution
 
     def __init__(self, bank: StemBank, recipe: SeparatorRecipe, device: str = "cpu") -> None:
-        super().__init__(recipe.name, recipe, bank, device)
-        self.recipe = recipe
-        self.segments = recipe.mix.songs * recipe.mix.views
-        self.restart(0)
+        super().__init__(bank, recipe, device)
         torch.manual_seed(recipe.seed)
         self.model = self.learner = MaskUNet(recipe.unet)
         self.model.to(device, memory_format=torch.channels_last)  # pyright: ignore
-
-    def restart(self, step: int) -> None:
-        """Draw on from `step`."""
-        seed = self.recipe.seed * 1_000_003 + step
-        self.mixer = PseudoMixer(self.bank, self.recipe.mix, seed, self.device, cell=(1, 1))
-
-    def draw(self) -> Batch:
-        """The next batch, its shares at full resolution."""
-        return self.mixer.draw()
 
     def loss(self, batch: Batch, used: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the masks against the ideal ratio masks, louder cells counting more."""

@@ -12,41 +12,26 @@ from torch.nn import functional as F
 from partwise.parts import PARTS
 from partwise_lab.model.encoder import Encoded, PartEncoder
 from partwise_lab.training.machine import autocast
-from partwise_lab.training.pseudo_mix import Batch, PseudoMixer
-from partwise_lab.training.recipes import Objective, Recipe
+from partwise_lab.training.pseudo_mix import Batch
+from partwise_lab.training.recipes import MixObjective, Recipe
 from partwise_lab.training.stem_bank import StemBank
 
 _NEVER = -1e4  # a logit that takes no part; finite, so that empty rows stay finite
 
 
-class FactorialObjective(Objective):
-    """The recipe `partwise` on one stem bank.
-
-    voices : sung over some of the mixes; kept with the settings.
-    """
+class FactorialObjective(MixObjective):
+    """The recipe `partwise` on one stem bank."""
 
     columns = (*(str(part) for part in PARTS), "presence", "masks")
 
     def __init__(
         self, bank: StemBank, recipe: Recipe, device: str = "cpu", voices: StemBank | None = None
     ) -> None:
-        super().__init__(recipe.name, recipe, bank, device, voices=voices and voices.digest)
-        self.recipe, self.voices = recipe, voices
-        self.segments = recipe.mix.songs * recipe.mix.views
-        self.restart(0)
+        super().__init__(bank, recipe, device, voices)
         torch.manual_seed(recipe.seed)
         self.model = self.learner = PartEncoder(recipe.encoder)
         # Channels last is twice as fast on CPUs with bf16.
         self.model.to(device, memory_format=torch.channels_last)  # pyright: ignore
-
-    def restart(self, step: int) -> None:
-        """Draw on from `step`."""
-        recipe, seed = self.recipe, self.recipe.seed * 1_000_003 + step
-        self.mixer = PseudoMixer(self.bank, recipe.mix, seed, self.device, voices=self.voices)
-
-    def draw(self) -> Batch:
-        """The next batch."""
-        return self.mixer.draw()
 
     def loss(self, batch: Batch, used: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the losses, and each of them."""

@@ -19,8 +19,8 @@ from partwise_lab.model.encoder import PartEncoder
 from partwise_lab.model.masks import MaskNetwork
 from partwise_lab.training.comparisons import weighted_mask_loss
 from partwise_lab.training.machine import autocast
-from partwise_lab.training.pseudo_mix import Batch, MixSettings, PseudoMixer
-from partwise_lab.training.recipes import Objective, Optimiser
+from partwise_lab.training.pseudo_mix import Batch, MixSettings
+from partwise_lab.training.recipes import MixObjective, Optimiser
 from partwise_lab.training.stem_bank import StemBank
 
 NAME = "masks"
@@ -42,15 +42,15 @@ class MaskRecipe(Optimiser):
     ema: float = 0.99
 
 
-class MaskObjective(Objective):
+class MaskObjective(MixObjective):
     """The recipe on one stem bank.
 
     start : the checkpoint of an encoder, or of this recipe to go on from.
-    voices : sung over some of the mixes, as a part of OTHER.
     Raises PartwiseError where the checkpoint is missing or of another kind.
     """
 
     columns = ("masks",)
+    cell = (1, 1)  # shares at full resolution
 
     def __init__(
         self,
@@ -67,25 +67,12 @@ class MaskObjective(Objective):
         if not isinstance(model, MaskNetwork):
             raise PartwiseError(f"--start-from {start} is no encoder that masks could be read from")
         told = {key: about.get(key) for key in ("recipe", "data_digest", "steps", "segments")}
-        super().__init__(NAME, recipe, bank, device, start=told, voices=voices and voices.digest)
-        self.recipe, self.voices = recipe, voices
-        self.segments = recipe.mix.songs * recipe.mix.views
+        super().__init__(bank, recipe, device, voices, start=told)
         model.eval().to(device, memory_format=torch.channels_last)  # pyright: ignore
         model.encoder.requires_grad_(False)
         self.model = self.network = model
         # The trunk is not among it: it must not go into training mode.
         self.learner = nn.ModuleDict({"decoder": model.decoder})
-        self.restart(0)
-
-    def restart(self, step: int) -> None:
-        """Draw on from `step`."""
-        seed = self.recipe.seed * 1_000_003 + step
-        mix, voices = self.recipe.mix, self.voices
-        self.mixer = PseudoMixer(self.bank, mix, seed, self.device, cell=(1, 1), voices=voices)
-
-    def draw(self) -> Batch:
-        """The next batch, its shares at full resolution."""
-        return self.mixer.draw()
 
     def loss(self, batch: Batch, used: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the masks against the ideal ones, louder cells counting more."""

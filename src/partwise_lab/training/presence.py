@@ -19,8 +19,8 @@ from partwise_lab.model.checkpoint import load_checkpoint
 from partwise_lab.model.encoder import PartEncoder
 from partwise_lab.training.factorial import presence_loss
 from partwise_lab.training.machine import autocast
-from partwise_lab.training.pseudo_mix import Batch, MixSettings, PseudoMixer
-from partwise_lab.training.recipes import Objective, Optimiser
+from partwise_lab.training.pseudo_mix import Batch, MixSettings
+from partwise_lab.training.recipes import MixObjective, Optimiser
 from partwise_lab.training.stem_bank import StemBank
 
 NAME = "presence"
@@ -37,11 +37,10 @@ class PresenceRecipe(Optimiser):
     ema: float = 0.98
 
 
-class PresenceObjective(Objective):
+class PresenceObjective(MixObjective):
     """The recipe on one stem bank.
 
     start : the checkpoint whose presence is taught anew.
-    voices : sung over some of the mixes.
     Raises PartwiseError where the checkpoint is missing or tells no presence by a layer.
     """
 
@@ -59,26 +58,13 @@ class PresenceObjective(Objective):
         if not isinstance(model, PartEncoder):
             raise PartwiseError(f"--start-from {start} has no layer that tells presence")
         told = {key: about.get(key) for key in ("recipe", "data_digest", "steps", "segments")}
-        super().__init__(NAME, recipe, bank, device, start=told, voices=voices and voices.digest)
-        self.recipe, self.voices = recipe, voices
-        self.segments = recipe.mix.songs * recipe.mix.views
+        super().__init__(bank, recipe, device, voices, start=told)
         model.eval().requires_grad_(False)
         model.to(device, memory_format=torch.channels_last)  # pyright: ignore
         model.presence.requires_grad_(True)
         self.model = self.network = model
         # The network itself is not among it: it must not go into training mode.
         self.learner = nn.ModuleDict({"presence": model.presence})
-        self.restart(0)
-
-    def restart(self, step: int) -> None:
-        """Draw on from `step`."""
-        seed = self.recipe.seed * 1_000_003 + step
-        mix = self.recipe.mix
-        self.mixer = PseudoMixer(self.bank, mix, seed, self.device, voices=self.voices)
-
-    def draw(self) -> Batch:
-        """The next batch."""
-        return self.mixer.draw()
 
     def loss(self, batch: Batch, used: float) -> tuple[Tensor, dict[str, Tensor]]:
         """How well it is told who is heard."""

@@ -14,8 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from partwise.embedding.logmel import MelSettings
-from partwise_lab.model.encoder import EncoderSettings
-from partwise_lab.training.pseudo_mix import MixSettings
+from partwise_lab.model.encoder import CELL, EncoderSettings
+from partwise_lab.training.pseudo_mix import Batch, MixSettings, PseudoMixer
 from partwise_lab.training.stem_bank import StemBank
 
 
@@ -86,6 +86,42 @@ class Objective(ABC):
     @abstractmethod
     def restart(self, step: int) -> None:
         """Draw on from `step`, when a run is resumed."""
+
+
+class MixObjective(Objective):
+    """An objective that learns from pseudo-mixes of one stem bank.
+
+    recipe : has `mix`, how they are made. voices : sung over some of them; kept with the settings.
+    cell : frames and bands over which the shares of a batch are averaged.
+    """
+
+    cell: tuple[int, int] = CELL
+
+    def __init__(
+        self,
+        bank: StemBank,
+        recipe: Any,
+        device: str = "cpu",
+        voices: StemBank | None = None,
+        **more: Any,
+    ) -> None:
+        """more : further settings."""
+        more["voices"] = voices and voices.digest
+        super().__init__(recipe.name, recipe, bank, device, **more)
+        self.recipe, self.voices = recipe, voices
+        self.segments = recipe.mix.songs * recipe.mix.views
+        self.restart(0)
+
+    def restart(self, step: int) -> None:
+        """Draw on from `step`."""
+        seed = self.recipe.seed * 1_000_003 + step
+        self.mixer = PseudoMixer(
+            self.bank, self.recipe.mix, seed, self.device, self.cell, self.voices
+        )
+
+    def draw(self) -> Batch:
+        """The next batch."""
+        return self.mixer.draw()
 
 
 def same_choices(theirs: Any, ours: Any) -> bool:

@@ -26,10 +26,8 @@ class Steps:
         inner = [p for p in self._parameters if chosen.muon_rate and _is_inner(p)]
         known = {id(p) for p in inner}
         rest = [p for p in self._parameters if id(p) not in known]
-        self._adam = torch.optim.AdamW(
-            rest, lr=chosen.learning_rate, weight_decay=chosen.weight_decay
-        )
-        self._each: list[tuple[torch.optim.Optimizer, float]] = [(self._adam, chosen.learning_rate)]
+        adam = torch.optim.AdamW(rest, lr=chosen.learning_rate, weight_decay=chosen.weight_decay)
+        self._each: list[tuple[torch.optim.Optimizer, float]] = [(adam, chosen.learning_rate)]
         self._rows = [(p, nn.Parameter(_rows(p.data))) for p in inner]
         if inner:
             muon = torch.optim.Muon(
