@@ -111,8 +111,10 @@ class Encoder:
         json_path = self.path.with_suffix(".json")
         network, description = bytes_of(self.path), bytes_of(json_path)
         self.config = EncoderConfig.read(description, json_path)
-        check_pair(network, json.loads(description), self.path)
-        self.digest = hashlib.sha256(network + description).hexdigest()[:16]
+        digest = hashlib.sha256(network)
+        check_pair(digest.hexdigest(), json.loads(description), self.path)
+        digest.update(description)
+        self.digest = digest.hexdigest()[:16]
         self.presence_threshold = np.asarray(self.config.presence_threshold, np.float32)
         self.logmel = LogMel(self.config.mel)
         self._session = session_of(network, self.path, threads)
@@ -325,10 +327,10 @@ def _mono(samples: np.ndarray, sample_rate_hz: float) -> tuple[np.ndarray, list[
     return mono, notes + strange
 
 
-def check_pair(network: bytes, description: Mapping[str, Any], path: Path) -> None:
+def check_pair(network_sha256: str, description: Mapping[str, Any], path: Path) -> None:
     """Raise PartwiseError where the description beside ``path`` is of another network."""
     named = description.get("network_sha256")  # older ones name none
-    if named not in (None, hashlib.sha256(network).hexdigest()):
+    if named not in (None, network_sha256):
         json_path = path.with_suffix(".json")
         raise PartwiseError(f"{json_path} describes another network than {path}")
 

@@ -8,6 +8,7 @@ shine through, and where two parts share a cell both are in it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -46,7 +47,7 @@ class PartMasks:
             trunk = described["trunk"]
         except (ValueError, KeyError, TypeError) as error:
             raise PartwiseError(f"{json_path} describes no masks ({error})") from None
-        check_pair(network, described, self.path)
+        check_pair(hashlib.sha256(network).hexdigest(), described, self.path)
         ours = FORMAT, tuple(PARTS), encoder.settings
         if found != ours or not trunk or trunk != encoder.config.trunk:
             raise PartwiseError(f"the masks {self.path} do not belong to the model {encoder.path}")
