@@ -36,6 +36,15 @@ def test_shares_of_every_cell_sum_to_one_whatever_the_length(masks: PartMasks):
         np.testing.assert_allclose(shares.sum(axis=0), 1.0, atol=1e-6)
 
 
+def test_a_channel_turned_over_is_heard_as_it_is_when_indexed(
+    masks: PartMasks, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(PartMasks, "__call__", lambda _, log_mel: log_mel)  # what it is given
+    samples = noise(2.0, 44100, 1)
+    heard = masks.of(samples, 44100)
+    np.testing.assert_allclose(masks.of(np.hstack([samples, -samples]), 44100), heard, atol=1e-3)
+
+
 @pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 48000, 96000])
 @pytest.mark.parametrize("count", [1, 300, 100_001])
 def test_gains_of_one_leave_a_sound_as_it_is(rate_hz: int, count: int):

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from partwise.audio.mono import mono_of
 from partwise.audio.resample import resample
 from partwise.embedding.encoder import FORMAT, Encoder, bytes_of, check_pair, session_of
 from partwise.embedding.logmel import MelSettings, band_edges_hz
@@ -66,7 +67,7 @@ class PartMasks:
 
     def of(self, samples: np.ndarray, sample_rate_hz: float) -> np.ndarray:
         """The masks of float32 [n] or [n, channels], heard as one window."""
-        mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+        mono, _ = mono_of(samples[:, None] if samples.ndim == 1 else samples, sample_rate_hz)
         heard = resample(mono, sample_rate_hz, self.encoder.settings.sample_rate_hz)
         return self(self.encoder.logmel(heard))
 
