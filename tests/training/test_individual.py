@@ -14,7 +14,7 @@ from partwise_lab.model.comparisons import IndividualNetworks
 from partwise_lab.model.encoder import EncoderSettings
 from partwise_lab.training.comparisons import IndividualObjective
 from partwise_lab.training.loop import train
-from partwise_lab.training.pseudo_mix import MixSettings, Planner
+from partwise_lab.training.mix_plan import MixSettings, Planner
 from partwise_lab.training.recipes import INDIVIDUAL
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder

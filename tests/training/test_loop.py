@@ -12,7 +12,7 @@ from partwise_lab.model.checkpoint import load_checkpoint  # noqa: E402
 from partwise_lab.model.encoder import EncoderSettings  # noqa: E402
 from partwise_lab.training import factorial, loop  # noqa: E402
 from partwise_lab.training.factorial import FactorialObjective  # noqa: E402
-from partwise_lab.training.pseudo_mix import MixSettings  # noqa: E402
+from partwise_lab.training.mix_plan import MixSettings  # noqa: E402
 from partwise_lab.training.recipes import Recipe  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402

@@ -21,7 +21,7 @@ from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.encoder import EncoderSettings
 from partwise_lab.training import loop, machine
 from partwise_lab.training.factorial import FactorialObjective
-from partwise_lab.training.pseudo_mix import MixSettings
+from partwise_lab.training.mix_plan import MixSettings
 from partwise_lab.training.recipes import Recipe
 from partwise_lab.training.stem_bank import StemBank
 

@@ -9,7 +9,7 @@ from partwise_lab.model.encoder import PartEncoder  # noqa: E402
 from partwise_lab.model.masks import MaskNetwork  # noqa: E402
 from partwise_lab.training import loop  # noqa: E402
 from partwise_lab.training.masks import MaskObjective, MaskRecipe  # noqa: E402
-from partwise_lab.training.pseudo_mix import MixSettings  # noqa: E402
+from partwise_lab.training.mix_plan import MixSettings  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 from untrained import write_untrained  # noqa: E402

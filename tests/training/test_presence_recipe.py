@@ -7,8 +7,8 @@ from partwise.embedding.logmel import MelSettings  # noqa: E402
 from partwise_lab.model.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from partwise_lab.model.comparisons import PaperEncoder, PaperEncoderSettings  # noqa: E402
 from partwise_lab.training import loop  # noqa: E402
+from partwise_lab.training.mix_plan import MixSettings  # noqa: E402
 from partwise_lab.training.presence import PresenceObjective, PresenceRecipe  # noqa: E402
-from partwise_lab.training.pseudo_mix import MixSettings  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 from untrained import write_untrained  # noqa: E402

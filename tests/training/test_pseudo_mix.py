@@ -7,7 +7,8 @@ torch = pytest.importorskip("torch")
 
 from partwise import PARTS, Part  # noqa: E402
 from partwise.embedding.logmel import MelSettings  # noqa: E402
-from partwise_lab.training.pseudo_mix import MixSettings, PseudoMixer  # noqa: E402
+from partwise_lab.training.mix_plan import MixSettings  # noqa: E402
+from partwise_lab.training.pseudo_mix import PseudoMixer  # noqa: E402
 from partwise_lab.training.stem_bank import StemBank  # noqa: E402
 from stem_folder import write_stem_folder  # noqa: E402
 

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 from partwise import PARTS, Part, PartwiseError
 from partwise.embedding.logmel import MelSettings
 from partwise_lab.training.comparisons import separated_bank
-from partwise_lab.training.pseudo_mix import MixSettings
+from partwise_lab.training.mix_plan import MixSettings
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 

@@ -14,7 +14,7 @@ from partwise_lab.training.comparisons import (
     weighted_mask_loss,
 )
 from partwise_lab.training.loop import train
-from partwise_lab.training.pseudo_mix import MixSettings
+from partwise_lab.training.mix_plan import MixSettings
 from partwise_lab.training.stem_bank import StemBank
 from stem_folder import write_stem_folder
 

@@ -28,14 +28,8 @@ from partwise_lab.model.encoder import LogMelFrontend
 from partwise_lab.separation.separator import Separator
 from partwise_lab.training.factorial import multi_positive_contrastive
 from partwise_lab.training.machine import autocast
-from partwise_lab.training.pseudo_mix import (
-    Batch,
-    MixPlan,
-    MixSettings,
-    Planner,
-    colour,
-    window_frames,
-)
+from partwise_lab.training.mix_plan import MixPlan, MixSettings, Planner
+from partwise_lab.training.pseudo_mix import Batch, colour, window_frames
 from partwise_lab.training.recipes import MixObjective, Objective, Optimiser, Recipe
 from partwise_lab.training.stem_bank import HeardPiece, StemBank, hear_stem
 

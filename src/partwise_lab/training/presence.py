@@ -19,7 +19,8 @@ from partwise_lab.model.checkpoint import load_checkpoint
 from partwise_lab.model.encoder import PartEncoder
 from partwise_lab.training.factorial import presence_loss
 from partwise_lab.training.machine import autocast
-from partwise_lab.training.pseudo_mix import Batch, MixSettings
+from partwise_lab.training.mix_plan import MixSettings
+from partwise_lab.training.pseudo_mix import Batch
 from partwise_lab.training.recipes import MixObjective, Optimiser
 from partwise_lab.training.stem_bank import StemBank
 

@@ -1,9 +1,4 @@
-"""Factorial pseudo-mixing: who plays in each mix of a batch, and the batch, on any device.
-
-The plan is drawn before a single sample is touched. For each part, `songs` stems are drawn with
-`views` windows each, and the five parts are shuffled against each other. So each mix serves all
-five subspaces: two mixes that share the drummer differ in everything else. Random subsets of stems
-are left out, so that the network learns who is absent.
+"""Pseudo-mixes: batches made from a plan, on any device.
 
 Mixing is done in the mel-power domain (see `stem_bank`): a mix costs five look-ups and a sum,
 thousands a second. Voices sing over some of the mixes: real songs are sung and MIDI is not.
@@ -19,135 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from partwise.errors import PartwiseError
 from partwise.parts import PARTS, Part
 from partwise_lab.model.encoder import CELL, STRIDE, power_to_db
+from partwise_lab.training.mix_plan import MixPlan, MixSettings, Planner
 from partwise_lab.training.stem_bank import StemBank
 
 _TO_OCTAVES = math.log2(10.0) / 10.0  # of power, from dB
 _AT_ONCE = 2  # mixes; what is summed up stays in a core's cache
-
-
-@dataclass(frozen=True)
-class MixSettings:
-    """How pseudo-mixes are made.
-
-    songs, views : a batch has songs * views mixes; every label occurs `views` times.
-    seconds : length of a training segment [s].
-    keep : range that each mix's chance of keeping a stem is drawn from; (1, 1) keeps all.
-    gain_db : standard deviation of each stem's level around equal loudness [dB].
-    eq_db : standard deviation of the colouring given to a song's stem, the same in all its views,
-        as if it had been recorded elsewhere: more identities from the same data [dB].
-    mix_eq_db : the same for whole mixes, drawn anew each time, which must not matter [dB].
-    audible_db : a part this far below the whole mix counts as absent [dB].
-    min_sounding : windows in which a stem sounds for a smaller share of the time are not drawn.
-    sung : chance of a voice over a mix, where there are voices.
-    """
-
-    songs: int = 24
-    views: int = 4
-    seconds: float = 5.0
-    keep: tuple[float, float] = (0.4, 1.0)
-    gain_db: float = 5.0
-    eq_db: float = 3.0
-    mix_eq_db: float = 2.0
-    audible_db: float = -25.0
-    min_sounding: float = 0.3
-    sung: float = 0.3
-
-
-@dataclass(frozen=True)
-class MixPlan:
-    """The stems of each mix; every array is [mixes, parts=5].
-
-    stem : int64, index into ``bank.stems[part]``
-    first : int64, first mel frame of the window within the stem
-    song : int64, the piece that the stem comes from: the label
-    slot : int64, 0 .. songs - 1: which of the batch's songs of this part it is
-    keep : bool, whether the stem stays in the mix; at least one does
-    gain_db : float64, brings the stem from its own level to the one drawn for it [dB]
-    """
-
-    stem: np.ndarray
-    first: np.ndarray
-    song: np.ndarray
-    slot: np.ndarray
-    keep: np.ndarray
-    gain_db: np.ndarray
-
-
-class Planner:
-    """Draws plans from a bank, for ever; the same seed gives the same plans.
-
-    frames : length of a window in mel frames.
-    """
-
-    def __init__(self, bank: StemBank, settings: MixSettings, frames: int) -> None:
-        self.bank = bank
-        self.settings = settings
-        self.frames = frames
-        # By piece: a bank of separated stems has several of one part of a piece.
-        self._usable = {part: list(self._long_enough(part).values()) for part in PARTS}
-
-    def _long_enough(self, part: Part) -> dict[int, np.ndarray]:
-        found: dict[int, list[int]] = {}
-        for number, stem in enumerate(self.bank.stems[part]):
-            if stem.frames > self.frames:
-                found.setdefault(stem.piece, []).append(number)
-        return {piece: np.array(numbers) for piece, numbers in found.items()}
-
-    def draw(self, rng: np.random.Generator) -> MixPlan:
-        """The plan of songs * views mixes."""
-        mixes = self.settings.songs * self.settings.views
-        stem, first, song, slot = (np.empty((mixes, len(PARTS)), dtype=np.int64) for _ in range(4))
-        gain_db = np.empty((mixes, len(PARTS)))
-        for part in PARTS:
-            i = part.index
-            chosen, offset = self.windows(part, rng)
-            order = rng.permutation(mixes)
-            stems = [self.bank.stems[part][s] for s in chosen[order]]
-            stem[:, i], first[:, i] = chosen[order], offset[order]
-            song[:, i] = [s.piece for s in stems]
-            slot[:, i] = order // self.settings.views
-            level_db = np.array([s.level_db for s in stems])
-            gain_db[:, i] = rng.normal(0.0, self.settings.gain_db, mixes) - level_db
-        return MixPlan(stem, first, song, slot, self._keep(mixes, rng), gain_db)
-
-    def windows(self, part: Part, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Stem and first frame within it of songs * views windows of one part, song by song.
-
-        Raises PartwiseError where no stem of the part is as long as a window.
-        """
-        s, usable = self.settings, self._usable[part]
-        if not usable:
-            seconds = self.frames / self.bank.mel.frames_per_s
-            raise PartwiseError(
-                f"no stem of {part} is longer than the {seconds:.1f} s of a segment"
-            )
-        drawn = rng.choice(len(usable), s.songs, replace=len(usable) < s.songs)
-        chosen = np.concatenate(
-            [
-                np.repeat(usable[d], s.views)
-                if len(usable[d]) == 1
-                else rng.choice(usable[d], s.views)
-                for d in drawn
-            ]
-        )
-        stems = [self.bank.stems[part][i] for i in chosen]
-        start = np.array([stem.first for stem in stems])
-        room = np.array([stem.frames - self.frames for stem in stems])
-        # Of some random windows take the first that sounds enough, else the fullest.
-        tries = (rng.random((6, len(stems))) * room).astype(np.int64)
-        sounding = self.bank.sounding(start + tries, self.frames)
-        enough = sounding >= s.min_sounding
-        pick = np.where(enough.any(axis=0), enough.argmax(axis=0), sounding.argmax(axis=0))
-        return chosen, tries[pick, np.arange(len(stems))]
-
-    def _keep(self, mixes: int, rng: np.random.Generator) -> np.ndarray:
-        chance = rng.uniform(*self.settings.keep, size=(mixes, 1))
-        keep = rng.random((mixes, len(PARTS))) < chance
-        keep[np.arange(mixes), rng.integers(len(PARTS), size=mixes)] = True
-        return keep
 
 
 def window_frames(seconds: float, frames_per_s: float) -> int:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from partwise.embedding.logmel import MelSettings
 from partwise_lab.model.encoder import CELL, EncoderSettings
-from partwise_lab.training.pseudo_mix import Batch, MixSettings, PseudoMixer
+from partwise_lab.training.mix_plan import MixSettings
+from partwise_lab.training.pseudo_mix import Batch, PseudoMixer
 from partwise_lab.training.stem_bank import StemBank
 
 
