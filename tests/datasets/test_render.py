@@ -90,6 +90,20 @@ def test_takes_are_the_same_music_with_other_voices(tmp_path):
 
 
 @needs_fluidsynth
+def test_a_band_plays_all_its_pieces_with_the_same_voices(tmp_path):
+    write_midi(tmp_path / "midi" / "a.mid")
+    write_midi(tmp_path / "midi" / "b.mid", transpose=2)
+    out = tmp_path / "out"
+    render_folder(tmp_path / "midi", out, [FONT], replace(SETTINGS, bands=1))
+    first, second = (json.loads((out / name / "metadata.json").read_text()) for name in "ab")
+    assert first["players"] == second["players"]
+    assert first["stems"] == second["stems"]
+    assert {piece.players for piece in find_pieces(out)} == {first["players"]}
+    with pytest.raises(PartwiseError, match="bands"):
+        render_folder(tmp_path / "midi", out, [FONT], SETTINGS)
+
+
+@needs_fluidsynth
 def test_drum_kits_play_drums(tmp_path):
     kit = tmp_path / "kit"
     kit.mkdir()

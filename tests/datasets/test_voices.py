@@ -53,6 +53,21 @@ def test_programs_stay_within_the_part(part, piece):
     assert new == set(range(first // 8 * 8, first // 8 * 8 + 8))
 
 
+def test_one_instrument_is_drawn_whatever_the_file_says(tmp_path):
+    calm = read_midi(write_midi(tmp_path / "a.mid"))
+    thin = read_midi(write_midi(tmp_path / "b.mid", channels=(0, 9)))
+    for part in PARTS:
+        draws = [np.random.default_rng(3) for _ in range(2)]
+        a, b = (
+            draw_voice(part, [GM], piece, rng, None)
+            for piece, rng in zip((calm, thin), draws, strict=True)
+        )
+        assert len(set(a.program_of.values())) == 1
+        assert set(b.program_of.values()) <= set(a.program_of.values())
+        assert (a.reverb, a.reverb_room, a.chorus) == (b.reverb, b.reverb_room, b.chorus)
+        assert draws[0].random() == draws[1].random()
+
+
 def test_manners_are_within_bounds_and_can_be_switched_off():
     rng = np.random.default_rng(0)
     for part in PARTS:

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -40,6 +42,16 @@ def test_bank_holds_every_stem(bank):
         assert stem.frames == 1 + int(8.0 * 22050) // 512
         rows = bank.windows(np.array([stem.first]), stem.frames)[0].numpy()
         assert rows.mean(axis=0).argmax() < 40  # it is a bass
+
+
+def test_what_the_same_players_play_counts_as_one_piece(tmp_path):
+    folder = write_stem_folder(tmp_path, pieces=4, seconds=3.0)
+    for number in (1, 3):
+        place = folder / f"piece{number:02}" / "metadata.json"
+        place.write_text(json.dumps({"title": f"title{number}", "players": "band 7"}))
+    bank = StemBank.build(folder, MelSettings(), jobs=1)
+    assert bank.pieces == ["piece00", "band 7", "piece02"]
+    assert [stem.piece for stem in bank.stems[Part.BASS]] == [0, 1, 2, 1]
 
 
 def test_a_byte_a_cell_is_within_a_fifth_of_a_db(tmp_path):

@@ -55,6 +55,12 @@ def render(
     tuning_cents: Annotated[
         float, typer.Option("--tuning", min=0, max=100, help="Farthest out of tune, in cents.")
     ] = 40.0,
+    bands: Annotated[
+        int,
+        typer.Option(
+            min=0, help="So many bands play all pieces, each always with the same voices; 0: none."
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same stems.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: all cores.")] = None,
 ) -> None:
@@ -72,6 +78,7 @@ def render(
         effects=effects,
         touch=touch,
         tuning_cents=tuning_cents,
+        bands=bands,
         seed=seed,
     )
     with Ticker("rendering", "pieces") as ticker:

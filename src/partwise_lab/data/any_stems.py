@@ -11,7 +11,8 @@ Parts      : told by the words in a file's name ("kick", "Rhodes", "gtr 2", "Bas
              columns `file` and `part`. Null or an empty part leaves the file out, "mixed" keeps it
              for the mix alone.
 Metadata   : `metadata.json` beside the stems or above `stems/`, with `title` (equal for versions
-             of one composition) and `tempo_bpm`, both optional.
+             of one composition), `tempo_bpm` and `players` (who plays all of its parts, where
+             they play in the same way in other pieces), all optional.
 Known wrong: names lie; look at what is reported as left out. Where a piece has files called
              `vocals` and `other`, the latter is what a separation data set or program calls so:
              pianos and guitars without a file of their own may sound in it, so their presence is
@@ -24,6 +25,7 @@ import csv
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from partwise.audio.types import is_audio_name
@@ -193,9 +195,11 @@ def _piece(
     unknown = frozenset((Part.PIANO, Part.GUITAR)) if separated else frozenset()
     title, tempo_bpm = str(about.get("title") or home.name), about.get("tempo_bpm")
     tempo_bpm = float(tempo_bpm) if isinstance(tempo_bpm, int | float) and tempo_bpm > 0 else None
-    return assemble(
+    piece = assemble(
         name, title, recordings, on_skip, tempo_bpm=tempo_bpm, unknown=unknown, rest=rest
     )
+    players = about.get("players")
+    return replace(piece, players=str(players)) if piece and players else piece
 
 
 def read_metadata(path: Path, name: str, on_skip: OnSkip) -> dict:

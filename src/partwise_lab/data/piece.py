@@ -107,6 +107,7 @@ class StemPiece:
     unknown : parts without a stem of their own that may sound inside another one (the pianos and
         guitars in MUSDB18's `other`): whether they are present is not known.
     rest : recordings that hold several parts, so that they are no stem, only part of the mix.
+    players : who plays all of its parts, where they play the same way in other pieces too.
     """
 
     name: str
@@ -115,6 +116,7 @@ class StemPiece:
     tempo_bpm: float | None = None
     unknown: frozenset[Part] = frozenset()
     rest: Stem = ()
+    players: str | None = None
 
     @cached_property
     def seconds(self) -> float:

@@ -19,7 +19,6 @@ also by a full disk, and running again goes on.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -51,7 +50,7 @@ from partwise_lab.synthesis.midi_files import (
 )
 from partwise_lab.synthesis.soundfont import read_soundfont
 from partwise_lab.synthesis.synthesis import check_fluidsynth, check_font, play_part
-from partwise_lab.synthesis.voices import Instrument, draw_manner, draw_voice, playing
+from partwise_lab.synthesis.voices import Instrument, band_of, draw_players, number_of, playing
 
 _AT_ONCE = 64  # files handed out to the workers
 
@@ -67,6 +66,8 @@ class RenderSettings:
     tuning_cents : how far a part may be out of tune; 0 for never.
     touch : chance that a part's velocities go through a curve of its own.
     effects : chance that a part goes through a chain of effects.
+    bands : so many bands play all pieces, each with the same voices in all of its pieces; 0 for
+        other voices in every piece.
     """
 
     seconds: float = 40.0
@@ -77,6 +78,7 @@ class RenderSettings:
     tuning_cents: float = 40.0
     touch: float = 0.8
     effects: float = 0.8
+    bands: int = 0
     seed: int = 0
 
 
@@ -85,6 +87,7 @@ _BEFORE = {
     "tuning_cents": 0.0,
     "touch": 0.0,
     "effects": 0.0,
+    "bands": 0,
     "drumkits": [],
     "sources": [],
     "licensed": False,
@@ -281,26 +284,23 @@ def render_piece(
         raise PartwiseError(
             f"{take.path} has only {len(active)} parts that sound long enough (not {absent})"
         )
-    seed = _seed(take, settings.seed)
-    # Drawn apart, so that manners can be switched off without changing the voices.
-    rng, manners = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    band = band_of(take.title, settings.bands) if settings.bands else None
+    seed = number_of(f"{settings.seed}/{band}") if band else _seed(take, settings.seed)
+    players = draw_players(
+        library,
+        piece,
+        seed,
+        keep_program=None if band else settings.keep_program,
+        tuning_cents=settings.tuning_cents,
+        touch=settings.touch,
+        effects=settings.effects,
+    )
     with tempfile.TemporaryDirectory(prefix=".render-", dir=out) as folder:
         work = Path(folder)
         stems: dict[Part, np.ndarray] = {}
         voices: dict[str, dict] = {}
-        for part in PARTS:
-            voice = draw_voice(part, library, piece, rng, settings.keep_program)
-            tuning_cents, touch, effects = draw_manner(
-                part,
-                manners,
-                room=not voice.reverb,
-                tuning_cents=settings.tuning_cents,
-                touch=settings.touch,
-                effects=settings.effects,
-            )
-            if part not in active:
-                continue
-            voice = replace(voice, tuning_cents=tuning_cents, touch=touch, effects=effects)
+        for part in active:
+            voice = players[part]
             samples = play_part(
                 piece, part, start_s, settings.seconds, voice, settings.sample_rate_hz, work
             )
@@ -317,6 +317,7 @@ def render_piece(
             "seconds": settings.seconds,
             "tempo_bpm": piece.tempo_bpm(start_s, settings.seconds),
             "sample_rate_hz": settings.sample_rate_hz,
+            **({"players": band} if band else {}),
             "stems": voices,
         }
         final = _write_piece(work / "piece", stems, metadata, settings.sample_rate_hz)
@@ -326,8 +327,7 @@ def render_piece(
 
 
 def _seed(take: Take, seed: int) -> int:
-    text = f"{seed}/{take.path.name}" + (f"/{take.number}" if take.number > 1 else "")
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    return number_of(f"{seed}/{take.path.name}" + (f"/{take.number}" if take.number > 1 else ""))
 
 
 def _write_piece(

@@ -6,19 +6,23 @@ whole window.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from partwise.parts import Part
+from partwise.parts import PARTS, Part
 from partwise_lab.synthesis.effects import Effect, draw_chain
 from partwise_lab.synthesis.hydrogen import DrumKit
 from partwise_lab.synthesis.midi import MidiPiece
 from partwise_lab.synthesis.soundfont import SoundFont
 
 _PROGRAM_RANGES = {Part.PIANO: range(8), Part.GUITAR: range(24, 32), Part.BASS: range(32, 40)}
+
+# Groups of eight General MIDI programs that OTHER can be played by alone, whatever its notes are.
+_SINGLE = (1, 2, 5, 6, 7, 8, 9, 10, 11, 13)
 
 Instrument = SoundFont | DrumKit
 
@@ -81,18 +85,47 @@ def playing(fonts: Sequence[Instrument], part: Part) -> list[Instrument]:
     ]
 
 
+def draw_players(
+    fonts: Sequence[Instrument],
+    piece: MidiPiece,
+    seed: int,
+    *,
+    keep_program: float | None,
+    tuning_cents: float,
+    touch: float,
+    effects: float,
+) -> dict[Part, Voice]:
+    """Who plays each part and how: see `draw_voice` and `draw_manner`."""
+    # Drawn apart, so that manners can be switched off without changing the voices.
+    rng, manners = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    players: dict[Part, Voice] = {}
+    for part in PARTS:
+        voice = draw_voice(part, fonts, piece, rng, keep_program)
+        cents, curve, chain = draw_manner(
+            part,
+            manners,
+            room=not voice.reverb,
+            tuning_cents=tuning_cents,
+            touch=touch,
+            effects=effects,
+        )
+        players[part] = replace(voice, tuning_cents=cents, touch=curve, effects=chain)
+    return players
+
+
 def draw_voice(
     part: Part,
     fonts: Sequence[Instrument],
     piece: MidiPiece,
     rng: np.random.Generator,
-    keep_program: float,
+    keep_program: float | None,
 ) -> Voice:
     """Draw who plays a part: font, programs (or kit) and FluidSynth's reverb and chorus.
 
     Families are drawn first and fonts within them, so that a family with many fonts does not rule;
     but a kit is one set of sounds where a font has many, so four kits count as a font.
-    keep_program : chance that the part keeps the programs of the MIDI file.
+    keep_program : chance that the part keeps the programs of the MIDI file. None for one instrument
+        in the whole part, whatever the file says: then fonts and rng alone decide.
     """
     candidates = playing(fonts, part)
     family = _draw_family(candidates, rng)
@@ -107,9 +140,12 @@ def draw_voice(
         kit = 0 if font.drums_only else int(font.kits[rng.integers(len(font.kits))])
         program_of = dict.fromkeys(programs, kit)
     else:
-        keep = rng.random() < keep_program
+        keep = rng.random() < (keep_program or 0.0)
         shared = _PROGRAM_RANGES.get(part)
         drawn = {group: int(rng.integers(8)) for group in range(16)}
+        if keep_program is None and not shared:
+            first = _SINGLE[rng.integers(len(_SINGLE))] * 8
+            shared = range(first, first + 8)
         for program in programs:
             if keep:
                 program_of[program] = program
@@ -168,3 +204,13 @@ def draw_manner(
     wet = rng.random() < effects
     chain = tuple(draw_chain(part, rng, room=room))
     return round(cents, 1), curve if curved else Touch(), chain if wet else ()
+
+
+def band_of(title: str, bands: int) -> str:
+    """Which of so many bands plays a title: the same in every take, whatever else is rendered."""
+    return f"band {number_of(title) % bands}"
+
+
+def number_of(text: str) -> int:
+    """64 bits that depend on nothing but the text."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

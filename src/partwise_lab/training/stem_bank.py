@@ -77,7 +77,8 @@ class StemBank:
 
     Attributes
     ----------
-    digest : names the data; pieces : their names, a stem's label is an index into them
+    digest : names the data; pieces : their names, a stem's label is an index into them; what the
+        same players play in several pieces counts as one piece
     stems : per part, the stems of that part
     active : uint8 [rows], 1 where the frame's stem sounds
     """
@@ -165,17 +166,18 @@ class StemBank:
         them or the disk is full.
         """
         pieces = find_pieces(folder, on_skip=on_skip)
+        names = list(dict.fromkeys(piece.players or piece.name for piece in pieces))
 
         def heard() -> Iterator[HeardPiece]:
             with ProcessPoolExecutor(jobs or os.cpu_count(), initializer=end_with_parent) as pool:
                 hear = functools.partial(_hear_piece, mel)
-                work = pool.map(hear, range(len(pieces)), pieces, chunksize=4)
+                numbers = [names.index(piece.players or piece.name) for piece in pieces]
+                work = pool.map(hear, numbers, pieces, chunksize=4)
                 for done, found in enumerate(work, 1):
                     if progress:
                         progress(done, len(pieces))
                     yield found
 
-        names = [piece.name for piece in pieces]
         bank = cls.kept(folder, mel, data_digest(pieces), names, heard, on_skip=on_skip)
         for part in PARTS:
             if len(bank.stems[part]) < 2:
