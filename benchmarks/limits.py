@@ -34,6 +34,7 @@ from partwise.library.index.planning import Scan, plan_run
 from partwise.library.index.settle import BATCH_FILES
 from partwise.library.map.atlas import LIMIT_S
 from partwise.library.map.layout import lay_out
+from partwise.library.search.conditions import Conditions
 from partwise.library.search.duplicates import Duplicates
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.places import LancePlace
@@ -43,7 +44,7 @@ from partwise.library.stores.rows import (
     tracks_schema,
     vector_column,
 )
-from partwise.library.tables.catalogue import read_catalogue, select
+from partwise.library.tables.catalogue import read_catalogue
 from partwise.library.tables.ledger import ledger_schema
 from partwise.library.tables.manifest import ModelInfo
 from partwise.library.tables.reader import Store
@@ -150,7 +151,8 @@ def catalogue(store: Store) -> object:
 
 def condition(store: Store) -> object:
     """``--where``: the catalogue is made a table and asked."""
-    return select(read_catalogue(store), "year = 1998 AND artist = 'Artist number 000007'")
+    conditions = Conditions(read_catalogue(store))
+    return conditions.select("year = 1998 AND artist = 'Artist number 000007'")
 
 
 def vectors(store: Store) -> object:

@@ -29,7 +29,8 @@ def pieces() -> list[Piece]:
         if number == 3:
             sounds.pop(Part.DRUMS)
         title = SCRIPT if number == 5 else f"Song {number}"
-        tags = Tags(title, f"Artist {number % 2}", "It's an album", 1990 + number)
+        genre = "Dub; Rock" if number == 4 else None
+        tags = Tags(title, f"Artist {number % 2}", "It's an album", 1990 + number, genre)
         found.append(Piece(f"{number} file.mp3", sounds, segments=3, tags=tags))
     return found
 

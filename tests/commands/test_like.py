@@ -151,6 +151,7 @@ def test_json(run, folder):
         "artist": "Beta",
         "album": None,
         "year": 1980,
+        "genre": None,
     }
     assert len(second["paths"]) == 2
     moment = second["moments"][0]

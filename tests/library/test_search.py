@@ -283,6 +283,8 @@ def test_numbers_that_make_no_sense(library):
         library.search("seed.mp3", top=0)
     with pytest.raises(PartwiseError, match="limit per artist must be at least 1, not 0"):
         library.search("seed.mp3", max_per_artist=0)
+    with pytest.raises(PartwiseError, match="limit per album must be at least 1, not 0"):
+        library.search("seed.mp3", max_per_album=0)
     with pytest.raises(PartwiseError, match="belongs to one song"):
         library.search(["seed.mp3", "piano.mp3"], at="0:00-0:10")
     with pytest.raises(PartwiseError, match="belongs to one song"):

@@ -129,6 +129,11 @@ def test_a_passage(client, ids):
         ({"artist": "artist 0", "year_from": 1991}, ["Song 2", "Song 4"]),
         ({"album": "it's an", "year_to": 1990}, ["Song 0"]),
         ({"duration_from_s": 1000}, []),
+        ({"has": ["drums"], "year_from": 1992}, [SCRIPT, "Song 2", "Song 4"]),
+        ({"has": ["bass"], "has_not": ["drums"]}, ["Song 3"]),
+        ({"enters_after_s": {"drums": 0}, "artist": "0"}, ["Song 0", "Song 2", "Song 4"]),
+        ({"enters_after_s": {"drums": 1.5}}, []),
+        ({"genre": "dub"}, ["Song 4"]),
         ({"text": "' OR 1=1 --"}, []),
         ({"text": "%"}, []),
         ({"artist": "\\"}, []),
@@ -137,6 +142,19 @@ def test_a_passage(client, ids):
 def test_filters(client, ids, wanted, titles):
     found = search(client, songs=[ids["Song 1"]], filter=wanted, include_duplicates=True)
     assert sorted(hit["title"] for hit in found["hits"]) == titles
+
+
+def test_artists_and_albums(client, ids):
+    asked = {"songs": [ids["Song 1"]], "include_duplicates": True}
+
+    def titles(**more):
+        return [hit["title"] for hit in search(client, **asked, **more)["hits"]]
+
+    assert titles(artists=["ARTIST 0"]) == ["Song 0", "Song 2", "Song 4"]
+    assert sorted(titles(not_artists=["artist 0"])) == [SCRIPT, "Song 3"]
+    assert len(titles(max_per_album=2)) == 2
+    answer = client.post("/api/v1/search", json={**asked, "max_per_album": 0})
+    assert answer.status_code == 422
 
 
 def test_filter_and_where_together(client, ids):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,10 @@ from partwise.commands.console import LIBRARY
 from partwise.commands.playlist import AsJson, M3u8, Xspf, write_playlists
 from partwise.errors import PartwiseError
 from partwise.parts import Part, PartWeights
+
+if TYPE_CHECKING:
+    from partwise.library.library import Library
+    from partwise.library.search.searcher import SearchOptions
 
 
 def like(
@@ -57,6 +61,17 @@ def like(
     max_per_artist: Annotated[
         int | None, typer.Option(metavar="N", help="At most so many hits by one artist.")
     ] = None,
+    max_per_album: Annotated[
+        int | None, typer.Option(metavar="N", help="At most so many hits of one album.")
+    ] = None,
+    artist: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only tracks by this artist; may be repeated."),
+    ] = None,
+    not_artist: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="No track by this artist; may be repeated."),
+    ] = None,
     include_duplicates: Annotated[
         bool,
         typer.Option(
@@ -67,8 +82,9 @@ def like(
         str | None,
         typer.Option(
             metavar="SQL",
-            help="Only tracks for which this holds, over title, artist, album, year, duration_s, "
-            "path: \"year < 1980 AND artist LIKE 'B%'\".",
+            help="Only tracks for which this holds, over title, artist, album, year, genre, "
+            "duration_s, path, and for each part has_piano (true or false), presence_piano (0 to "
+            '1), enters_piano (at which second): "year < 1980 AND has_piano AND NOT has_drums".',
         ),
     ] = None,
     as_json: AsJson = False,
@@ -99,8 +115,11 @@ def like(
     options = SearchOptions(
         top=top,
         max_per_artist=max_per_artist,
+        max_per_album=max_per_album,
         include_duplicates=include_duplicates,
         where=where,
+        artists=artist or (),
+        not_artists=not_artist or (),
     )
     opened = Library.open(library)
     query = opened.query(songs or None, at=at, per_part_of=per_part_of, model=model)
@@ -114,20 +133,25 @@ def like(
         json.dump(to_json(query, weights, opened.store.digest, hits), sys.stdout, indent=2)
         sys.stdout.write("\n")
     elif not hits:
-        print(_why_nothing(opened, where), file=sys.stderr)
+        print(_why_nothing(opened, options), file=sys.stderr)
     elif not printed:
         from partwise.commands.answers import print_hits
 
         print_hits(Console(), query, weights, hits)
 
 
-def _why_nothing(library, where: str | None) -> str:
-    """No hit can mean three things; only one of them is that nothing else is in the library."""
-    from partwise.library.tables.catalogue import existing, select
+def _why_nothing(library: Library, options: SearchOptions) -> str:
+    """No hit can mean several things; only one of them is that nothing else is in the library."""
+    from partwise.library.tables.catalogue import existing
 
     catalogue = library.catalogue
-    if where is not None and not select(catalogue, where):
-        return f"no track satisfies --where {where!r}"
+    conditions = library.searcher.conditions
+    if options.where is not None and not conditions.select(options.where):
+        return f"no track satisfies --where {options.where!r}"
+    if options.artists and not conditions.by_artists(options.artists):
+        return f"no track is by {' or '.join(options.artists)}"
+    if conditions.chosen(options) == {}:
+        return "no track satisfies all of the conditions"
     if not any(existing(track.paths) for track in catalogue.values()):
         return (
             f"none of the files of the {len(catalogue)} tracks is there any more:"

@@ -12,10 +12,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from partwise.hearing.child import cores
+from partwise.library.search.conditions import check_one_piece
 from partwise.library.search.hits import Hit
 from partwise.library.search.query import Query, Seed
 from partwise.library.search.searcher import SearchOptions
-from partwise.library.tables.catalogue import check_one_piece
 from partwise.library.tables.reader import quoted
 from partwise.parts import PartWeights, by_part
 from partwise.web.responses import json_response
@@ -145,6 +145,11 @@ def _terms(wanted: Filter) -> Iterable[str]:
         yield _holds("artist", wanted.artist)
     if wanted.album:
         yield _holds("album", wanted.album)
+    if wanted.genre:
+        yield _holds("genre", wanted.genre)
+    yield from (f"has_{part}" for part in wanted.has)
+    yield from (f"NOT has_{part}" for part in wanted.has_not)
+    yield from (f"enters_{part} >= {time_s!r}" for part, time_s in wanted.enters_after_s.items())
     for column, sign, value in (
         ("year", ">=", wanted.year_from),
         ("year", "<=", wanted.year_to),

@@ -53,6 +53,12 @@ class Filter(Asked):
     text: Text | None = Field(None, description="words of title, artist, album or file name")
     artist: Text | None = Field(None, description="in the artist's name, any case")
     album: Text | None = Field(None, description="in the album's name, any case")
+    genre: Text | None = Field(None, description="in the genre's name, any case")
+    has: list[Part] = Field([], max_length=5, description="parts that must be heard in the track")
+    has_not: list[Part] = Field([], max_length=5, description="parts that must not be heard")
+    enters_after_s: dict[Part, Seconds] = Field(
+        {}, description="parts that are heard in it, and not before so many seconds"
+    )
     year_from: Year | None = None
     year_to: Year | None = None
     duration_from_s: Seconds | None = None
@@ -88,9 +94,14 @@ class SearchAsked(QueryAsked):
     top: int = Field(10, strict=True, ge=1, le=500)
     moments: int = Field(10, strict=True, ge=0, le=50, description="first hits that carry moments")
     max_per_artist: Count | None = None
+    max_per_album: Count | None = None
+    artists: list[Text] = Field([], max_length=50, description="only tracks by one of these")
+    not_artists: list[Text] = Field([], max_length=50, description="no track by any of these")
     include_duplicates: bool = Field(False, strict=True)
     where: Annotated[str, StringConstraints(pattern=TEXT, max_length=1000)] | None = Field(
-        None, description="SQL condition over title, artist, album, year, duration_s and path"
+        None,
+        description="SQL condition over title, artist, album, year, genre, duration_s and path, and"
+        " has_, presence_ or enters_ with a part",
     )
     filter: Filter | None = None
 
@@ -136,6 +147,7 @@ class Track(Answer):
     artist: str | None
     album: str | None
     year: int | None
+    genre: str | None
     duration_s: float
     paths: list[str]
     parts: list[Part]

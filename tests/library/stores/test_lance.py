@@ -12,8 +12,8 @@ from partwise.errors import PartwiseError
 from partwise.library.stores import exact_index, lance
 from partwise.library.stores.lance import LanceStore, index_name, refresh_index
 from partwise.library.stores.places import LancePlace
-from partwise.library.stores.rows import segments_schema
-from store_rows import DIM, THRESHOLD, assert_same, ids, ordered, questions, segments
+from partwise.library.stores.rows import TAG_COLUMNS, segments_schema, tags_of, tracks_schema
+from store_rows import DIM, THRESHOLD, assert_same, ids, ordered, questions, segments, tracks
 
 NAME = "segments_x"
 
@@ -120,3 +120,20 @@ def test_an_upgraded_table_takes_rows_and_keeps_its_index(
     assert store.count() == 3 * 65
     patterns = store.table.search().select(["parts"]).to_arrow().column("parts").to_numpy()
     assert not np.isnan(patterns.astype(float)).any()
+
+
+def test_a_table_of_tracks_without_a_genre_gets_one(tmp_path: Path) -> None:
+    store = LancePlace(str(tmp_path)).create("tracks_x", tracks_schema(DIM))
+    store.upsert(tracks(ids(4)), new=True)
+    store.table.drop_columns(["genre"])
+    former = LancePlace(str(tmp_path)).open("tracks_x")
+    assert "genre" not in former.schema.names
+    rows = former.fetch()
+    assert [said.genre for said in tags_of(rows)] == [None] * 4
+    assert tags_of(rows)[1].artist == "artist 1"
+    former.upgrade((THRESHOLD,) * 5)
+    former.upgrade((THRESHOLD,) * 5)
+    assert set(TAG_COLUMNS) <= set(former.schema.names)
+    former.upsert(tracks(ids(4)))
+    found = former.fetch(columns=tracks_schema(DIM).names)
+    assert ordered(found).equals(ordered(tracks(ids(4))))

@@ -20,8 +20,10 @@ import numpy as np
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.search.cache import Kept, Same
+from partwise.library.search.conditions import Conditions, album_key
 from partwise.library.search.duplicates import Duplicates
 from partwise.library.search.folding import Folding
+from partwise.library.search.heard import Heard
 from partwise.library.search.hits import Hit, Scored, files_of
 from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.search.moments import Moment, best_moments
@@ -30,7 +32,7 @@ from partwise.library.search.typical import SAMPLE, beyond, typical
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import vectors_of
-from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue, select
+from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue
 from partwise.parts import PARTS, PartWeights
 
 if TYPE_CHECKING:
@@ -49,8 +51,11 @@ class SearchOptions:
     top : at most so many hits.
     moments : how many of the first hits are searched for moments; None for all.
     max_per_artist : at most so many tracks by any one artist (``Tags.artists``); None for no limit.
+    max_per_album : at most so many of any one album (``conditions.album_key``); None for no limit.
     include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
-    where : SQL condition over title, artist, album, year, duration_s and path.
+    where : SQL condition over what files say and what was heard (``search.conditions``):
+        ``"has_piano AND NOT has_drums AND enters_guitar > 60 AND genre LIKE '%Jazz%'"``.
+    artists, not_artists : only tracks by one of these artists; none by any of these.
     among : ids of the only tracks that may be hits; None for all.
 
     Raises PartwiseError for a number that makes no sense.
@@ -59,17 +64,20 @@ class SearchOptions:
     top: int = 10
     moments: int | None = None
     max_per_artist: int | None = None
+    max_per_album: int | None = None
     include_duplicates: bool = False
     where: str | None = None
+    artists: Sequence[str] = ()
+    not_artists: Sequence[str] = ()
     among: Collection[str] | None = None
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise PartwiseError(f"the number of hits must be at least 1, not {self.top}")
-        if self.max_per_artist is not None and self.max_per_artist < 1:
-            raise PartwiseError(
-                f"the limit per artist must be at least 1, not {self.max_per_artist}"
-            )
+        limits = (("artist", self.max_per_artist), ("album", self.max_per_album))
+        for what, most in limits:
+            if most is not None and most < 1:
+                raise PartwiseError(f"the limit per {what} must be at least 1, not {most}")
 
 
 class Searcher:
@@ -108,6 +116,16 @@ class Searcher:
             "matcher",
             lambda: (self.store.digest, Same(catalogue)),
             lambda _: Matcher(catalogue),
+        )
+
+    @property
+    def conditions(self) -> Conditions:
+        """Chooses among the tracks of the catalogue."""
+        catalogue = self.catalogue
+        return self._kept.get(
+            "conditions",
+            lambda: (self.store.digest, Same(catalogue)),
+            lambda _: Conditions(catalogue, lambda ids: Heard(ids, self.store, self.index)),
         )
 
     def index(self, table_name: str) -> Searchable:
@@ -168,7 +186,7 @@ class Searcher:
         """
         top = options.top
         catalogue = self.catalogue
-        chosen = _chosen(catalogue, options)
+        chosen = self.conditions.chosen(options)
         # A track has many segments among the best; of whole tracks, few are passed over.
         first = 4 * top if query.passage else top + top // 2
         ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
@@ -180,6 +198,7 @@ class Searcher:
                 done.update(folding.of_seed(seed))
         most_per_artist = options.max_per_artist
         per_artist: Counter[str] = Counter()
+        per_album: Counter[tuple[str, str]] = Counter()
         hits: list[Hit] = []
         for track_id, scored in ranking:
             track = catalogue.get(track_id)
@@ -188,11 +207,16 @@ class Searcher:
             artists = set(map(name_key, track.tags.artists)) if most_per_artist else ()
             if most_per_artist and any(per_artist[one] >= most_per_artist for one in artists):
                 continue
+            album = album_key(track) if options.max_per_album else None
+            if album and per_album[album] >= (options.max_per_album or 0):
+                continue
             files = files_of(track, None if chosen is None else chosen[track_id], self._existing)
             if not files:
                 continue
             done.add(track_id)
             per_artist.update(artists)
+            if album:
+                per_album[album] += 1
             folded: list[Path] = []
             if folding:
                 for other in folding.of_track(track_id, track.duration_s):
@@ -302,16 +326,3 @@ class Searcher:
             else hit
             for hit in hits
         ]
-
-
-def _chosen(
-    catalogue: Mapping[str, Track], options: SearchOptions
-) -> dict[str, tuple[str, ...]] | None:
-    """The tracks that may be hits, each with the files that may stand for it; None for all."""
-    among = options.among
-    if options.where is not None:
-        chosen = select(catalogue, options.where)
-        return {one: files for one, files in chosen.items() if among is None or one in among}
-    if among is not None:
-        return {one: catalogue[one].paths for one in among if one in catalogue}
-    return None
