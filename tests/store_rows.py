@@ -64,6 +64,9 @@ def tracks(ids: Sequence[str], seed: int = 0) -> pa.Table:
             "artist": [f"artist {n % 4}" for n in range(count)],
             "album": [None] * count,
             "year": pa.array([None if n % 3 else 1990 + n % 30 for n in range(count)], pa.int32()),
+            "genre": pa.array(
+                [f"genre {n % 2}" if n % 4 else None for n in range(count)], pa.string()
+            ),
         },
     )
 

@@ -16,7 +16,7 @@ from partwise.errors import PartwiseError
 from partwise.library.media.covers import find_cover
 from sounds import encode, tone, write
 
-WANTED = Tags(title="Näme", artist="One; Two", album="Album", year=1969)
+WANTED = Tags("Näme", "One; Two", "Album", 1969, "Rock; Trip-Hop")
 
 
 def opened(path: Path, easy: bool = False) -> Any:
@@ -33,6 +33,7 @@ def tagged_easily(path: Path) -> None:
     file["artist"] = ["One", "Two"]
     file["album"] = ["Album"]
     file["date"] = ["1969-07-20"]
+    file["genre"] = ["Rock", "Trip-Hop"]
     file.save()
 
 
@@ -56,6 +57,7 @@ def test_id3_in_wav_and_aiff(tmp_path: Path, name: str) -> None:
     file.tags.add(id3.TPE1(text=["One", "Two"]))
     file.tags.add(id3.TALB(text="Album"))
     file.tags.add(id3.TDRC(text="1969-07-20"))
+    file.tags.add(id3.TCON(text=["(17)", "Trip-Hop"]))
     file.save()
     assert read_tags(str(path)) == WANTED
 
@@ -67,6 +69,7 @@ def test_wma(tmp_path: Path) -> None:
     file["Author"] = ["One", "Two"]
     file["WM/AlbumTitle"] = "Album"
     file["WM/Year"] = "1969"
+    file["WM/Genre"] = ["Rock", "Trip-Hop"]
     file.save()
     assert read_tags(str(path)) == WANTED
 
@@ -95,8 +98,14 @@ def test_broken_files_have_no_tags(tmp_path: Path, contents: bytes) -> None:
 
 # --- tags of another kind than the format's
 
-PLAIN = {"title": "Plain", "artist": "Somebody", "album": "Album", "date": "1987-05-03"}
-FOUND = Tags(title="Plain", artist="Somebody", album="Album", year=1987)
+PLAIN = {
+    "title": "Plain",
+    "artist": "Somebody",
+    "album": "Album",
+    "date": "1987-05-03",
+    "genre": "Dub",
+}
+FOUND = Tags("Plain", "Somebody", "Album", 1987, "Dub")
 
 
 @pytest.mark.parametrize(
@@ -321,3 +330,23 @@ def test_a_list_of_artists_wins_over_how_they_are_credited(tmp_path: Path) -> No
     file["artist"], file["artists"] = "One & Other", ["One", "Other"]
     file.save()
     assert read_tags(str(path)).artists == ("One", "Other")
+
+
+@pytest.mark.parametrize(
+    ("text", "genres"),
+    [
+        ("Rock; Dub", ["Rock", "Dub"]),
+        ("R&B/Soul, Funk", ["R&B/Soul", "Funk"]),
+        ("Jazz / Jazz / Bop;", ["Jazz", "Bop"]),
+        (None, []),
+    ],
+)
+def test_genres_that_one_tag_names(text: str | None, genres: list[str]) -> None:
+    assert list(Tags(genre=text).genres) == genres
+
+
+@pytest.mark.parametrize(("number", "genre"), [(0, None), (255, None), (17, "Rock"), (250, None)])
+def test_the_genre_of_id3v1_is_a_number(tmp_path: Path, number: int, genre: str | None) -> None:
+    path = write(tmp_path / "v1.mp3", tone(1.0))
+    path.write_bytes(path.read_bytes() + id3v1(b"Song", b"Band")[:-1] + bytes([number]))
+    assert read_tags(str(path)).genre == genre

@@ -18,6 +18,7 @@ _LATER = {
     "TP1": "TPE1",
     "TP2": "TPE2",
     "TAL": "TALB",
+    "TCO": "TCON",
     "TYE": "TYER",
     "TOR": "TORY",
     "TXX": "TXXX",

@@ -23,7 +23,13 @@ _MOST_CHUNKS = 10_000
 _ID3V1_BYTES = 128
 # Of AIFF, and of INFO in a WAV, by the names that other kinds of tags give them.
 _AIFF_TEXTS = {b"NAME": "title", b"AUTH": "artist"}
-_INFO_TEXTS = {b"INAM": "title", b"IART": "artist", b"IPRD": "album", b"ICRD": "date"}
+_INFO_TEXTS = {
+    b"INAM": "title",
+    b"IART": "artist",
+    b"IPRD": "album",
+    b"ICRD": "date",
+    b"IGNR": "genre",
+}
 
 
 class Id3(dict[str, list[bytes]]):
@@ -78,7 +84,9 @@ def _id3v1(file: BinaryIO) -> Iterator[Any]:
     tag = file.read(_ID3V1_BYTES)
     if tag.startswith(b"TAG"):
         fields = {"title": tag[3:33], "artist": tag[33:63], "album": tag[63:93], "date": tag[93:97]}
-        yield {name: field.split(b"\0")[0] for name, field in fields.items()}
+        # 255 is none, and 0, which is Blues, what is left where nobody chose any.
+        genre = b"" if tag[127] in (0, 255) else b"%d" % tag[127]
+        yield {name: field.split(b"\0")[0] for name, field in fields.items()} | {"genre": genre}
 
 
 def _ape(file: BinaryIO) -> Iterator[Any]:

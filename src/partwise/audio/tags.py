@@ -1,4 +1,4 @@
-"""Title, artist, album and year as the file itself gives them.
+"""Title, artist, album, year and genre as the file itself gives them.
 
 A file may have tags of several kinds (``tag_blocks``). Each field is taken from the first that says
 something: the tags of the file's own format (for WAV and AIFF an ID3 chunk before their own), ID3v2
@@ -26,6 +26,7 @@ class Tags:
     artist: str | None = None
     album: str | None = None
     year: int | None = None
+    genre: str | None = None
 
     @property
     def artists(self) -> tuple[str, ...]:
@@ -39,6 +40,12 @@ class Tags:
         names = dict.fromkeys(filter(None, map(str.strip, apart)))
         return tuple(name for name in names if name.casefold() not in _NOBODY)
 
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """What ``genre`` names; ``;``, commas, and a slash between blanks stand between them."""
+        apart = _BETWEEN_GENRES.split(self.genre or "")
+        return tuple(dict.fromkeys(filter(None, map(str.strip, apart))))
+
 
 NO_TAGS = Tags()
 
@@ -46,6 +53,7 @@ _NOBODY = {"various artists", "various", "unknown artist", "unknown"}
 _GUEST = r"(?:(?i:feat\.|ft\.)\s*|(?:(?i:featuring)|feat|ft)\s+)(?=\S)"
 _IN_BRACKETS = re.compile(rf"[(\[]{_GUEST}([^)\]]*)[)\]]")
 _SEPARATOR = re.compile(rf";|\s/\s|\s{_GUEST}")
+_BETWEEN_GENRES = re.compile(r"[;,]|\s/\s")
 
 # What each kind of tags calls a field, in small letters; the first of a line that is there counts.
 _TITLE = ("tit2", "title", "©nam", "track/title")
@@ -64,7 +72,8 @@ _FIRST_DATE = (
     *("tdor", "tory", "originaldate", "originalyear", "original date", "original year"),
     *("wm/originalreleasetime", "wm/originalreleaseyear"),
 )
-_NAMES = {*_TITLE, *_ARTISTS, *_ARTIST, *_ALBUM_ARTIST, *_ALBUM, *_DATE, *_FIRST_DATE}
+_GENRE = ("tcon", "genre", "©gen", "wm/genre", "track/genre")
+_NAMES = {*_TITLE, *_ARTISTS, *_ARTIST, *_ALBUM_ARTIST, *_ALBUM, *_DATE, *_FIRST_DATE, *_GENRE}
 _NAMES_OF_ID3 = {"TXXX", *map(str.upper, _NAMES)}
 
 _Texts = dict[str, list[str]]
@@ -94,6 +103,7 @@ def read_tags(path: str, encoding: str | None = None) -> Tags:
         else _text(found, _ARTIST) or _text(found, _ALBUM_ARTIST),
         album=_text(found, _ALBUM),
         year=_year(found, _DATE) or _year(found, _FIRST_DATE),
+        genre=_genre(found),
     )
 
 
@@ -178,6 +188,17 @@ def _text(found: list[_Texts], names: Iterable[str]) -> str | None:
 
 def _joined(values: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(values))
+
+
+def _genre(found: list[_Texts]) -> str | None:
+    """The first genres that are told; ID3 and programs of its time write numbers for some."""
+    from mutagen.id3 import TCON
+
+    for values in _values(found, _GENRE):
+        told = TCON(encoding=3, text=values).genres
+        if named := [name for name in _cleaned(told) if name != "Unknown"]:
+            return _joined(named)
+    return None
 
 
 def _year(found: list[_Texts], names: Iterable[str]) -> int | None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +137,11 @@ def _heard(outcome: Outcome, digest: str) -> Heard:
         for array in (found.embeddings, found.presence, found.start_s, found.end_s):
             if not np.isfinite(array).all():
                 raise ValueError("not what was asked for")
-        title, artist, album = (_text(t) for t in astuple(outcome.tags)[:3])
-        year = None if outcome.tags.year is None else int(outcome.tags.year)
+        said = outcome.tags
+        title, artist, album, genre = map(_text, (said.title, said.artist, said.album, said.genre))
+        year = None if said.year is None else int(said.year)
         kind, content = str(outcome.container)[:64], str(outcome.content_hash)[:64]
-        return Heard(found, Tags(title, artist, album, year), digest, kind, content)
+        return Heard(found, Tags(title, artist, album, year, genre), digest, kind, content)
     except (TypeError, ValueError):
         raise _refused("it could not be heard") from None
 

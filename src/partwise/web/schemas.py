@@ -136,6 +136,7 @@ class Track(Answer):
     artist: str | None
     album: str | None
     year: int | None
+    genre: str | None
     duration_s: float
     paths: list[str]
     parts: list[Part]

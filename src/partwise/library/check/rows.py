@@ -19,6 +19,7 @@ from partwise.hearing.worker import LOOK_AGAIN
 from partwise.library.stores.precision import scan
 from partwise.library.stores.protocol import VectorStore
 from partwise.library.stores.rows import (
+    TAG_COLUMNS,
     columns,
     is_timed,
     presence_of,
@@ -123,7 +124,7 @@ def without_gaps(rows: pa.Table) -> tuple[pa.Table, set[str]]:
     import pyarrow.compute as pc
 
     whole = np.ones(rows.num_rows, dtype=bool)
-    for name in set(rows.schema.names) - {"title", "artist", "album", "year"}:
+    for name in set(rows.schema.names) - set(TAG_COLUMNS):
         whole &= pc.is_valid(rows.column(name)).to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
     ids = rows.column("track_id").to_pylist()
     return rows.filter(whole), {ids[row] for row in np.flatnonzero(~whole)}

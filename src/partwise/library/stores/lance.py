@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 PATTERN = "parts"
+GENRE = "genre"
 # Readers may still hold a version that is a little older than the newest.
 _KEEP_VERSIONS = timedelta(minutes=10)
 # Every write adds a piece to its table; reading slows down when there are many.
@@ -152,18 +153,22 @@ class LanceStore:
             self.table.delete(in_list("track_id", ids))
 
     def upgrade(self, threshold: Sequence[float]) -> None:
-        """Add the column ``parts`` to a table that was made before there was one.
+        """Add the columns ``parts`` and ``genre`` to a table that was made before there were any.
 
         threshold : presence from which each part counted, [parts=5].
         """
-        if PATTERN in self._stored.names:
-            return
-        bits = [
-            f"{1 << part.index} * cast({condition} as int)"
-            for part, condition in zip(PARTS, _heard(threshold), strict=True)
-        ]
-        self.table.add_columns({PATTERN: " + ".join(bits)})
-        self._stored = self.table.schema
+        new: dict[str, str] = {}
+        if PATTERN not in self._stored.names:
+            bits = [
+                f"{1 << part.index} * cast({condition} as int)"
+                for part, condition in zip(PARTS, _heard(threshold), strict=True)
+            ]
+            new[PATTERN] = " + ".join(bits)
+        if not self._timed and GENRE not in self._stored.names:
+            new[GENRE] = "cast(null as string)"
+        if new:
+            self.table.add_columns(new)
+            self._stored = self.table.schema
 
     # --- reading
 

@@ -116,7 +116,8 @@ class MilvusPlace:
         store = MilvusStore(self._server, self._register, name)
         known = self._register.read(name)
         # A creation that was cut short left an empty collection; any other is somebody else's.
-        if store.schema != schema or (known is None and store.count()):
+        former = schema.remove(at) if (at := schema.get_field_index("genre")) >= 0 else schema
+        if store.schema not in (schema, former) or (known is None and store.count()):
             raise PartwiseError(
                 f"{self.uri} holds a collection {name!r} that is no store of partwise;"
                 " name another database"

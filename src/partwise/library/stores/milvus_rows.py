@@ -16,6 +16,7 @@ import numpy as np
 
 from partwise.library.stores.protocol import Candidates
 from partwise.library.stores.rows import (
+    TAG_COLUMNS,
     dim_of,
     pattern_of,
     take,
@@ -34,7 +35,6 @@ PRESENT = "present"
 # Bytes of UTF-8, the most that Milvus takes in one string.
 _MAX_TEXT = 65_535
 _MAX_ID = 512
-_NULLABLE = ("title", "artist", "album", "year")
 
 # A message to a server may have 64 MB. Python objects weigh more: a quarter of it at a time.
 _MESSAGE_BYTES = 16_000_000
@@ -53,9 +53,9 @@ def milvus_schema(client: Any, schema: pa.Schema) -> Any:
         if field.name == "vector":
             made.add_field("vector", DataType.FLOAT_VECTOR, dim=field.type.list_size)
             continue
-        more: dict[str, Any] = {"nullable": True} if field.name in _NULLABLE else {}
+        more: dict[str, Any] = {"nullable": True} if field.name in TAG_COLUMNS else {}
         if str(field.type) == "string":
-            more["max_length"] = _MAX_TEXT if field.name in _NULLABLE else _MAX_ID
+            more["max_length"] = _MAX_TEXT if field.name in TAG_COLUMNS else _MAX_ID
         made.add_field(
             field.name,
             DataType[types[str(field.type)]],
@@ -111,8 +111,8 @@ def to_milvus(rows: pa.Table) -> Iterator[list[dict[str, Any]]]:
         columns = {
             name: batch.column(name).to_pylist() for name in rows.schema.names if name != "vector"
         }
-        for name in _NULLABLE[:3]:
-            if name in columns:
+        for name in TAG_COLUMNS:
+            if name in columns and name != "year":
                 columns[name] = [_cut(text) for text in columns[name]]
         vectors = vectors_of(pa.Table.from_batches([batch]))
         columns["vector"] = list(vectors.reshape(batch.num_rows, -1))

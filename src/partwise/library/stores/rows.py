@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from partwise.audio.tags import Tags
 from partwise.library.stores.protocol import Candidates
 from partwise.parts import PARTS
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PRESENCE_COLUMNS = tuple(f"presence_{part}" for part in PARTS)
+# What files say of themselves, in the order of ``Tags``. A store made before there was a genre
+# lacks its column until an indexing run adds it, and one in Milvus for good.
+TAG_COLUMNS = ("title", "artist", "album", "year", "genre")
 
 
 def tracks_schema(dim: int) -> pa.Schema:
@@ -27,10 +31,7 @@ def tracks_schema(dim: int) -> pa.Schema:
             *_embedding_fields(dim),
             ("duration_s", pa.float64()),
             ("segments", pa.int32()),
-            ("title", pa.string()),
-            ("artist", pa.string()),
-            ("album", pa.string()),
-            ("year", pa.int32()),
+            *((name, pa.int32() if name == "year" else pa.string()) for name in TAG_COLUMNS),
         ]
     )
 
@@ -93,6 +94,16 @@ def vector_column(vectors: np.ndarray) -> pa.Array:
 def presence_of(rows: pa.Table) -> np.ndarray:
     """float32 [rows, parts=5]: the presence columns of either table."""
     return np.stack([rows.column(name).to_numpy() for name in PRESENCE_COLUMNS], axis=1)
+
+
+def tags_of(rows: pa.Table) -> list[Tags]:
+    """What the files' tags say, of rows of tracks; None for a column that is not there."""
+    there = rows.schema.names
+    columns = [
+        rows.column(name).to_pylist() if name in there else [None] * rows.num_rows
+        for name in TAG_COLUMNS
+    ]
+    return [Tags(*values) for values in zip(*columns, strict=True)]
 
 
 def pattern_of(vectors: np.ndarray) -> np.ndarray:

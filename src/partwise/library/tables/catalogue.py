@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from partwise.library.tables.reader import Store
 
-FILTER_COLUMNS = ("title", "artist", "album", "year", "duration_s", "path")
+FILTER_COLUMNS = ("title", "artist", "album", "year", "genre", "duration_s", "path")
 # SQL text, piece by piece; ``odd`` is what can hide the rest or makes LanceDB panic: comments,
 # placeholders, strings of another notation.
 _SQL_TOKENS = re.compile(
@@ -67,7 +67,8 @@ class Track:
         # A title that is only the file's name is none of the tags.
         named = bool(paths) and value["title"] == shown(Path(paths[0]).stem)
         title = None if named else value["title"]
-        tags = Tags(title, value["artist"], value["album"], value["year"])
+        said = (value[name] for name in ("artist", "album", "year"))
+        tags = Tags(title, *said, value.get("genre"))
         return cls(value["track_id"], paths, tags, value["duration_s"])
 
 

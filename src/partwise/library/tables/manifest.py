@@ -20,8 +20,8 @@ from partwise.library.stores.faults import Unavailable, storage_errors
 from partwise.library.stores.precision import check_precision
 from partwise.parts import PARTS
 
-# 1: vectors in the folder, as float32. 2: in any store and precision.
-FORMAT = 2
+# 1: vectors in the folder, as float32. 2: in any store and precision. 3: tracks have a genre.
+FORMAT = 3
 _OLDEST_FORMAT = 1
 FILE_NAME = "library.json"
 # What may lie in a folder before its library.json is written (a first run that was killed).

@@ -26,7 +26,14 @@ from partwise.library.stores.faults import gone, open_guarded
 from partwise.library.stores.lance import LanceStore
 from partwise.library.stores.places import connect, open_place
 from partwise.library.stores.protocol import Place, Searchable, VectorStore
-from partwise.library.stores.rows import in_list, presence_of, quoted, vectors_of
+from partwise.library.stores.rows import (
+    TAG_COLUMNS,
+    in_list,
+    presence_of,
+    quoted,
+    tags_of,
+    vectors_of,
+)
 from partwise.library.tables.ledger import LedgerRow, State, ledger_schema, rows_from_arrow
 from partwise.library.tables.manifest import FILE_NAME, Manifest, ModelInfo, read_manifest
 from partwise.library.tables.snapshot import FILE_NAME as SNAPSHOT
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
 
 LEDGER = "ledger"
+ABOUT = ("track_id", "duration_s", *TAG_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -260,11 +268,13 @@ class Store:
         return paths
 
     def about_tracks(self) -> dict[str, list[Any]]:
-        """Columns track_id, duration_s, title, artist, album and year of all tracks."""
+        """Columns track_id, duration_s and those of ``Tags`` of all tracks, in this order."""
         if (snapshot := self.snapshot) is not None:
-            return snapshot.about
-        names = ["track_id", "duration_s", "title", "artist", "album", "year"]
-        return self.tracks.fetch(columns=names).to_pydict()
+            about = snapshot.about
+        else:
+            names = [name for name in ABOUT if name in self.tracks.schema.names]
+            about = self.tracks.fetch(columns=names).to_pydict()
+        return {name: about.get(name) or [None] * len(about["track_id"]) for name in ABOUT}
 
     def track_ids(self, digest: str | None = None) -> set[str]:
         """Content hashes that have a track of the model (the active one unless given)."""
@@ -280,14 +290,13 @@ class Store:
         """All tracks of a model (the active one unless given), ordered by id."""
         model = self.model(digest)
         rows = self.vectors(tracks_name(model.digest)).fetch().sort_by("track_id")
-        tags = [rows.column(name).to_pylist() for name in ("title", "artist", "album", "year")]
         return TrackTable(
             track_ids=rows.column("track_id").to_pylist(),
             vectors=vectors_of(rows),
             presence=presence_of(rows),
             duration_s=rows.column("duration_s").to_numpy(),
             segments=rows.column("segments").to_numpy(),
-            tags=[Tags(*values) for values in zip(*tags, strict=True)],
+            tags=tags_of(rows),
         )
 
     def segments_of(

@@ -113,7 +113,7 @@ class Snapshot:
 
     @property
     def about(self) -> dict[str, list[Any]]:
-        """Columns of the tracks, by name: track_id, duration_s, title, artist, album, year."""
+        """Columns of the tracks, by name: track_id, duration_s and those of ``Tags``."""
         return self._who["tracks"]
 
     @cached_property

@@ -11,7 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,11 @@ from partwise.library.stores.precision import check_precision
 from partwise.library.stores.protocol import Place, VectorStore
 from partwise.library.stores.rows import (
     PRESENCE_COLUMNS,
+    TAG_COLUMNS,
     chunks,
     in_list,
     segments_schema,
+    tags_of,
     tracks_schema,
     vector_column,
 )
@@ -49,9 +51,6 @@ from partwise.library.tables.reader import LEDGER, Store, segments_name, tracks_
 
 if TYPE_CHECKING:
     from partwise.embedding.embeddings import PartEmbeddings
-
-
-TAG_COLUMNS = tuple(field.name for field in fields(Tags))
 
 
 @dataclass(frozen=True)
@@ -269,15 +268,18 @@ class Writer:
 
     def set_tags(self, tags: Mapping[str, Tags]) -> int:
         """Replace what is known of the tags of tracks; returns how many have others now."""
-        about = self.tracks.fetch(columns=["track_id", *TAG_COLUMNS]).to_pydict()
-        columns = [about[name] for name in ("track_id", *TAG_COLUMNS)]
-        former = {track_id: Tags(*said) for track_id, *said in zip(*columns, strict=True)}
+        there = [name for name in TAG_COLUMNS if name in self.tracks.schema.names]
+        about = self.tracks.fetch(columns=["track_id", *there])
+        former = dict(zip(about.column("track_id").to_pylist(), tags_of(about), strict=True))
+        if "genre" not in there:  # it cannot be kept, so it is not news either
+            tags = {track_id: replace(said, genre=None) for track_id, said in tags.items()}
         changed = [one for one in tags if one in former and tags[one] != former[one]]
         with storage_errors(self.store.folder):
             for ids in chunks(changed):
                 rows = self.tracks.fetch(ids)
                 ordered = [tags[track_id] for track_id in rows.column("track_id").to_pylist()]
-                for name, column in tag_columns(ordered).items():
+                for name in there:
+                    column = tag_columns(ordered)[name]
                     at = rows.schema.get_field_index(name)
                     rows = rows.set_column(at, rows.schema.field(at), [column])
                 self.tracks.upsert(rows)
