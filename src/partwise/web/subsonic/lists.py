@@ -21,6 +21,7 @@ from partwise.web.subsonic.responses import Answer, Code, Failure
 MOST = 500
 # A player that copies the whole library asks for page after page of this size at most.
 MOST_FOUND = 5000
+MOST_LETTERS = 300
 _ANY = 10**9
 
 
@@ -192,6 +193,8 @@ def search(server: Server, params: Params, name: str, by_tags: bool) -> Answer:
     entries = Entries(server)
     collection = entries.collection
     text = required(params, "query").strip(' "*')
+    if len(text) > MOST_LETTERS:
+        raise Failure(Code.GENERIC, f"query is longer than {MOST_LETTERS} letters.")
 
     def page(kind: str) -> tuple[int, int]:
         count = number(params, f"{kind}Count", 20, least=0, most=MOST_FOUND)
