@@ -1,8 +1,7 @@
 """Recordings as browsers play and draw them: what is made for that is made once, and kept.
 
 Most are played as they are, the others as FLAC.
-What a file is goes by its content. The copies lie in a folder of limited size; those that were
-not played for longest go first.
+What a file is goes by its content.
 """
 
 from __future__ import annotations
@@ -82,8 +81,8 @@ def write_flac(path: Path, out: Path, stopped: Callable[[], bool]) -> None:
             raise DecodeError(path, "there is no audio in it")
 
 
-class Copies:
-    """The folder of copies.
+class KeptFiles:
+    """A folder of files that can be made again, of limited size: the least used ones go first.
 
     folder : where they are kept from one start to the next; where that cannot be written, and for
         what was uploaded, a temporary folder that goes with this object.
@@ -96,43 +95,32 @@ class Copies:
         weakref.finalize(self, shutil.rmtree, self._passing, ignore_errors=True)
         self._lock = threading.Lock()
 
-    def _place(self, song_id: str, keep: bool) -> Path:
+    def place(self, name: str, keep: bool = True) -> Path:
+        """Where a file of that name is to be. keep : whether it may outlive this object."""
         if keep:
             with suppress(OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 if os.access(self._folder, os.W_OK):
-                    return self._folder / f"{song_id}.flac"
-        return self._passing / f"{song_id}.flac"
+                    return self._folder / name
+        return self._passing / name
 
-    def find(self, song_id: str, keep: bool) -> Path | None:
-        """The copy of a song if it was made already."""
-        place = self._place(song_id, keep)
+    def find(self, name: str, keep: bool = True) -> Path | None:
+        """The file of that name if it was made already."""
+        place = self.place(name, keep)
         try:
-            os.utime(place)  # played now: it is the last to go
+            os.utime(place)  # used now: it is the last to go
         except OSError:
             return None
         return place
 
-    def make(self, song_id: str, path: Path, keep: bool, stop: threading.Event) -> Path:
-        """Make the copy of a song.
-
-        Raises ClientGone when ``stop`` is set meanwhile, DecodeError, and PartwiseError for a full
-        disk.
-        """
-        place = self._place(song_id, keep)
-        with storage_errors(place.parent):
-            write_flac(path, place, stop.is_set)
-        self._tidy(place)
-        return place
-
-    def _tidy(self, newest: Path) -> None:
-        """Remove the copies that were not played for longest, never the newest; and what a
-        process that was killed left half written."""
+    def tidy(self, newest: Path) -> None:
+        """Remove the files that were not used for longest, never the newest; and what a process
+        that was killed left half written."""
         with self._lock, suppress(OSError):
             for half in newest.parent.glob(".*"):
                 if half.stat().st_mtime < time.time() - _HALF_WRITTEN_S:
                     half.unlink(missing_ok=True)
-            files = [(file, file.stat()) for file in newest.parent.glob("*.flac")]
+            files = [(file, file.stat()) for file in newest.parent.glob("[!.]*")]
             files.sort(key=lambda entry: entry[1].st_mtime_ns, reverse=True)
             total = newest.stat().st_size
             for file, status in files:
@@ -140,6 +128,29 @@ class Copies:
                     total += status.st_size
                     if total > self._limit_bytes:
                         file.unlink(missing_ok=True)
+
+
+class Copies:
+    """Copies in FLAC. folder, limit_bytes : see ``KeptFiles``."""
+
+    def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._files = KeptFiles(folder, limit_bytes)
+
+    def find(self, song_id: str, keep: bool) -> Path | None:
+        """The copy of a song if it was made already."""
+        return self._files.find(f"{song_id}.flac", keep)
+
+    def make(self, song_id: str, path: Path, keep: bool, stop: threading.Event) -> Path:
+        """Make the copy of a song.
+
+        Raises ClientGone when ``stop`` is set meanwhile, DecodeError, and PartwiseError for a full
+        disk.
+        """
+        place = self._files.place(f"{song_id}.flac", keep)
+        with storage_errors(place.parent):
+            write_flac(path, place, stop.is_set)
+        self._files.tidy(place)
+        return place
 
 
 class Waves:

@@ -2,7 +2,8 @@
 
 On loopback there is no token, so a page of another site must not get through the visitor's own
 browser: the Host header has to be a loopback name (else a name of theirs could be pointed at us),
-and what changes something has to come from this very server's pages, or from no page at all.
+and what changes something has to come from this very server's pages, or from no page at all; so
+has everything under ``/rest``.
 A proxy on this machine would let everybody in, and may well put a loopback name into Host: what
 carries a proxy's marks is refused then, unless the owner has said that a proxy is meant.
 Elsewhere a token is asked for. Under ``/rest`` players bring their own credentials, which that
@@ -133,11 +134,16 @@ class Security:
         if self._hosts is not None and _name(headers.get("host", "")) not in self._hosts:
             text = "this server does not answer to that host name"
             return error_response(path, 403, f"{text} (behind a proxy: {_HOW})")
-        if scope["method"] not in _SAFE and not self._from_own_page(headers):
+        # Players change things by GET, too. What sees to credentials itself is safe from pages of
+        # other sites where there is a secret, which they do not know and no browser adds.
+        own_credentials = path.startswith(self._open_paths)
+        guarded = own_credentials and self._token is not None
+        changes = scope["method"] not in _SAFE or own_credentials
+        if changes and not (guarded or self._from_own_page(headers)):
             text = "a page of another site may not change anything here"
             more = "if it is this server's own, behind a proxy: let it pass Host on, or name it"
             return error_response(path, 403, f"{text} ({more} with --behind-proxy)")
-        if self._token is None or path.startswith(self._open_paths):
+        if self._token is None or guarded:
             return None
         return self._without_token(scope, headers)
 

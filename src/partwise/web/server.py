@@ -16,14 +16,19 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.overview import LibraryStatus, overview
-from partwise.library.search.cache import Kept
+from partwise.library.search.cache import Kept, Same
 from partwise.library.tables.catalogue import Track, existing
 from partwise.paths import shown
 from partwise.web.background import KnownCovers, MapState, SharedWork
+from partwise.web.collection import Collection, read_added_s
 from partwise.web.hearing import Ears
 from partwise.web.jobs import Jobs
+from partwise.web.marks import FILE_NAME as MARKS
+from partwise.web.marks import Marks
+from partwise.web.pictures import Pictures
 from partwise.web.playable import Copies, Waves
 from partwise.web.responses import NotHere
+from partwise.web.transcode import Transcoder
 from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
 
@@ -44,11 +49,17 @@ class Server:
         self.copies = Copies(library.path / "cache" / "audio")
         self.waves = Waves(library.path)
         self.work = SharedWork()
+        self.marks = Marks(library.path / MARKS)
+        self.pictures = Pictures()
+        self.transcoder = Transcoder(library.path / "cache" / "streams")
         self._kept = Kept()
+        self._collections = Kept(library.resident)
 
     def close(self) -> None:
         """End what runs and remove what is temporary."""
         self.jobs.close()
+        self.transcoder.close()
+        self.marks.close()
         self.uploads.close()
 
     # --- songs: tracks and uploads
@@ -104,6 +115,18 @@ class Server:
         raise NotHere("its file is gone or has changed since it was indexed: index again")
 
     # --- the library
+
+    @property
+    def collection(self) -> Collection:
+        """The artists and albums of the catalogue; none while there is no library."""
+        if not self.library.exists:
+            return Collection({}, {})
+        catalogue, store = self.library.catalogue, self.library.store
+        return self._collections.get(
+            "collection",
+            lambda: (store.digest, Same(catalogue)),
+            lambda _: Collection(catalogue, read_added_s(store)),
+        )
 
     def check(self) -> None:
         """Raises PartwiseError, in words for the page, where there is nothing to search yet."""

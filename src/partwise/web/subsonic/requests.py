@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -20,10 +20,43 @@ from partwise.errors import PartwiseError
 from partwise.parts import PartWeights
 from partwise.web.subsonic.responses import API_VERSION, Code, Failure
 
-MAX_FORM_BYTES = 256 * 1024
-MAX_FIELDS = 1000
+# A playlist of some thousand songs is one form.
+MAX_FORM_BYTES = 768 * 1024
+MAX_FIELDS = 20_000
+# What a user is called who gives no name.
+OWNER = "partwise"
 FORM = "application/x-www-form-urlencoded"
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", re.ASCII)
+
+
+class Params(Mapping[str, str]):
+    """Parameters by name; ``all`` gives those that may be given several times.
+
+    pairs : names and values as they came; of a name that is given twice, ``[]`` is the first value.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name, []).append(value)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a name, in order, without empty ones."""
+        return [value for value in self._values.get(name, ()) if value]
+
+    @property
+    def user(self) -> str:
+        """Who asks, by the name that they gave: there is one secret, and no list of users."""
+        return self.get("u") or OWNER
 
 
 def check_request(params: Mapping[str, str], token: str | None) -> None:
@@ -104,8 +137,8 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-async def read_params(request: Request) -> dict[str, str]:
-    """The parameters by name; of one that is given twice, the first. Raises Failure."""
+async def read_params(request: Request) -> Params:
+    """The parameters of the address and of a form. Raises Failure."""
     pairs = list(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and kind == FORM:
@@ -120,10 +153,7 @@ async def read_params(request: Request) -> dict[str, str]:
             )
         except ValueError:
             raise Failure(Code.GENERIC, "The form cannot be read as UTF-8 fields.") from None
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        found.setdefault(name, value)
-    return found
+    return Params(pairs)
 
 
 def required(params: Mapping[str, str], name: str, empty: bool = True) -> str:
@@ -135,7 +165,7 @@ def required(params: Mapping[str, str], name: str, empty: bool = True) -> str:
 
 def number(params: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     """A whole number of at least ``least``; more than ``most`` counts as ``most``."""
-    value = optional_number(params, name)
+    value = whole_number(params, name)
     if value is None:
         return default
     if value < least:
@@ -143,13 +173,16 @@ def number(params: Mapping[str, str], name: str, default: int, least: int, most:
     return min(value, most)
 
 
-def optional_number(params: Mapping[str, str], name: str) -> int | None:
-    """A whole number, or None when the parameter is not there or empty."""
+def whole_number(params: Mapping[str, str], name: str, digits: int = 9) -> int | None:
+    """A whole number, or None when the parameter is not there or empty. digits : at most."""
     text = params.get(name, "").strip()
-    if not text:
-        return None
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):
+    return whole_number_of(name, text, digits) if text else None
+
+
+def whole_number_of(name: str, text: str, digits: int = 9) -> int:
+    """The number that a text is. Raises Failure, naming the parameter."""
+    written = text.strip().removeprefix("-")
+    if not (written.isascii() and written.isdigit() and len(written) <= digits):
         raise Failure(Code.GENERIC, f"{name} is {text!r}: it must be a whole number.")
     return int(text)
 
@@ -163,3 +196,13 @@ def part_weights(params: Mapping[str, str]) -> PartWeights | None:
         return PartWeights.parse(text)
     except PartwiseError as error:
         raise Failure(Code.GENERIC, f"parts: {error}.") from None
+
+
+def flag(params: Mapping[str, str], name: str, default: bool = False) -> bool:
+    """``true`` or ``false``, also as 1 and 0."""
+    text = params.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text not in ("true", "false", "1", "0"):
+        raise Failure(Code.GENERIC, f"{name} is {text!r}: it must be true or false.")
+    return text in ("true", "1")

@@ -1,10 +1,11 @@
-"""OpenSubsonic answers: one dictionary, written as XML, JSON or JSONP, and songs in it.
+"""OpenSubsonic answers: one dictionary, written as XML, JSON or JSONP.
 
 Specification: https://opensubsonic.netlify.app/docs/api-reference/ and
 https://opensubsonic.netlify.app/docs/responses/subsonic-response/ and .../responses/error/
 
 In XML a plain value is an attribute, an object is a child element, and a list is that element
-repeated (the rule of subsonic-rest-api.xsd and of the servers that answer in both forms).
+repeated (the rule of subsonic-rest-api.xsd and of the servers that answer in both forms). What is
+called ``value`` is the text of its element.
 """
 
 from __future__ import annotations
@@ -13,17 +14,12 @@ import json
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from starlette.responses import Response
 
 from partwise import __version__
-from partwise.audio.types import type_of
-from partwise.library.media.covers import has_cover
-from partwise.library.tables.catalogue import Track, existing
-from partwise.paths import shown
 
 API_VERSION = "1.16.1"
 NAMESPACE = "http://subsonic.org/restapi"
@@ -45,6 +41,10 @@ class Code(IntEnum):
     INVALID_API_KEY = 44
     NOT_AUTHORISED = 50
     NOT_FOUND = 70
+
+
+# What a method gives: fields of the subsonic-response, or a response of another kind.
+Answer = dict[str, Any] | Response
 
 
 class Failure(Exception):
@@ -136,6 +136,8 @@ def _element(name: str, fields: Mapping[str, Any]) -> ElementTree.Element:
                     element.append(_element(key, item))
                 else:
                     ElementTree.SubElement(element, key).text = _text(item)
+        elif key == "value":
+            element.text = _text(value)
         else:
             element.set(key, _text(value))
     return element
@@ -156,49 +158,3 @@ def _clean(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_clean(item) for item in value]
     return value
-
-
-# --- songs: https://opensubsonic.netlify.app/docs/responses/child/
-
-
-def child(track: Track) -> dict[str, Any]:
-    """A track as players know songs. Fields of which the library knows nothing are left out.
-
-    The path is the full one, so that a song can be found again in another server's library.
-    """
-    files = existing(track.paths) or track.paths
-    path, tags = Path(files[0]), track.tags
-    song: dict[str, Any] = {
-        "id": track.track_id,
-        "isDir": False,
-        "title": track.title,
-        "isVideo": False,
-        "type": "music",
-        "mediaType": "song",
-        "duration": round(track.duration_s),
-        "path": shown(path),
-        "contentType": content_type_of(path),
-    }
-    optional = {
-        "album": tags.album,
-        "artist": tags.artist,
-        "displayArtist": tags.artist,
-        "year": tags.year,
-        "suffix": path.suffix.removeprefix(".").lower() or None,
-        "size": _size(path),
-        "coverArt": track.track_id if has_cover(path) else None,
-    }
-    return song | {name: value for name, value in optional.items() if value is not None}
-
-
-def content_type_of(path: Path) -> str:
-    """Media type by the ending of a file's name."""
-    promised = type_of(path)
-    return "application/octet-stream" if promised is None else promised.media_type
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
