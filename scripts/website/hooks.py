@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "website"))
 
 from reference import REFERENCE, reference_pages  # noqa: E402
+from try_page import demo_files  # noqa: E402
 
 # Names on the site of files in the repository's root.
 PAGES = {
@@ -40,12 +41,14 @@ FILES = {
     "CITATION.cff": "CITATION.cff.txt",
     "src/partwise/web/static/icon.svg": "icon.svg",
 }
+# The page that asks the demo library in the browser: the folder with its source leads to it.
+TRY = "try"
 # Pages that are made from code; without the site, links lead to the code itself.
 OF_CODE = {
     f"src/{module.replace('.', '/')}.py": page
     for page, (_, _, modules) in REFERENCE.items()
     for module in modules
-} | {"src/partwise/web/schemas.py": "http-api.md"}
+} | {"src/partwise/web/schemas.py": "http-api.md", "scripts/website/try": f"{TRY}/index.html"}
 
 _FENCE = re.compile(r"^(```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?P<text>!?\[(?:[^\[\]]|!?\[[^\[\]]*\]\([^()]*\))*\])\((?P<to>[^()\s]+)\)")
@@ -62,6 +65,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, page, content=content))
     for page, text in reference_pages().items():
         files.append(File.generated(config, page, content=text))
+    for name, content in demo_files().items():
+        given = (
+            {"abs_src_path": str(content)} if isinstance(content, Path) else {"content": content}
+        )
+        files.append(File.generated(config, f"{TRY}/{name}", **given))
     schema = openapi()
     files.append(File.generated(config, "openapi.json", content=json.dumps(schema, indent=1)))
     files.append(File.generated(config, "http-api.md", content=http_page(schema)))

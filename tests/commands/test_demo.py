@@ -12,6 +12,7 @@ from partwise.cli import main
 from partwise.demo.groups import load_groups
 from partwise.errors import PartwiseError
 from partwise.library.library import Library
+from partwise.parts import PARTS
 
 # part, right, asked, right at rank 1, in the top 3, chance
 ROW = r"^(\w+) +(\d+) of (\d+) +(\d+)% +(\d+)% +(\d+)%"
@@ -43,6 +44,9 @@ def test_a_table_for_every_part_and_a_library_to_keep(
     for _, right, asked, share, _, _ in rows:
         assert int(share) == round(100 * int(right) / int(asked))
     assert "index ~/Music" in out
+    right, asked = re.findall(r"same player: (\d+) of (\d+) questions", out)[0]
+    assert (int(right), int(asked)) == (sum(int(row[1]) for row in rows), 35 + 35 + 30 + 30 + 25)
+    assert_examples_are_the_middle(out)
 
     [library] = (tmp_path / "temporary").iterdir()
     assert f"--library {library}" in out
@@ -67,3 +71,14 @@ def test_the_temporary_library_goes_away_even_after_an_error(
     assert capsys.readouterr().err == "partwise: 01.opus could not be heard: a reason\n"
     assert seen[0].parent == tmp_path / "temporary"
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def assert_examples_are_the_middle(out: str) -> None:
+    """One question a part, another piece each, and each says what every player plays."""
+    asked = re.findall(r"^(\w+) like ([\w ]+) \((\w+): ", out, re.MULTILINE)
+    heard = [part for part, _, _ in asked]
+    assert heard == [part for part in map(str, PARTS) if part in heard] and "drums" in heard
+    assert len({title for _, title, _ in asked}) == len(asked)
+    for name, instrument in re.findall(r"another player \((\w+): ([^)]+)\)", out):
+        players = load_groups().players
+        assert instrument in [one[name].instrument for one in players.values() if name in one]

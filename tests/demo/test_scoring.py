@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from partwise.demo.scoring import chance, score_part
+from partwise.demo.scoring import chance, middle, score_part
 from partwise.parts import Part
 
 WHO = {"a": "Ann", "b": "Ann", "c": "Ann", "d": "Ben", "e": "Ben", "f": None}
@@ -69,3 +69,19 @@ def test_chance_is_what_every_possible_ranking_gives_on_average() -> None:
     ]
     assert sum(s.first for s in scores) / count == pytest.approx(scores[0].chance)
     assert sum(s.precision for s in scores) / count == pytest.approx(scores[0].chance)
+
+
+def test_the_middle_is_neither_the_best_nor_the_worst() -> None:
+    answers = {
+        "a": ["b", "c", "d"],  # two right
+        "b": ["d", "e", "c"],  # one right, not the first
+        "c": ["a", "d", "e"],  # one right, the first
+        "d": ["a", "b", "c"],  # none
+        "e": ["a", "d", "b"],  # one right, not the first
+        "f": ["a", "b", "c"],  # nobody plays here: no question
+    }
+    assert middle(WHO, answers) == ["b", "e"]
+    # Of two in the middle the worse one, so that nothing is made to look better.
+    assert middle(WHO, {**answers, "e": None}) == ["b"]
+    assert middle(WHO, dict.fromkeys(WHO)) == []
+    assert middle(WHO, {**dict.fromkeys(WHO), "a": []}) == []

@@ -70,19 +70,10 @@ def demo(
         opened = Library.open(folder)
         answers = ask_all(opened, groups)
         asked_s = time.monotonic() - asking
+    console.print("\nOne question for each part: neither the best nor the worst, the middle one.")
     for part, piece in examples(groups, answers):
         print_example(console, groups, answers, part, piece)
-    scores = [
-        score_part(
-            part,
-            groups.who(part),
-            {
-                file: None if found is None else [answer.file for answer in found]
-                for file, found in answers[part].items()
-            },
-        )
-        for part in PARTS
-    ]
+    scores = [score_part(part, groups.who(part), rankings(answers, part)) for part in PARTS]
     print_scores(console, scores)
     console.print(
         f"It all took {time.monotonic() - began:.1f} s, of that {asked_s:.1f} s"
@@ -105,28 +96,39 @@ def print_opening(console: Console, groups: Groups) -> None:
     )
 
 
-def examples(groups: Groups, answers: Answers) -> list[tuple[Part, DemoPiece]]:
-    """For each part the first piece in which it is played and heard, no piece twice.
+def rankings(answers: Answers, part: Part) -> dict[str, list[str] | None]:
+    """File -> the files of its answers for one part, best first; None where it was not heard."""
+    return {
+        file: None if found is None else [answer.file for answer in found]
+        for file, found in answers[part].items()
+    }
 
-    Not chosen by how good the answers are.
+
+def examples(groups: Groups, answers: Answers) -> list[tuple[Part, DemoPiece]]:
+    """For each part the first piece whose answers are of middling quality, no piece twice.
+
+    So what is printed is what to expect, whatever the model can do (``scoring.middle``).
     """
+    from partwise.demo.scoring import middle
+
     chosen: list[tuple[Part, DemoPiece]] = []
     for part in PARTS:
-        used = [piece for _, piece in chosen]
-        for piece in groups.pieces:
-            if part in piece.players and answers[part][piece.file] and piece not in used:
-                chosen.append((part, piece))
-                break
+        used = {piece.file for _, piece in chosen}
+        usual = middle(groups.who(part), rankings(answers, part))
+        fresh = [file for file in usual if file not in used] or usual
+        if fresh:
+            chosen.append((part, groups.by_file[fresh[0]]))
     return chosen
 
 
 def print_example(
     console: Console, groups: Groups, answers: Answers, part: Part, piece: DemoPiece
 ) -> None:
-    """The query and its first answers, each with who really plays."""
+    """The query and its first answers, each with who really plays, and what."""
     name = piece.players[part]
-    instrument = groups.players[part][name].instrument
-    console.print(f"\n[bold]{part} like {piece.title}[/bold] [dim]({name}: {instrument})[/dim]")
+    instrument_of = {one.name: one.instrument for one in groups.players[part].values()}
+    who = f"{name}: {instrument_of[name]}"
+    console.print(f"\n[bold]{part} like {piece.title}[/bold] [dim]({who})[/dim]")
     for rank, answer in enumerate(answers[part][piece.file] or (), start=1):
         other = groups.by_file[answer.file]
         heard = other.players.get(part)
@@ -135,8 +137,8 @@ def print_example(
         elif heard is None:
             verdict = "[red]nobody plays it here[/red]"
         else:
-            verdict = f"[red]another player ({heard})[/red]"
-        console.print(f"  {rank}  {answer.score:5.2f}  {other.title:20s} {verdict}")
+            verdict = f"[red]another player ({heard}: {instrument_of[heard]})[/red]"
+        console.print(f"  {rank}  {answer.score:5.2f}  {other.title:18s} {verdict}", soft_wrap=True)
 
 
 def print_scores(console: Console, scores: Sequence[PartScore]) -> None:
@@ -164,6 +166,12 @@ def print_scores(console: Console, scores: Sequence[PartScore]) -> None:
         style="bold",
     )
     console.print(table)
+    asked, right = sum(s.asked for s in scores), sum(s.right_first for s in scores)
+    guessed = sum(score.chance * score.asked for score in scores)
+    console.print(
+        f"First answer with the same player: {right} of {asked} questions;"
+        f" by guessing {guessed:.0f}."
+    )
     unheard = [score for score in scores if score.answered < score.asked]
     if unheard:
         told = ", ".join(f"{s.part} {s.asked - s.answered} times" for s in unheard)

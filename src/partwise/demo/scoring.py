@@ -10,6 +10,9 @@ from partwise.parts import Part
 
 DEPTH = 3
 
+# piece -> the other pieces, best first; None when the part was not heard in it
+Rankings = Mapping[str, Sequence[str] | None]
+
 
 @dataclass(frozen=True)
 class PartScore:
@@ -54,9 +57,7 @@ def chance(players: Sequence[str]) -> float:
     return pairs / (len(players) * (len(players) - 1))
 
 
-def score_part(
-    part: Part, who: Mapping[str, str | None], answers: Mapping[str, Sequence[str] | None]
-) -> PartScore:
+def score_part(part: Part, who: Mapping[str, str | None], answers: Rankings) -> PartScore:
     """Compare rankings with who plays.
 
     who : piece -> who plays the part, None where nobody does.
@@ -70,7 +71,7 @@ def score_part(
             continue
         if piece in ranking:
             raise ValueError(f"{piece} is among its own answers")
-        same = [who[other] == name for other in ranking[:DEPTH]]
+        same = _same(who, name, ranking)
         answered += 1
         right_first += bool(same and same[0])
         right += sum(same)
@@ -85,3 +86,28 @@ def score_part(
         lacking=len(lacking),
         noticed=sum(answers[piece] is None for piece in lacking),
     )
+
+
+def middle(who: Mapping[str, str | None], answers: Rankings) -> list[str]:
+    """The pieces that are answered neither well nor badly for this part, in the order of ``who``.
+
+    who, answers : as for ``score_part``. Pieces in which the part is played and heard are put in
+    order by how many of the first three answers are right, and then by whether the first one is.
+    These are all that stand where the middle one does (of two in the middle, the worse). None where
+    no piece has an answer.
+    """
+    quality: dict[str, tuple[int, bool]] = {}
+    for piece, name in who.items():
+        ranking = answers[piece]
+        if name is not None and ranking:
+            same = _same(who, name, ranking)
+            quality[piece] = (sum(same), same[0])
+    if not quality:
+        return []
+    usual = sorted(quality.values())[(len(quality) - 1) // 2]
+    return [piece for piece, reached in quality.items() if reached == usual]
+
+
+def _same(who: Mapping[str, str | None], name: str, ranking: Sequence[str]) -> list[bool]:
+    """Of the first three answers, which have the player ``name``."""
+    return [who[other] == name for other in ranking[:DEPTH]]
