@@ -38,3 +38,28 @@ def test_uniform_and_one():
 def test_bad_weights_get_a_sentence(text, sentence):
     with pytest.raises(PartwiseError, match=sentence.replace("(", r"\(")):
         PartWeights.parse(text)
+
+
+def test_weights_are_read_however_they_are_written():
+    expected = PartWeights.parse("drums=2,bass")
+    assert PartWeights.parse({"drums": 2, Part.BASS: 1}) == expected
+    assert PartWeights.parse({" Drums ": "2", "bass": 1.0}) == expected
+    assert PartWeights.parse(expected) is expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"drumz": 1}, "unknown part 'drumz'"),
+        ({"drums": "loud"}, "the weight of drums in .* is not a number: 'loud'"),
+        ({"drums": None}, "is not a number: None"),
+        ({"drums": 10**400}, "is not a number"),
+        ({"drums": -1}, "the weight of drums is -1"),
+        ({"drums": 1, "DRUMS": 2}, "drums is named twice"),
+        ({}, "no part is named"),
+        (["drums"], "part weights are text .* not list"),
+    ],
+)
+def test_bad_mappings_get_a_sentence(asked, sentence):
+    with pytest.raises(PartwiseError, match=sentence):
+        PartWeights.parse(asked)

@@ -41,6 +41,11 @@ PARTS: tuple[Part, ...] = tuple(Part)
 PART_NAMES: tuple[str, ...] = tuple(part.value for part in PARTS)
 
 
+def _items(text: str) -> list[tuple[str, str, str]]:
+    """Name, sign of equality and number of each piece of ``"drums=2,bass"``."""
+    return [piece.partition("=") for piece in map(str.strip, text.split(",")) if piece]
+
+
 def by_part(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     """Five numbers by the names of the parts, for JSON."""
     return {name: float(value) for name, value in zip(PART_NAMES, values, strict=True)}
@@ -80,23 +85,36 @@ class PartWeights:
         return cls.of({part: 1.0})
 
     @classmethod
-    def parse(cls, text: str) -> PartWeights:
-        """Read ``"drums=2,bass"``: named parts, weight 1 unless given.
+    def parse(cls, asked: Weights) -> PartWeights:
+        """Read weights however they are written: the one place that does.
+
+        asked : ``"drums=2,bass"`` (named parts, weight 1 unless given), a mapping of parts or their
+            names to numbers (``{"drums": 2}``), or part weights. Parts that are not named weigh 0.
 
         Raises PartwiseError for an unknown or repeated part, or a weight that is not a number
         of at least 0, or when nothing weighs more than 0.
         """
+        if isinstance(asked, PartWeights):
+            return asked
+        if isinstance(asked, str):
+            items = [(name, number if sign else 1.0) for name, sign, number in _items(asked)]
+        elif isinstance(asked, Mapping):
+            items = list(asked.items())
+        else:
+            raise PartwiseError(
+                f'part weights are text ("drums=2,bass") or numbers by part ({{"drums": 2}}),'
+                f" not {type(asked).__name__}"
+            )
         weights: dict[Part, float] = {}
-        for item in filter(None, (piece.strip() for piece in text.split(","))):
-            name, _, number = item.partition("=")
-            part = Part.parse(name)
+        for name, number in items:
+            part = Part.parse(str(name))
             if part in weights:
-                raise PartwiseError(f"{part} is named twice in {text!r}")
+                raise PartwiseError(f"{part} is named twice in {asked!r}")
             try:
-                weights[part] = float(number) if "=" in item else 1.0
-            except ValueError:
+                weights[part] = float(number)
+            except (TypeError, ValueError, OverflowError):
                 raise PartwiseError(
-                    f"the weight of {part} in {text!r} is not a number: {number!r}"
+                    f"the weight of {part} in {asked!r} is not a number: {number!r}"
                 ) from None
         if not weights:
             raise PartwiseError("no part is named: write for example drums=2,bass")
@@ -115,3 +133,7 @@ class PartWeights:
         return ",".join(
             f"{part}={value:g}" for part, value in zip(PARTS, self.values, strict=True) if value > 0
         )
+
+
+# How weights may be asked for wherever they are: see ``PartWeights.parse``.
+Weights = PartWeights | str | Mapping[str, float] | Mapping[Part, float]

@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from partwise.errors import PartwiseError
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.tables.ledger import LedgerRow
 from partwise.library.tables.manifest import FILE_NAME
 from partwise.library.tables.reader import Store, TrackTable
-from partwise.parts import PartWeights
+from partwise.parts import PartWeights, Weights
 from partwise.paths import library_folder
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from partwise.library.reports import IndexSummary, Progress, Report, Reporter, Stage
     from partwise.library.search.hits import Hit
     from partwise.library.search.journey import Step
@@ -175,7 +178,7 @@ class Library:
     def search(
         self,
         query: Songs | Query | None = None,
-        weights: PartWeights | str | None = None,
+        weights: Weights | None = None,
         top: int = 10,
         *,
         at: str | tuple[float, float] | None = None,
@@ -187,9 +190,10 @@ class Library:
 
         ``library.search("song.mp3", "drums=2,bass")``
 
-        query, at, per_part_of, model : what is asked, see ``query``.
-        weights : part weights, also as text (``"drums=2,bass"``); by default all parts of the
-            query, or the parts named in ``per_part_of``, count the same.
+        query, at, per_part_of, model : what is asked, see ``query``: files, names, samples,
+            embeddings or vectors.
+        weights : ``"drums=2,bass"``, ``{"drums": 2, "bass": 1}`` or ``PartWeights``; by default all
+            parts of the query, or the parts named in ``per_part_of``, count the same.
         options : see ``search.searcher.SearchOptions``.
 
         The songs of the query are never among the hits, nor are tracks whose files are all gone.
@@ -198,12 +202,53 @@ class Library:
         from partwise.library.search.searcher import SearchOptions
 
         wanted = SearchOptions(top=top, **options)
-        asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
+        asked = None if weights is None else PartWeights.parse(weights)
         built = self.query(query, at=at, per_part_of=per_part_of, model=model)
         return self.searcher.search(built, built.weights(asked), wanted)
 
+    def search_many(
+        self,
+        queries: Sequence[Songs | Query] | np.ndarray,
+        weights: Weights | Sequence[Weights | None] | None = None,
+        top: int = 10,
+        *,
+        model: str | Path | None = None,
+        **options: Any,
+    ) -> list[list[Hit]]:
+        """The hits of each of many queries, in their order: see ``search``.
+
+        ``library.search_many(["a.mp3", "b.mp3"], "drums")``
+
+        queries : each a song, several that are averaged, or a ``Query`` (for a passage, or songs
+            for single parts); or vectors, float [queries, parts=5, dim].
+        weights : for all of them, or a list with those of each.
+
+        Where vectors are held in memory (``resident``, or a library that is not large), they are
+        compared with all queries by one matrix product. Raises PartwiseError where ``search`` would
+        for one of them, naming its number.
+        """
+        from partwise.library.search.many import search_many
+        from partwise.library.search.searcher import SearchOptions
+
+        wanted = SearchOptions(top=top, **options)
+        if isinstance(weights, Sequence) and not isinstance(weights, str):
+            each: list[Weights | None] = list(weights)
+        else:
+            each = [weights] * len(queries)
+        if len(each) != len(queries):
+            raise PartwiseError(f"{len(queries)} queries have {len(each)} part weights")
+        questions = []
+        for number, (query, weighed) in enumerate(zip(queries, each, strict=True), 1):
+            try:
+                asked = None if weighed is None else PartWeights.parse(weighed)
+                built = self.query(query, model=model)
+                questions.append((built, built.weights(asked), wanted))
+            except PartwiseError as error:
+                raise PartwiseError(f"query {number}: {error}") from None
+        return search_many(self.searcher, questions)
+
     def journey(
-        self, start: str, end: str, count: int = 25, weights: PartWeights | str | None = None
+        self, start: str, end: str, count: int = 25, weights: Weights | None = None
     ) -> list[Step]:
         """Tracks that lead evenly from one to another: see ``search.journey.find_path``."""
         from partwise.library.search.journey import find_path

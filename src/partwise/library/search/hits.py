@@ -71,6 +71,14 @@ class Hit:
             plain["parts"] = list(map(str, self.parts))
         return plain
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON or a data frame: a hit of ``partwise like --json``.
+
+        A similarity is None where the part is absent from the query or the hit.
+        """
+        # It is exactly 0 where a part is absent, and nowhere else.
+        return self.to_json([part for part in PARTS if self.similarities[part.index]])
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any], names: Mapping[str, str]) -> Hit:
         """From what the HTTP API answers. names : of the query's songs by id."""

@@ -29,7 +29,7 @@ from partwise.library.search.query import Query, Seed
 from partwise.library.search.searcher import Searcher
 from partwise.library.search.seeds import away, track_named
 from partwise.library.tables.catalogue import Track, existing
-from partwise.parts import PARTS, PartWeights
+from partwise.parts import PARTS, PartWeights, Weights
 from partwise.paths import brief, shown
 
 DEFAULT_COUNT = 25
@@ -92,13 +92,13 @@ def find_path(
     start: str,
     end: str,
     count: int = DEFAULT_COUNT,
-    weights: PartWeights | str | None = None,
+    weights: Weights | None = None,
 ) -> list[Step]:
     """At most ``count`` tracks that lead from one track to another, both included.
 
     start, end : tracks of the library, by their ids, files or names (``seeds.track_named``).
     count : 2 to ``MAX_COUNT``. The path is shorter when fewer tracks have the wanted parts.
-    weights : part weights, also as text (``"drums=2,bass"``); by default all parts that both ends
+    weights : as ``PartWeights.parse`` reads them; by default all parts that both ends
         have count the same.
 
     Raises PartwiseError when an end is not in the library or could be several tracks, both are the
@@ -110,7 +110,7 @@ def find_path(
     seeds = [_seed(searcher, catalogue, name) for name in (start, end)]
     if seeds[0].track_id == seeds[1].track_id:
         raise PartwiseError(f"the path would end where it starts: both ends are {seeds[0].name}")
-    asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
+    asked = None if weights is None else PartWeights.parse(weights)
     wanted = _weights(seeds, asked)
     shares = wanted.as_array() / wanted.as_array().sum()
     first, last = seeds[0].vector, seeds[1].vector

@@ -136,6 +136,14 @@ class Searcher:
             lambda former: self.store.index(table_name, self._max_rows, former),
         )
 
+    def index_for(self, query: Query) -> Searchable:
+        """The index that answers: whole songs are compared with tracks, passages with segments."""
+        return self.index("segments" if query.passage else "tracks")
+
+    def vector_for(self, query: Query) -> np.ndarray:
+        """float32 [parts=5, dim]: what its rows are compared with."""
+        return query.vector if query.passage else beyond(query.vector, self.typical)
+
     @property
     def typical(self) -> np.ndarray:
         """float32 [parts=5, dim]: see ``typical.typical``; the same whatever the store is."""
@@ -175,11 +183,16 @@ class Searcher:
     # --- answers
 
     def search(
-        self, query: Query, weights: PartWeights, options: SearchOptions = SearchOptions()
+        self,
+        query: Query,
+        weights: PartWeights,
+        options: SearchOptions = SearchOptions(),
+        index: Searchable | None = None,
     ) -> list[Hit]:
         """Rank tracks by how alike the wanted parts sound, best first.
 
         weights : of parts that the query has (``Query.weights``).
+        index : what is searched; None for ``index_for``.
 
         The songs of the query are never among the hits, nor are tracks whose files are all gone.
         Raises PartwiseError for a condition that makes no sense.
@@ -189,7 +202,7 @@ class Searcher:
         chosen = self.conditions.chosen(options)
         # A track has many segments among the best; of whole tracks, few are passed over.
         first = 4 * top if query.passage else top + top // 2
-        ranking = self._ranking(query, weights, first=first + 16, allowed=chosen)
+        ranking = self._ranking(query, weights, first=first + 16, allowed=chosen, index=index)
         # A track goes here when it is asked about, has been answered, or is folded into an answer.
         done = {seed.track_id for seed in query.seeds}
         folding = None if options.include_duplicates else self._folding()
@@ -256,11 +269,16 @@ class Searcher:
         return () if segments is None else best_moments(query, weights, segments, count)
 
     def _ranking(
-        self, query: Query, weights: PartWeights, first: int, allowed: Mapping[str, Any] | None
+        self,
+        query: Query,
+        weights: PartWeights,
+        first: int,
+        allowed: Mapping[str, Any] | None,
+        index: Searchable | None,
     ) -> Iterator[tuple[str, Scored]]:
         """Every track once, best first: those with all wanted parts, then the others."""
-        index = self.index("segments" if query.passage else "tracks")
-        asked = query.vector if query.passage else beyond(query.vector, self.typical)
+        index = index or self.index_for(query)
+        asked = self.vector_for(query)
         shares = weights.as_array() / weights.as_array().sum()
         seen: set[str] = set()
         for complete in (True, False):

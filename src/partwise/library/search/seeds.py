@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
@@ -13,16 +15,18 @@ from partwise.library.search.matcher import Matcher
 from partwise.library.search.query import Query, Seed, parse_range
 from partwise.library.tables.catalogue import Track, read_catalogue
 from partwise.library.tables.ledger import State
-from partwise.parts import Part
+from partwise.parts import PARTS, Part
 from partwise.paths import absolute, brief, hash_content, shown, typed
 
 if TYPE_CHECKING:
+    from partwise.audio.decode import Audio
+    from partwise.embedding.encoder import Encoder
     from partwise.library.search.searcher import Searcher
     from partwise.library.tables.reader import Store
 
-# What may be named as a song, and as several.
-Song = str | Path | PartEmbeddings
-Songs = Song | Sequence[Song]
+# What may be named as a song, and as several: see ``build_query``.
+Song: TypeAlias = "str | Path | PartEmbeddings | np.ndarray | Audio"
+Songs: TypeAlias = "Song | Sequence[Song]"
 
 _CANDIDATES_SHOWN = 5
 
@@ -38,7 +42,9 @@ def build_query(
     """A query from songs as people name them.
 
     songs : a file, a track of the library (its path, its id, or as much of its names as means only
-        it), embeddings made by the same model, several of these, or a finished query.
+        it), samples (``partwise.Audio``, which tells their rate), embeddings or a vector [parts=5,
+        dim] made by the library's model, several of these, or a finished query. Of a vector each
+        part's direction counts; it has no time, so moments have it from 0 to 0 s.
     at : range of the one song that counts, as text (``"1:10-1:30"``) or in seconds.
     per_part_of : songs that single parts are taken from instead.
     model : ONNX file with which to hear files that are not in the library; None = shipped.
@@ -56,11 +62,11 @@ def build_query(
             raise PartwiseError("a finished query takes no range and no songs for single parts")
         return songs
     if songs is None:
-        listed = []
-    elif isinstance(songs, (str, Path, PartEmbeddings)):
-        listed = [songs]
-    else:
+        listed: list[Song] = []
+    elif isinstance(songs, Sequence) and not isinstance(songs, str):
         listed = list(songs)
+    else:
+        listed = [songs]
     finder = _Finder(searcher, model)
     seeds = [finder.seed(song) for song in listed]
     part_seeds = {Part(part): finder.seed(song) for part, song in (per_part_of or {}).items()}
@@ -80,20 +86,44 @@ class _Finder:
         self._store = searcher.store
         self._model = model
         self._found: dict[str, Seed] = {}
+        self._given = 0
 
     def seed(self, song: Song) -> Seed:
-        if isinstance(song, PartEmbeddings):
-            dim = song.embeddings.shape[-1]
-            if dim != self._store.dim:
-                raise PartwiseError(
-                    f"these embeddings have {dim} dimensions per part, and those of the library"
-                    f" at {self._store.folder} have {self._store.dim}"
-                )
-            return Seed.of(song, "the given embeddings")
+        if not isinstance(song, (str, os.PathLike)):
+            self._given += 1
+            number = f" ({self._given})" if self._given > 1 else ""
+            kind, heard = self._without_a_name(song)
+            return Seed.of(heard, f"the given {kind}{number}")
         name = os.fspath(song)
         if name not in self._found:
             self._found[name] = self._named(name)
         return self._found[name]
+
+    def _without_a_name(
+        self, song: PartEmbeddings | np.ndarray | Audio
+    ) -> tuple[str, PartEmbeddings]:
+        """What kind of thing it is, and what is heard in it."""
+        if isinstance(song, PartEmbeddings):
+            if song.dim != self._store.dim:
+                raise PartwiseError(
+                    f"these embeddings have {song.dim} dimensions per part, and those of the"
+                    f" library at {self._store.folder} have {self._store.dim}"
+                )
+            return "embeddings", song
+        if isinstance(song, np.ndarray):
+            return "vector", _of_vector(song, self._store.dim)
+        from partwise.audio.decode import Audio
+
+        if not isinstance(song, Audio):
+            raise PartwiseError(
+                "a song is a file, a name, samples (partwise.Audio), embeddings or a vector,"
+                f" not {type(song).__name__}"
+            )
+        active = self._store.active
+        encoder = self._encoder("this song")
+        return "samples", encoder.embed(
+            song.samples, song.sample_rate_hz, active.segment_s, active.hop_s
+        )
 
     def _named(self, name: str) -> Seed:
         found = track_named(self._searcher, name)
@@ -115,17 +145,48 @@ class _Finder:
 
     def _heard(self, path: str) -> Seed:
         """A file that is not in the library, embedded as the library's tracks were."""
+        active, encoder = self._store.active, self._encoder(shown(path))
+        return Seed.of(encoder.embed_file(path, active.segment_s, active.hop_s), shown(path))
+
+    def _encoder(self, name: str) -> Encoder:
+        """That of the library's model, to hear a song that is not in the library."""
         from partwise.embedding.encoder import load_encoder
 
         active = self._store.active
         encoder = load_encoder(self._model)
         if encoder.digest != active.digest:
             raise PartwiseError(
-                f"{shown(path)} is not in the library, and cannot be compared with it: the library"
+                f"{name} is not in the library, and cannot be compared with it: the library"
                 f" was made by the model {active.digest}, and this is {encoder.digest};"
                 " run `partwise index` with this model first, or name the other with --model"
             )
-        return Seed.of(encoder.embed_file(path, active.segment_s, active.hop_s), shown(path))
+        return encoder
+
+
+def _of_vector(vector: np.ndarray, dim: int) -> PartEmbeddings:
+    """One segment without a place in time, of length 1 per part that is not zeros."""
+    if vector.shape != (len(PARTS), dim):
+        hint = ""
+        if vector.ndim == 1:
+            hint = "; samples are given as partwise.Audio(samples, sample_rate_hz)"
+        elif vector.shape[1:] == (len(PARTS), dim):
+            hint = "; search_many takes several"
+        raise PartwiseError(
+            f"a vector of this library has the shape {(len(PARTS), dim)}, not {vector.shape}{hint}"
+        )
+    vector = vector.astype(np.float64)
+    if not np.isfinite(vector).all():
+        raise PartwiseError("a vector must hold finite numbers")
+    norm = np.linalg.norm(vector, axis=1, keepdims=True)
+    unit = np.divide(vector, norm, out=np.zeros_like(vector), where=norm > 0)
+    nowhere = np.zeros(1)
+    return PartEmbeddings(
+        embeddings=unit[None].astype(np.float32),
+        presence=(norm > 0).T.astype(np.float32),
+        start_s=nowhere,
+        end_s=nowhere,
+        seconds=0.0,
+    )
 
 
 def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
@@ -146,14 +207,24 @@ def track_named(searcher: Searcher, name: str) -> tuple[str, str] | None:
     track_id = searcher.store.find(name)
     if track_id is not None:
         return track_id, name
-    found = searcher.matcher.meant(typed(name))
+    found = track_meant(searcher, typed(name))
+    return None if found is None else (found.track_id, found.paths[0])
+
+
+def track_meant(searcher: Searcher, text: str) -> Track | None:
+    """The track that a text means (``Matcher.meant``); None when the library has none.
+
+    Raises PartwiseError where several can be meant, naming the first of them, and for a track whose
+    files were all gone in the last run.
+    """
+    found = searcher.matcher.meant(text)
     if len(found) > 1:
-        raise PartwiseError(f"{shown(name)} could be any of {len(found)} tracks: {_listing(found)}")
+        raise PartwiseError(f"{shown(text)} could be any of {len(found)} tracks: {_listing(found)}")
     if found:
-        return found[0].track_id, found[0].paths[0]
-    lost = Matcher(read_catalogue(searcher.store, State.MISSING)).meant(typed(name))
+        return found[0]
+    lost = Matcher(read_catalogue(searcher.store, State.MISSING)).meant(text)
     if lost:
-        raise away(name, f" ({_listing(lost)})")
+        raise away(text, f" ({_listing(lost)})")
     return None
 
 

@@ -138,6 +138,33 @@ class ExactIndex:
         allowed: Collection[str] | None = None,
     ) -> Candidates:
         """See ``Searchable.search``."""
+        scores = self._scores(query, weights)
+        return self._best(scores, weights, k, complete=complete, allowed=allowed)
+
+    def scored(self, queries: np.ndarray, weights: np.ndarray) -> list[Searchable]:
+        """For each of several questions what answers it, all scored by one matrix product.
+
+        queries : float32 [m, parts=5, dim]. weights : float32 [m, parts=5]. They hold m times as
+        many floats as there are rows.
+        """
+        scaled = np.stack([scaled_query(q, w) for q, w in zip(queries, weights, strict=True)])
+        scores = np.empty((len(scaled), self.rows), np.float32)
+        for start in range(0, self.rows, _BLOCK_ROWS):
+            block = self.vectors[start : start + _BLOCK_ROWS]
+            flat = block.reshape(len(block), -1)
+            scores[:, start : start + _BLOCK_ROWS] = scaled.reshape(len(scaled), -1) @ flat.T
+        return [_Scored(self, row) for row in scores]
+
+    def _best(
+        self,
+        scores: np.ndarray,
+        weights: np.ndarray,
+        k: int,
+        *,
+        complete: bool,
+        allowed: Collection[str] | None,
+    ) -> Candidates:
+        """The best rows, float32 [n] being the score of every row."""
         bits = np.uint8(wanted_bits(weights))
         eligible = (self._pattern & bits) == bits
         if not complete:
@@ -145,7 +172,7 @@ class ExactIndex:
         if allowed is not None:
             eligible &= self.rows_of(allowed)
         rows = np.flatnonzero(eligible)
-        scores = self._scores(query, weights)[rows]
+        scores = scores[rows]
         if k < len(rows):
             best = np.argpartition(-scores, k)[:k]
             best = best[np.lexsort((best, -scores[best]))]
@@ -176,6 +203,26 @@ class ExactIndex:
                 for part in wanted:
                     out += block[:, part] @ scaled[part]
         return scores
+
+
+class _Scored:
+    """An index that has scored all rows for one question, and gives the best when it is asked."""
+
+    def __init__(self, index: ExactIndex, scores: np.ndarray) -> None:
+        self._index = index
+        self._scores = scores
+
+    def search(
+        self,
+        query: np.ndarray,
+        weights: np.ndarray,
+        k: int,
+        *,
+        complete: bool = True,
+        allowed: Collection[str] | None = None,
+    ) -> Candidates:
+        """See ``Searchable.search``. query, weights : those that were scored."""
+        return self._index._best(self._scores, weights, k, complete=complete, allowed=allowed)
 
 
 def open_index(
