@@ -8,12 +8,12 @@ from partwise.commands import console
 from partwise.commands.console import Printer, Ticker
 from partwise.library.reports import Progress, Stage
 
-RUN = Progress(1, 4, 250, 1000, audio_s=500, elapsed_s=4)
+RUN = Progress(1, 4, audio_s=500, elapsed_s=4, left_s=12)
 
 
 def test_what_is_said() -> None:
     assert str(RUN) == "1 of 4 files, 125 x real time, about 12 s left"
-    assert str(Progress(0, 1, 0, 10, 0.0, 0.0)) == "0 of 1 file, 0 x real time"
+    assert str(Progress(0, 1, 0.0, 0.0)) == "0 of 1 file, 0 x real time"
     assert str(Stage("index of tracks")) == "index of tracks"
     assert str(Stage("tracks", 4000, elapsed_s=2, unit="rows")) == "tracks: 4000 rows, 2000.00/s"
     stage = Stage("rendering", 30, 100, "pieces", 10, first=20, note="busy")
@@ -30,7 +30,7 @@ def test_elsewhere_a_line_now_and_then(
             now[0] = now_s
             printer.update(RUN)
         now[0] = 200.0
-        printer.update(Progress(4, 4, 1000, 1000, 500, 4))
+        printer.update(Progress(4, 4, 500, 4))
         printer.say("a sentence")
     assert capsys.readouterr().err == f"{RUN}\n{RUN}\na sentence\n"
 

@@ -174,10 +174,10 @@ def test_what_was_left_aside_stands_below_the_counts() -> None:
 def test_durations_and_time_left() -> None:
     texts = [duration_text(s) for s in (0.2, 12.4, 89, 200, 5399, 5400, 36000)]
     assert texts == ["1 s", "12 s", "89 s", "3 min", "90 min", "1.5 h", "10.0 h"]
-    progress = Progress(1, 4, 250, 1000, audio_s=500, elapsed_s=2)
+    progress = Progress(1, 4, audio_s=500, elapsed_s=2, left_s=6)
     assert progress.rate == 250
-    assert progress.left_s == 6
-    assert Progress(0, 4, 0, 1000, 0, 2).left_s is None
+    assert str(progress) == "1 of 4 files, 250 x real time, about 6 s left"
+    assert str(Progress(0, 4, 0, 2)) == "0 of 4 files, 0 x real time"
 
 
 def start(

@@ -19,6 +19,8 @@ from partwise.paths import library_folder
 if TYPE_CHECKING:
     import numpy as np
 
+    from partwise.library.holdings import Holding
+    from partwise.library.index.forget import Forgotten
     from partwise.library.reports import IndexSummary, Progress, Report, Reporter, Stage
     from partwise.library.search.hits import Hit
     from partwise.library.search.journey import Step
@@ -119,6 +121,12 @@ class Library:
         """What it holds, in numbers, and which files could not be heard."""
         return overview(self.store)
 
+    def folders(self) -> list[Holding]:
+        """The folders that it was indexed from, and what it holds of each."""
+        from partwise.library.holdings import holdings
+
+        return holdings(self.store)
+
     def check(
         self,
         *,
@@ -158,6 +166,17 @@ class Library:
             return index(self.path, roots, IndexOptions(**options), reporter, stop)
         finally:
             if not self.resident:  # a server reads beside its answers what is new
+                self._close()
+
+    def forget(self, folder: str | os.PathLike[str]) -> Forgotten:
+        """Remove what it holds of a folder; the files stay: see ``index.forget.forget``."""
+        from partwise.library.index.forget import forget
+
+        _ = self.store  # says so where there is none
+        try:
+            return forget(self.path, folder)
+        finally:
+            if not self.resident:
                 self._close()
 
     # --- questions

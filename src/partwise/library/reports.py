@@ -15,17 +15,16 @@ class Progress:
     """Where an indexing run stands.
 
     files_done, files_total : files read so far and to be read.
-    bytes_done, bytes_total : their sizes.
     audio_s : seconds of audio embedded so far.
     elapsed_s : seconds since the first file was given to a worker.
+    left_s : how long it will go on (``index.time_left``); None while too little is known.
     """
 
     files_done: int
     files_total: int
-    bytes_done: int
-    bytes_total: int
     audio_s: float
     elapsed_s: float
+    left_s: float | None = None
 
     @property
     def done(self) -> int:
@@ -40,18 +39,10 @@ class Progress:
         """Seconds of audio embedded per second."""
         return self.audio_s / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
-    @property
-    def left_s(self) -> float | None:
-        """Estimated seconds left, by bytes; None while nothing is known."""
-        if self.bytes_done <= 0 or self.elapsed_s <= 0:
-            return None
-        return self.elapsed_s * (self.bytes_total - self.bytes_done) / self.bytes_done
-
     def __str__(self) -> str:
         said = [f"{self.files_done} of {files_text(self.files_total)}"]
         said.append(f"{self.rate:.0f} x real time")
-        # The first seconds go to starting the workers and say nothing about the rest.
-        if self.left_s is not None and self.elapsed_s >= 3:
+        if self.left_s is not None:
             said.append(f"about {duration_text(self.left_s)} left")
         return ", ".join(said)
 
@@ -128,6 +119,7 @@ class IndexSummary:
     waiting : files that the old model heard and that cannot be reached for the new one (paths).
     replaced : the new model took over at the end of this run.
     interrupted : stopped before everything was heard.
+    unfinished : files that changed so lately that they were left for another run (paths).
     audio_s : seconds of audio embedded. seconds : how long the run took.
     left_aside : files whose names promise no audio, by ending. not_entered : folders that were left
     out (bins, former versions, those with ``.nomedia``), by name.
@@ -151,6 +143,7 @@ class IndexSummary:
     failures: list[LedgerRow] = field(default_factory=list)
     away: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     left_aside: dict[str, int] = field(default_factory=dict)
     not_entered: dict[str, int] = field(default_factory=dict)
 

@@ -289,9 +289,8 @@ def _sentence(error: urllib.error.HTTPError) -> str:
 
 def _progress_of(job: dict[str, Any]) -> Progress:
     """How far a run is."""
-    # Bytes are not told: files stand for them in the estimate of what is left.
-    done, total = job["files_done"], job["files_total"]
-    return Progress(done, total, done, total, job["audio_s"], job["elapsed_s"])
+    names = ("files_done", "files_total", "audio_s", "elapsed_s", "left_s")
+    return Progress(*(job[name] for name in names))
 
 
 def _summary_of(job: dict[str, Any]) -> IndexSummary:

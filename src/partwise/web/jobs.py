@@ -26,7 +26,7 @@ from partwise.web.responses import Refused
 NICE = 10
 MOST_FAILURES = 1000
 _END_S = 20.0
-_NOTHING_YET = Progress(0, 0, 0, 0, 0.0, 0.0)
+_NOTHING_YET = Progress(0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)

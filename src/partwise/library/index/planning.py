@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
@@ -248,6 +249,20 @@ def plan_run(
             _plan_elsewhere(plan, row, name)
     plan.files.sort(key=lambda file: file.path)
     return plan
+
+
+def leave_unfinished(plan: Plan, quiet_s: float) -> list[str]:
+    """Take out of a plan the files that changed less than ``quiet_s`` ago; returns their paths.
+
+    Somebody may still be writing them. A clock may be a little behind that of a file server.
+    """
+    if not quiet_s:
+        return []
+    now_s = time.time()
+    fresh = {f.path for f in plan.files if abs(now_s - f.mtime_ns / 1e9) < quiet_s}
+    plan.files = [file for file in plan.files if file.path not in fresh]
+    plan.again = [path for path in plan.again if path not in fresh]
+    return sorted(fresh)
 
 
 def _plan_found(

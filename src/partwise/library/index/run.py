@@ -19,9 +19,10 @@ from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
 from partwise.library.index.absence import absences
 from partwise.library.index.aside import aside_text
-from partwise.library.index.planning import Plan, Scan, plan_run, scan
+from partwise.library.index.planning import Plan, Scan, leave_unfinished, plan_run, scan
 from partwise.library.index.retag import read_tags_again
 from partwise.library.index.settle import Intake
+from partwise.library.index.time_left import TimeLeft
 from partwise.library.map.atlas import make_atlas
 from partwise.library.reports import (
     IndexSummary,
@@ -31,6 +32,7 @@ from partwise.library.reports import (
     duration_text,
     files_text,
 )
+from partwise.library.tables.folders import note_begun, note_ended
 from partwise.library.tables.ledger import State, now
 from partwise.library.tables.lock import WriterLock
 from partwise.library.tables.manifest import FILE_NAME, ModelInfo, Rate
@@ -69,6 +71,8 @@ class IndexOptions:
     model : an ONNX file to hear with; None for the shipped one.
     store, precision : where a library that is made here keeps its vectors (a URI such as
         ``s3://bucket/prefix``; None for its folder) and in which precision.
+    quiet_s : files that changed less than so many seconds ago are left for another run, because
+        somebody may still be writing them.
     on : where to hear: None for worker processes of this machine, ``ray`` for a Ray that the run
         starts and ends, ``ray://ADDRESS`` for a Ray cluster of which this machine is a node.
 
@@ -86,6 +90,7 @@ class IndexOptions:
     store: str | None = None
     precision: str | None = None
     on: str | None = None
+    quiet_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:
@@ -94,6 +99,10 @@ class IndexOptions:
             raise PartwiseError(f"--nice is {self.nice}: it must be between 0 and 19")
         if self.tag_encoding is not None:
             check_encoding(self.tag_encoding)
+
+
+class NoAudio(PartwiseError):
+    """There is nothing to hear, and nothing is known of what was asked for."""
 
 
 class PruneRefused(PartwiseError):
@@ -142,7 +151,7 @@ def index(
         else:  # nothing is made before there is something to hear
             found = scan(roots, folder, stop)
             if not found.files and not found.problems:
-                raise PartwiseError(_no_audio(found))
+                raise NoAudio(_no_audio(found))
         encoder = load_encoder(model_path)
         info = ModelInfo(
             digest=encoder.digest,
@@ -161,12 +170,14 @@ def index(
             or found.problems
             or any(found.covers(row.os_path) for row in ledger.values())
         ):
-            raise PartwiseError(_no_audio(found))
+            raise NoAudio(_no_audio(found))
+        note_begun(folder, found.roots)
         writer = Writer(opened, info)
         if options.tag_encoding is not None:
             writer.set_tag_encoding(options.tag_encoding)
         known = opened.track_ids(info.digest)
         plan = plan_run(found, ledger, known, info.digest, retry_failed=options.retry_failed)
+        unfinished = leave_unfinished(plan, options.quiet_s)
         intake = Intake(
             writer,
             ledger,
@@ -179,6 +190,7 @@ def index(
                 failures=list(plan.failures),
                 left_aside=dict(found.aside),
                 not_entered=dict(found.not_entered),
+                unfinished=unfinished,
             ),
         )
         limits, encoding = Limits(nice=options.nice), opened.manifest.tag_encoding
@@ -193,6 +205,8 @@ def index(
             reporter.say(cluster.shown)
         run = _Run(intake, reporter, stop, jobs or cores(), cluster)
         summary = run.run(plan, settings, found, options)
+        if not summary.interrupted:
+            note_ended(folder, found.roots)
     summary.seconds = time.monotonic() - started
     if summary.away and options.prune and not options.prune_anyway:
         raise PruneRefused(summary)
@@ -282,16 +296,14 @@ class _Run:
     def _hear(self, files: list[FoundFile], settings: Settings) -> None:
         started = time.monotonic()
         by_path = {file.path: file for file in files}
-        bytes_total = sum(file.size for file in files)
-        done, bytes_done, told_s = 0, 0, 0.0
+        done, told_s = 0, 0.0
         jobs = min(self.jobs, len(files))
+        time_left = TimeLeft(files, jobs)
 
         def tell() -> float:
             elapsed_s = time.monotonic() - started
-            audio_s = self.summary.audio_s
-            self.reporter.update(
-                Progress(done, len(files), bytes_done, bytes_total, audio_s, elapsed_s)
-            )
+            audio_s, left_s = self.summary.audio_s, time_left.left_s(elapsed_s)
+            self.reporter.update(Progress(done, len(files), audio_s, elapsed_s, left_s))
             return elapsed_s
 
         workers = self._start_workers(settings, jobs)
@@ -310,7 +322,8 @@ class _Run:
                 for path, finished in self.intake.settle(outcome):
                     if finished:
                         done += 1
-                        bytes_done += by_path[path].size
+                        spent_s = outcome.seconds if path == outcome.path else 0.0
+                        time_left.ended(by_path[path], spent_s, time.monotonic() - started)
                     else:
                         workers.submit(by_path[path])
         finally:  # on Ctrl-C and errors as well: what is done is kept
