@@ -87,6 +87,9 @@ class SearchAsked(QueryAsked):
 
     top: int = Field(10, strict=True, ge=1, le=500)
     moments: int = Field(10, strict=True, ge=0, le=50, description="first hits that carry moments")
+    skip_absent: bool = Field(
+        False, strict=True, description="weights of parts that the query lacks count as none"
+    )
     max_per_artist: Count | None = None
     include_duplicates: bool = Field(False, strict=True)
     where: Annotated[str, StringConstraints(pattern=TEXT, max_length=1000)] | None = Field(

@@ -24,6 +24,7 @@ from partwise.web.hearing import Ears
 from partwise.web.jobs import Jobs
 from partwise.web.playable import Copies, Waves
 from partwise.web.responses import NotHere
+from partwise.web.start import FirstScreen
 from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
 
@@ -41,6 +42,7 @@ class Server:
         self.streams = 0  # of events, open now; touched in the event loop's thread alone
         self.covers = KnownCovers()
         self.map = MapState(library)
+        self.first_screen = FirstScreen(library)
         self.copies = Copies(library.path / "cache" / "audio")
         self.waves = Waves(library.path)
         self.work = SharedWork()
