@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "path": "Lead evenly from one track to another by the parts you name.",
     "serve": "Serve the page, the HTTP API and your own player.",
     "status": "What the library holds, and which files failed and why.",
+    "forget": "Take folders out of the library; their files stay.",
     "check": "Is the library whole? With --repair, make it so.",
     "audition": "Write a recording filtered for the parts you name, to listen to.",
     "embed": "Write part embeddings of recordings to a NumPy file.",

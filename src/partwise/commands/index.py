@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from partwise.commands.console import LIBRARY, Printer
 from partwise.errors import PartwiseError
 from partwise.library.index.aside import aside_text
-from partwise.library.index.run import PruneRefused
+from partwise.library.index.run import NoAudio, PruneRefused
 from partwise.library.reports import IndexSummary, duration_text, files_text
-from partwise.paths import shown
+from partwise.paths import absolute, shown
+
+if TYPE_CHECKING:
+    from partwise.library.library import Library
 
 _LISTED_FAILURES = 10
 
@@ -78,6 +83,17 @@ def index(
         metavar="WHERE",
         help="Hear on Ray: ray starts one here, ray://ADDRESS is a cluster this machine is in.",
     ),
+    watch: bool = typer.Option(
+        False,
+        "--watch",
+        help="Go on until Ctrl-C: hear what changes in the folders when it has come to rest.",
+    ),
+    poll: bool = typer.Option(
+        False,
+        "--poll",
+        help="With --watch, look through the folders every 30 s: for drives of which the system"
+        " does not tell. Network drives that it knows as such are polled anyway.",
+    ),
 ) -> int:
     """Hear every recording in one or more folders.
 
@@ -89,24 +105,27 @@ def index(
     target = Library(library)
     option = "" if library is None else f" --library {shown(library)}"
     status_command = f"partwise status{option} --failed"
+    options: dict[str, Any] = dict(
+        jobs=jobs,
+        nice=nice,
+        prune=prune,
+        prune_anyway=prune_anyway,
+        retry_failed=retry_failed,
+        tags=tags,
+        tag_encoding=tag_encoding,
+        model=model,
+        store=store,
+        precision=precision,
+        on=on,
+    )
+    if poll and not watch:
+        raise PartwiseError("--poll says how to watch: it needs --watch")
+    if watch:
+        with _stopping() as stopped:
+            return watch_folders(target, folders, options, poll, status_command, stopped)
     try:
         with _stopping() as stopped, Printer() as reporter:
-            summary = target.index(
-                folders,
-                jobs=jobs,
-                nice=nice,
-                prune=prune,
-                prune_anyway=prune_anyway,
-                retry_failed=retry_failed,
-                tags=tags,
-                tag_encoding=tag_encoding,
-                model=model,
-                store=store,
-                precision=precision,
-                on=on,
-                reporter=reporter,
-                stop=stopped.event,
-            )
+            summary = target.index(folders, **options, reporter=reporter, stop=stopped.event)
     except PruneRefused as refused:
         print("\n".join(summary_lines(refused.summary, status_command)))
         raise
@@ -122,6 +141,63 @@ def index(
         names = ", ".join(shown(folder) for folder in folders)
         raise PartwiseError(f"nothing usable in {names}: every file failed")
     return 0
+
+
+def watch_folders(
+    library: Library,
+    folders: list[Path],
+    options: dict[str, Any],
+    poll: bool,
+    status_command: str,
+    stopped: Stopped,
+) -> int:
+    """Hear folders, and then what changes in them, until a signal comes; returns the exit code."""
+    from partwise.library.index.watch import QUIET_S, Watch, follow
+
+    names = [absolute(folder) for folder in folders]
+    for name in names:
+        if not os.path.isdir(name):
+            raise PartwiseError(f"{shown(name)} is not a folder: only folders can be watched")
+    watch = Watch(library.path)
+    for name in names:
+        watch.add(name, True if poll else None)
+    how = ", ".join(f"{shown(path)} ({state})" for path, state in watch.states().items())
+    print(f"watching {how}; Ctrl-C ends it", flush=True)
+    code = 0
+
+    def run(roots: list[str]) -> list[str] | None:
+        nonlocal code
+        try:
+            with Printer() as reporter:
+                summary = library.index(
+                    roots, **options, quiet_s=QUIET_S, reporter=reporter, stop=stopped.event
+                )
+        except NoAudio:
+            return []
+        except PruneRefused as refused:
+            summary = refused.summary
+            print(f"partwise: {refused}", file=sys.stderr, flush=True)
+        except PartwiseError as error:  # busy, or the disk is full: it may be over a little later
+            print(f"partwise: {error}", file=sys.stderr, flush=True)
+            return None
+        if summary.interrupted:
+            code = 128 + stopped.number
+        if summary.interrupted or _tells(summary):
+            clock = time.strftime("%H:%M:%S")
+            print(f"{clock} " + "\n".join(summary_lines(summary, status_command)), flush=True)
+        return summary.unfinished
+
+    try:
+        follow(watch, run, stopped.event)
+    finally:
+        watch.close()
+    return code
+
+
+def _tells(summary: IndexSummary) -> bool:
+    """Whether a run of a watch found anything."""
+    changed = summary.indexed, summary.moved, summary.failed, summary.missing, summary.pruned
+    return any(changed) or bool(summary.tags_changed)
 
 
 def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
@@ -164,16 +240,18 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
     return lines
 
 
-class _Stopped:
+class Stopped:
+    """event : set by the first signal. number : which one it was."""
+
     def __init__(self) -> None:
         self.event = threading.Event()
         self.number = int(signal.SIGINT)
 
 
 @contextmanager
-def _stopping() -> Iterator[_Stopped]:
+def _stopping() -> Iterator[Stopped]:
     """The first Ctrl-C (or SIGTERM, SIGHUP) asks for an orderly end, the second one insists."""
-    stopped = _Stopped()
+    stopped = Stopped()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stopped.event.is_set():

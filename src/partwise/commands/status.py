@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from partwise.commands.console import LIBRARY
+from partwise.library.holdings import Holding
 from partwise.library.overview import LibraryStatus
 from partwise.library.reports import duration_text
 from partwise.library.stores.protocol import Accuracy
 from partwise.library.tables.ledger import LedgerRow
 from partwise.library.tables.manifest import ModelInfo
 from partwise.parts import PARTS
-from partwise.paths import shown
+from partwise.paths import path_to_text, shown
 
 _LISTED = 20
 # Below this a search is told to miss hits.
@@ -34,15 +36,17 @@ def status(
     """Show what the library holds, and which files failed and why."""
     from partwise.library.library import Library
 
-    state = Library.open(library).status()
+    opened = Library.open(library)
+    state = opened.status()
     if as_json:
-        print(json.dumps(_json(state), indent=2))
+        print(json.dumps(_json(state, opened.folders()), indent=2))
     elif failed:
         for row in state.failed:
             print(_line(row))
     else:
         option = "" if library is None else f" --library {shown(library)}"
-        print("\n".join(_lines(state, f"partwise status{option} --failed")))
+        lines = _lines(state, f"partwise status{option} --failed")
+        print("\n".join([*lines, *_folder_lines(opened.folders())]))
     return 0
 
 
@@ -75,6 +79,20 @@ def _lines(state: LibraryStatus, failed_command: str) -> list[str]:
         if len(rows) > _LISTED:
             all_of_them = f": {failed_command}" if rows is state.failed else ""
             lines.append(f"  and {len(rows) - _LISTED} more{all_of_them}")
+    return lines
+
+
+def _folder_lines(folders: list[Holding]) -> list[str]:
+    """Where the library was indexed from."""
+    lines = ["", "folders:"] if folders else []
+    for one in folders:
+        run = one.folder.last_run_at
+        when = (
+            ""
+            if run is None
+            else f", last run {time.strftime('%d %b %Y %H:%M', time.localtime(run))}"
+        )
+        lines.append(f"  {shown(one.path)}: {one.tracks} tracks{when}")
     return lines
 
 
@@ -111,7 +129,7 @@ def _line(row: LedgerRow) -> str:
     return f"{row.shown_path}: {row.reason}" if row.reason else row.shown_path
 
 
-def _json(state: LibraryStatus) -> dict[str, Any]:
+def _json(state: LibraryStatus, folders: list[Holding]) -> dict[str, Any]:
     change = state.replacement
     return {
         "library": shown(state.folder),
@@ -138,6 +156,17 @@ def _json(state: LibraryStatus) -> dict[str, Any]:
             "failed": len(state.failed),
             "missing": len(state.missing),
         },
+        "folders": [
+            {
+                "path": path_to_text(one.path),
+                "tracks": one.tracks,
+                "files": one.files,
+                "failed": one.failed,
+                "missing": one.missing,
+                "last_run_at": one.folder.last_run_at,
+            }
+            for one in folders
+        ],
         "failed": [{"path": row.path, "reason": row.reason} for row in state.failed],
         "missing": [row.path for row in state.missing],
         "notes": [{"path": row.path, "note": row.reason} for row in state.noted],

@@ -77,8 +77,8 @@ class _Root:
 class Watch:
     """Watches folders and tells which of them have changed and come to rest.
 
-    library : its folder, whose own changes do not count. quiet_s : how long nothing may have changed
-    in a folder before it counts as at rest. poll_s : how often folders are looked through of which
+    library : its folder, whose own changes do not count. quiet_s : how long nothing may change
+    in a folder before it is at rest. poll_s : how often folders are looked through of which
     the system does not tell.
 
     Any thread may use it. Raises PartwiseError where watchfiles is not installed.
@@ -226,7 +226,7 @@ class Watch:
         one.last_s = now_s
 
     def _counts(self, change: Change, path: str) -> bool:
-        """Whether a change may be one of recordings; what is gone may have been a folder of them."""
+        """Whether recordings may have changed; what is gone may have been a folder of them."""
         if is_under(path, self._library) or any(map(is_left_out, path.split(os.sep))):
             return False
         if is_audio_name(os.path.basename(path)):
