@@ -105,7 +105,7 @@ def index(
     target = Library(library)
     option = "" if library is None else f" --library {shown(library)}"
     status_command = f"partwise status{option} --failed"
-    options: dict[str, Any] = dict(
+    options: dict[str, Any] = dict(  # noqa: C408
         jobs=jobs,
         nice=nice,
         prune=prune,
