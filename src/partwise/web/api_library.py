@@ -19,7 +19,7 @@ from partwise.library.stores.rows import presence_of, vectors_of
 from partwise.library.tables.catalogue import Track
 from partwise.parts import PARTS, Part, by_part
 from partwise.paths import shown
-from partwise.web.jobs import failures_json
+from partwise.web.jobs import MOST_FAILURES, failures_json
 from partwise.web.responses import Refused, events_of, is_known, json_response
 from partwise.web.schemas import (
     JSON_ERRORS,
@@ -30,6 +30,7 @@ from partwise.web.schemas import (
     JobSeen,
     PlaylistAsked,
     SongId,
+    Sort,
     Status,
     Tracks,
     content,
@@ -87,9 +88,12 @@ def tracks(
     ] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    sort: Annotated[Sort | None, Query(description="by a name, a number, or a part")] = None,
+    descending: bool = False,
 ) -> Response:
-    """Tracks of the library, best first where a text is given, by artist, album and title else."""
-    total, found = server.tracks(text, limit, offset)
+    """Tracks of the library; without ``sort`` best first where a text is given, else by artist,
+    album and title."""
+    total, found = server.tracks(text, limit, offset, sort, descending)
     return json_response({"total": total, "tracks": tracks_json(server, found)})
 
 
@@ -106,12 +110,18 @@ def track(song_id: SongId, server: OneServer) -> Response:
     return json_response(tracks_json(server, [server.track(song_id)])[0])
 
 
-@router.get("/failures", tags=["library"], response_model=Failures)
-def failures(server: OneServer) -> Response:
-    """Files that could not be heard, and why; the first 1000 of them."""
-    held = server.overview()
-    rows = [] if held is None else held.failed
-    return json_response({"failures": failures_json(rows), "total": len(rows)})
+@router.get("/failures", tags=["library"], response_model=Failures, responses=error_answers(422))
+def failures(
+    server: OneServer,
+    text: Annotated[
+        str, Query(max_length=300, pattern=TEXT, description="words of path and reason")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_FAILURES)] = MOST_FAILURES,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Response:
+    """Files that could not be heard, and why."""
+    total, rows = server.failures(text, limit, offset)
+    return json_response({"failures": failures_json(rows), "total": total})
 
 
 def tracks_json(server: Server, found: Sequence[Track]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from partwise import __version__
 from partwise.errors import PartwiseError
-from partwise.web import api_library, api_search, api_uploads, api_usual, media, pages
+from partwise.web import api_folders, api_library, api_search, api_uploads, api_usual, media, pages
 from partwise.web.arrival import Arrival
 from partwise.web.responses import add_error_handlers
 from partwise.web.security import LOOPBACK_NAMES, BodyLimits, Security
@@ -37,6 +37,7 @@ ROUTERS = (
     api_search.router,
     api_usual.router,
     api_library.router,
+    api_folders.router,
     api_uploads.router,
     media.router,
     pages.router,
@@ -76,6 +77,7 @@ def create_app(server: Server, settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(server.folders.begin, settings.music)
         yield
         app.state.closing = True
         await run_in_threadpool(server.close)

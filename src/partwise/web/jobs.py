@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from partwise.errors import PartwiseError
+from partwise.library.index.forget import Forgotten
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary, Progress
 from partwise.library.stores.faults import Unavailable
 from partwise.library.tables.ledger import LedgerRow
 from partwise.library.tables.lock import WriterLock
-from partwise.paths import absolute, is_under, shown
+from partwise.paths import shown
+from partwise.web.browse import allowed
 from partwise.web.responses import Refused
 
 # Searches come first: whoever asks from a page waits, a run does not.
@@ -31,15 +34,20 @@ _NOTHING_YET = Progress(0, 0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Job:
-    """A run as it stands; see ``schemas.Job``. number : grows with every change."""
+    """A run as it stands; see ``schemas.Job``. kind : "index" or "forget".
+
+    number : grows with every change.
+    """
 
     job_id: str
     folders: tuple[str, ...]
+    kind: str = "index"
     state: str = "running"
     progress: Progress = _NOTHING_YET
     elapsed_s: float = 0.0
     message: str = ""
     summary: IndexSummary | None = None
+    forgotten: Forgotten | None = None
     number: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -48,6 +56,7 @@ class Job:
         running = self.state == "running"
         return {
             "job_id": self.job_id,
+            "kind": self.kind,
             "state": self.state,
             "folders": [shown(folder) for folder in self.folders],
             "files_done": progress.files_done,
@@ -58,6 +67,7 @@ class Job:
             "elapsed_s": self.elapsed_s,
             "message": self.message,
             "summary": None if summary is None else summary_json(summary),
+            "forgotten": None if self.forgotten is None else vars(self.forgotten),
             "failures": [] if summary is None else failures_json(summary.failures),
         }
 
@@ -94,7 +104,33 @@ class Jobs:
         music : folders inside which folders may be indexed; None for any.
         options : see ``IndexOptions``.
         """
-        roots = tuple(_checked(folder, music) for folder in folders)
+        roots = tuple(allowed(folder, music) for folder in folders)
+        for root in roots:
+            if not os.path.exists(root):
+                raise PartwiseError(f"there is no folder {shown(root)} on the server's machine")
+        return self._begin(roots, "index", "looking for recordings", partial(self._run, options))
+
+    def forget(self, folder: str) -> Job:
+        """Begin to take a folder (absolute) out of the library. Raises Refused as ``start``."""
+        return self._begin((folder,), "forget", f"forgetting {shown(folder)}", self._forget)
+
+    def wait(self, job: Job, stop: threading.Event) -> Job:
+        """The job as it stands at its end, or when ``stop`` is set."""
+        while not stop.wait(0.1):
+            latest = self._job
+            if latest is None or latest.job_id != job.job_id:
+                return job
+            if latest.state != "running":
+                return latest
+        return job
+
+    def _begin(
+        self,
+        roots: tuple[str, ...],
+        kind: str,
+        message: str,
+        work: Callable[[tuple[str, ...], threading.Event], None],
+    ) -> Job:
         with self._guard:
             # Its thread may live a little longer: it warms the server up.
             if self._job is not None and self._job.state == "running":
@@ -102,10 +138,8 @@ class Jobs:
             self._check_free()
             self._stop = threading.Event()
             self._started_s = time.monotonic()
-            self._job = Job(secrets.token_hex(8), roots, message="looking for recordings")
-            self._thread = threading.Thread(
-                target=self._run, args=(roots, options, self._stop), name="index"
-            )
+            self._job = Job(secrets.token_hex(8), roots, kind=kind, message=message)
+            self._thread = threading.Thread(target=work, args=(roots, self._stop), name=kind)
             self._thread.start()
             return self._job
 
@@ -134,9 +168,22 @@ class Jobs:
         except PartwiseError as error:
             raise Refused(409, str(error)) from None
 
-    def _run(self, roots: tuple[str, ...], asked: dict[str, Any], stop: threading.Event) -> None:
+    def _forget(self, roots: tuple[str, ...], stop: threading.Event) -> None:
+        try:
+            forgotten = self._library.forget(roots[0])
+        except PartwiseError as error:
+            self._change(state="failed", message=str(error))
+        except Exception as error:
+            self._change(state="failed", message=f"it ended with an error: {error}")
+            raise
+        else:
+            self._change(state="done", forgotten=forgotten, message="")
+            with suppress(Unavailable):
+                warm(self._library)
+
+    def _run(self, asked: dict[str, Any], roots: tuple[str, ...], stop: threading.Event) -> None:
         from partwise.hearing.child import cores
-        from partwise.library.index.run import IndexOptions, index
+        from partwise.library.index.run import IndexOptions, NoAudio, index
 
         try:
             options = IndexOptions(
@@ -146,7 +193,12 @@ class Jobs:
                 **asked,
             )
             reporter = _Reporter(self._change)
-            summary = index(self._library.path, roots, options, reporter, stop)
+            try:
+                summary = index(self._library.path, roots, options, reporter, stop)
+            except NoAudio:
+                if not options.quiet_s:  # what changed in a watched folder need not be music
+                    raise
+                summary = IndexSummary()
         except PartwiseError as error:
             self._change(state="failed", message=str(error))
         except Exception as error:  # whatever it is, the page has to be told that it has ended
@@ -162,17 +214,6 @@ class Jobs:
         if self._job is not None:
             fields["elapsed_s"] = time.monotonic() - self._started_s
             self._job = replace(self._job, number=self._job.number + 1, **fields)
-
-
-def _checked(folder: str, music: Sequence[Path] | None) -> str:
-    path = absolute(folder)
-    if music is not None:
-        real = os.path.realpath(path)
-        if not any(is_under(real, os.path.realpath(inside)) for inside in music):
-            raise Refused(403, f"{shown(folder)} is not inside a folder that may be indexed")
-    if not os.path.exists(path):
-        raise PartwiseError(f"there is no folder {shown(folder)} on the server's machine")
-    return path
 
 
 def warm(library: Library) -> None:

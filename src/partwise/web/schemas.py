@@ -26,6 +26,9 @@ Text = Annotated[str, StringConstraints(pattern=TEXT, max_length=300)]
 Seconds = Annotated[float, Field(strict=True, ge=0, le=LATEST_S, allow_inf_nan=False)]
 Weight = Annotated[float, Field(strict=True, ge=0, le=LARGEST_WEIGHT, allow_inf_nan=False)]
 Year = Annotated[int, Field(strict=True, ge=0, le=9999)]
+Sort = Literal[
+    "artist", "title", "album", "year", "duration_s", "drums", "bass", "piano", "guitar", "other"
+]
 Count = Annotated[int, Field(strict=True, ge=1, le=1000)]
 
 
@@ -265,10 +268,18 @@ class Failures(Answer):
     total: int
 
 
+class Forgotten(Answer):
+    """What left the library: ledger rows of files, and tracks that no file is left of."""
+
+    files: int
+    tracks: int
+
+
 class Job(Answer):
-    """An indexing run that the server does or did."""
+    """An indexing run that the server does or did, or that it takes a folder out."""
 
     job_id: str
+    kind: Literal["index", "forget"]
     state: Literal["running", "done", "stopped", "failed"]
     folders: list[str]
     files_done: int
@@ -279,6 +290,7 @@ class Job(Answer):
     elapsed_s: float
     message: str
     summary: dict[str, Any] | None
+    forgotten: Forgotten | None
     failures: list[Failure]
 
 

@@ -17,10 +17,14 @@ from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.search.cache import Kept, Same
+from partwise.library.search.listing import Listing, read_presence
+from partwise.library.search.matcher import words_of
 from partwise.library.tables.catalogue import Track, existing
+from partwise.library.tables.ledger import LedgerRow
 from partwise.paths import shown
 from partwise.web.background import KnownCovers, MapState, SharedWork
 from partwise.web.collection import Collection, read_added_s
+from partwise.web.folders import Folders
 from partwise.web.hearing import Ears
 from partwise.web.jobs import Jobs
 from partwise.web.marks import FILE_NAME as MARKS
@@ -44,6 +48,7 @@ class Server:
         self.uploads = Uploads()
         self.ears = Ears(library, model)
         self.jobs = Jobs(library, model)
+        self.folders = Folders(library, self.jobs)
         self.streams = 0  # of events, open now; touched in the event loop's thread alone
         self.covers = KnownCovers()
         self.map = MapState(library)
@@ -59,6 +64,7 @@ class Server:
 
     def close(self) -> None:
         """End what runs and remove what is temporary."""
+        self.folders.close()
         self.jobs.close()
         self.transcoder.close()
         self.marks.close()
@@ -146,13 +152,38 @@ class Server:
             lambda _: overview(store),
         )
 
-    def tracks(self, text: str, limit: int, offset: int) -> tuple[int, list[Track]]:
-        """How many tracks a text finds, and some of them: see ``matcher.Matcher.find``."""
+    def tracks(
+        self,
+        text: str,
+        limit: int,
+        offset: int,
+        sort: str | None = None,
+        descending: bool = False,
+    ) -> tuple[int, list[Track]]:
+        """How many tracks a text finds, and some of them: see ``listing.Listing.page``."""
         if not self.library.exists:
             return 0, []
-        matcher = self.library.matcher
-        found = matcher.numbers(text)
-        return len(found), matcher.tracks(found[offset : offset + limit])
+        matcher, store = self.library.matcher, self.library.store
+        listing = self._collections.get(
+            "listing",
+            lambda: (store.digest, Same(matcher)),
+            lambda _: Listing(matcher, read_presence(store.tracks)),
+        )
+        return listing.page(text, sort, descending, limit, offset)
+
+    def failures(self, text: str, limit: int, offset: int) -> tuple[int, list[LedgerRow]]:
+        """How many failures have the words of a text in path or reason, and some of them."""
+        held = self.overview()
+        rows = [] if held is None else held.failed
+        words = words_of(text)
+        if words:
+            rows = [row for row in rows if _tells(row, words)]
+        return len(rows), rows[offset : offset + limit]
+
+
+def _tells(row: LedgerRow, words: list[str]) -> bool:
+    said = " ".join(words_of(f"{row.shown_path} {row.reason or ''}"))
+    return all(word in said for word in words)
 
 
 def server_of(request: Request) -> Server:
