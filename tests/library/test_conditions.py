@@ -12,7 +12,8 @@ from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.search.conditions import Conditions, album_key
 from partwise.library.search.heard import Heard
-from partwise.library.search.searcher import Searcher, SearchOptions
+from partwise.library.search.options import SearchOptions
+from partwise.library.search.searcher import Searcher
 from partwise.library.tables.catalogue import Track
 from partwise.parts import PARTS, Part
 from small_library import Piece, make_library

@@ -11,7 +11,8 @@ from partwise import PARTS, Part, PartWeights, PartwiseError
 from partwise.library.library import Library
 from partwise.library.search import many
 from partwise.library.search.hits import Hit
-from partwise.library.search.searcher import Searcher, SearchOptions
+from partwise.library.search.options import SearchOptions
+from partwise.library.search.searcher import Searcher
 from partwise.library.stores.exact_index import ExactIndex
 from small_library import Piece, make_library
 

@@ -10,7 +10,7 @@ import pytest
 from partwise.library.library import Library
 from partwise.library.search import cache as resident
 from partwise.library.search.cache import Kept
-from partwise.library.search.searcher import SearchOptions
+from partwise.library.search.options import SearchOptions
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.tables.catalogue import Existing
 from partwise.library.tables.writer import Writer

@@ -11,7 +11,8 @@ from partwise import Part, PartWeights, PartwiseError
 from partwise.audio.tags import Tags
 from partwise.library.library import Library
 from partwise.library.search.hits import Hit
-from partwise.library.search.searcher import Searcher, SearchOptions
+from partwise.library.search.options import SearchOptions
+from partwise.library.search.searcher import Searcher
 from partwise.library.stores.lance import LanceStore
 from partwise.library.tables.ledger import State
 from partwise.library.tables.lock import WriterLock

@@ -9,7 +9,8 @@ import pytest
 from partwise import Part, PartWeights
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.library.library import Library
-from partwise.library.search.searcher import Searcher, SearchOptions
+from partwise.library.search.options import SearchOptions
+from partwise.library.search.searcher import Searcher
 from partwise.library.search.typical import LEAST_TRACKS, SHARE, beyond, typical
 from partwise.parts import PARTS
 from small_library import DIM, Piece, make_library

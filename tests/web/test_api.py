@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from partwise.library.library import Library
-from partwise.library.search.searcher import SearchOptions
+from partwise.library.search.options import SearchOptions
 from partwise.parts import PARTS
 from partwise.web import schemas
 from partwise.web.app import Settings, create_app

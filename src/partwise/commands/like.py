@@ -17,7 +17,7 @@ from partwise.parts import Part, PartWeights
 
 if TYPE_CHECKING:
     from partwise.library.library import Library
-    from partwise.library.search.searcher import SearchOptions
+    from partwise.library.search.options import SearchOptions
 
 
 def like(
@@ -105,7 +105,7 @@ def like(
     partwise like --drums-of a.mp3 --bass-of b.mp3
     """
     from partwise.library.library import Library
-    from partwise.library.search.searcher import SearchOptions
+    from partwise.library.search.options import SearchOptions
 
     given = zip(Part, (drums_of, bass_of, piano_of, guitar_of, other_of), strict=True)
     per_part_of = {part: song for part, song in given if song is not None}

@@ -213,12 +213,12 @@ class Library:
             embeddings or vectors.
         weights : ``"drums=2,bass"``, ``{"drums": 2, "bass": 1}`` or ``PartWeights``; by default all
             parts of the query, or the parts named in ``per_part_of``, count the same.
-        options : see ``search.searcher.SearchOptions``.
+        options : see ``search.options.SearchOptions``.
 
         The songs of the query are never among the hits, nor are tracks whose files are all gone.
         Raises PartwiseError for a song, part, range, condition or number that makes no sense.
         """
-        from partwise.library.search.searcher import SearchOptions
+        from partwise.library.search.options import SearchOptions
 
         wanted = SearchOptions(top=top, **options)
         asked = None if weights is None else PartWeights.parse(weights)
@@ -247,7 +247,7 @@ class Library:
         for one of them, naming its number.
         """
         from partwise.library.search.many import search_many
-        from partwise.library.search.searcher import SearchOptions
+        from partwise.library.search.options import SearchOptions
 
         wanted = SearchOptions(top=top, **options)
         if isinstance(weights, Sequence) and not isinstance(weights, str):

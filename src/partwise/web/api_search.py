@@ -14,8 +14,8 @@ from starlette.responses import Response
 from partwise.hearing.child import cores
 from partwise.library.search.conditions import check_one_piece
 from partwise.library.search.hits import Hit
+from partwise.library.search.options import SearchOptions
 from partwise.library.search.query import Query, Seed
-from partwise.library.search.searcher import SearchOptions
 from partwise.library.tables.reader import quoted
 from partwise.parts import PartWeights, by_part
 from partwise.web.responses import json_response

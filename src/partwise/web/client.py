@@ -85,7 +85,7 @@ class Client:
     ) -> list[Hit]:
         """Rank the library by how alike the wanted parts sound: see ``Library.search``.
 
-        options : see ``search.searcher.SearchOptions``; and ``filter``, as in ``POST /search``.
+        options : see ``search.options.SearchOptions``; and ``filter``, as in ``POST /search``.
 
         Paths of the hits are those of the server's machine. The first 50 hits carry moments.
         """

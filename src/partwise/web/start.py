@@ -61,7 +61,7 @@ class FirstScreen:
 
     def _parts_of(self, track_ids: list[str]) -> dict[str, tuple[Part, ...]]:
         rows = self._library.store.tracks.fetch(track_ids, ["track_id", "vector"])
-        present = vectors_of(rows).any(axis=-1)  # [rows, parts]
+        present = np.asarray(vectors_of(rows).any(axis=-1))  # [rows, parts]
         return {
             track_id: tuple(PARTS[part] for part in np.flatnonzero(heard))
             for track_id, heard in zip(rows.column("track_id").to_pylist(), present, strict=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -54,12 +53,14 @@ class TimeLeft:
         self._jobs = jobs
         self._waiting = {file.path: file for file in files}  # not with a worker yet, in order
         self._busy: dict[str, tuple[FoundFile, float]] = {}  # with one, since when
-        self._left: Counter[str] = Counter()  # of those that wait, by kind: guessed audio [s]
+        self._left: defaultdict[str, float] = defaultdict(
+            float
+        )  # of those that wait, by kind: guessed audio [s]
         for file in self._waiting.values():
             self._left[_kind(file)] += _guess_s(file)
         self._enough = max(1, min(max(_FEWEST, 2 * jobs), len(self._waiting) // 2))
         self._last = list(self._waiting.values())[-_TAIL:]
-        self._half_life = max(_HALF_LIFE * self._left.total(), 1e-9)
+        self._half_life = max(_HALF_LIFE * sum(self._left.values()), 1e-9)
         self._work: dict[str, float] = {}  # by kind and for all (""), later files counting more
         self._spent: dict[str, float] = {}
         self._count: dict[str, float] = {}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
     from partwise.library.search.heard import Heard
-    from partwise.library.search.searcher import SearchOptions
+    from partwise.library.search.options import SearchOptions
 
 FILTER_COLUMNS = ("title", "artist", "album", "year", "genre", "duration_s", "path")
 # Columns of what was heard by their names: the kind (see ``Heard.column``) and the part's place.
@@ -164,7 +164,8 @@ class Conditions:
             rows = {track_id: row for row, track_id in enumerate(self.catalogue)}
             owners = np.array([rows[track.track_id] for track, _ in self._files], np.int64)
             heard: dict[str, Any] = {}
-            for name in sorted(columns) if self._heard is not None else ():
+            for name in sorted(columns) if self._heard else ():
+                assert self._heard
                 kind, part = HEARD_COLUMNS[name]
                 values = self._heard.column(kind)[owners, part]
                 heard[name] = pa.array(values, from_pandas=True)  # NaN is null

@@ -14,7 +14,8 @@ from partwise.parts import PartWeights
 
 if TYPE_CHECKING:
     from partwise.library.search.hits import Hit
-    from partwise.library.search.searcher import Searcher, SearchOptions
+    from partwise.library.search.options import SearchOptions
+    from partwise.library.search.searcher import Searcher
 
 # Scores that are held at a time: 64 MB.
 _SCORES = 1 << 24

@@ -50,9 +50,9 @@ class Usual:
     def scores(self, weights: PartWeights) -> np.ndarray:
         """float32 [m], ascending: of the pairs that have all wanted parts on both sides."""
         shares = weights.as_array() / weights.as_array().sum()
-        complete = self.there[:, :, shares > 0].all(axis=-1)  # [pairs, n]
+        complete = np.asarray(self.there[:, :, shares > 0].all(axis=-1))  # [pairs, n]
         scores = np.where(complete, self.similarities @ shares, -np.inf).max(axis=1, initial=-2.0)
-        return np.sort(scores[complete.any(axis=1)])
+        return np.sort(scores[np.any(complete, axis=1)])
 
     def levels(self, weights: PartWeights) -> tuple[int, list[float], list[float]]:
         """The number of pairs, shares of them (0 to 1) and the scores that these lie below.
@@ -78,7 +78,7 @@ def usual_tracks(vectors: np.ndarray, typical: np.ndarray) -> Usual:
     for start in range(0, len(one), _BLOCK):
         here = slice(start, start + _BLOCK)
         similarities[here, 0] = np.einsum("npd,npd->np", asked[one[here]], vectors[other[here]])
-    heard = vectors.any(axis=-1)
+    heard = np.asarray(vectors.any(axis=-1))
     return Usual(similarities.clip(-1.0, 1.0), (heard[one] & heard[other])[:, None])
 
 

@@ -54,8 +54,8 @@ class Track:
         # A title that is only the file's name is none of the tags.
         named = bool(paths) and value["title"] == shown(Path(paths[0]).stem)
         title = None if named else value["title"]
-        said = (value[name] for name in ("artist", "album", "year"))
-        tags = Tags(title, *said, value.get("genre"))
+        artist, album, year = (value[name] for name in ("artist", "album", "year"))
+        tags = Tags(title, artist, album, year, value.get("genre"))
         return cls(value["track_id"], paths, tags, value["duration_s"])
 
 

@@ -17,8 +17,8 @@ from functools import partial
 
 from partwise.library.search.hits import Hit
 from partwise.library.search.journey import DEFAULT_COUNT, MAX_COUNT, Step
+from partwise.library.search.options import SearchOptions
 from partwise.library.search.query import Query, Seed
-from partwise.library.search.searcher import SearchOptions
 from partwise.library.tables.catalogue import Track
 from partwise.parts import PartWeights
 from partwise.web.collection import Artist, Collection
