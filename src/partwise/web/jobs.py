@@ -136,7 +136,8 @@ class Jobs:
 
     def _run(self, roots: tuple[str, ...], asked: dict[str, Any], stop: threading.Event) -> None:
         from partwise.hearing.child import cores
-        from partwise.library.index.run import IndexOptions, index
+        from partwise.library.index.options import IndexOptions
+        from partwise.library.index.run import index
 
         try:
             options = IndexOptions(

@@ -18,7 +18,8 @@ from partwise.library.library import Library
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.search.cache import Kept
 from partwise.library.tables.catalogue import Track, existing
-from partwise.paths import shown
+from partwise.paths import is_address, shown
+from partwise.servers.address import parted
 from partwise.web.background import KnownCovers, MapState, SharedWork
 from partwise.web.hearing import Ears
 from partwise.web.jobs import Jobs
@@ -91,16 +92,24 @@ class Server:
         there = existing(track.paths)
         if not there:
             raise NotHere(f"{shown(track.paths[0])} is not there any more: index again")
-        return Path(there[0])
+        here = [path for path in there if not is_address(path)]
+        if not here:
+            raise _elsewhere(there[0])
+        return Path(here[0])
 
     def _unchanged_file(self, track_id: str) -> Path:
-        for row in self.library.store.rows_of_content(track_id):
+        rows = self.library.store.rows_of_content(track_id)
+        for row in rows:
+            if is_address(row.path):
+                continue
             try:
                 status = os.stat(row.os_path)
             except OSError:
                 continue
             if (status.st_size, status.st_mtime_ns) == (row.size, row.mtime_ns):
                 return Path(row.os_path)
+        if rows and all(is_address(row.path) for row in rows):
+            raise _elsewhere(rows[0].path)
         raise NotHere("its file is gone or has changed since it was indexed: index again")
 
     # --- the library
@@ -128,6 +137,11 @@ class Server:
         matcher = self.library.matcher
         found = matcher.numbers(text)
         return len(found), matcher.tracks(found[offset : offset + limit])
+
+
+def _elsewhere(address: str) -> NotHere:
+    root, _ = parted(address)
+    return NotHere(f"this song lies on {root}, and only what was heard in it here: play it there")
 
 
 def server_of(request: Request) -> Server:
