@@ -18,12 +18,31 @@ from partwise.errors import PartwiseError
 
 _URI = "file://"
 _BLOCK = 1 << 20
+# What a song on somebody's server is called in place of a path; ``Path`` makes one slash of two.
+_ADDRESS = "subsonic:/"
+
+
+def is_address(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bool:
+    """Whether this is the address of a song on a server (``servers.address``), and no file.
+
+    No absolute path begins like one. Such a song is there as long as the ledger says so.
+    """
+    return os.fsdecode(path).startswith(_ADDRESS)
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether a track's file is there now, as far as this machine can tell."""
+    return is_address(path) or os.path.exists(path)
+
+
+def _with_two_slashes(name: str) -> str:
+    return f"{_ADDRESS}/{name.removeprefix(_ADDRESS).lstrip('/')}" if is_address(name) else name
 
 
 def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
     r"""A path as one line of valid text: bytes that are not UTF-8 and control characters are
     written as ``\xe9`` or ``\n``."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = _with_two_slashes(os.fsencode(path).decode("utf-8", "backslashreplace"))
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -55,7 +74,7 @@ def path_to_text(path: str | bytes | os.PathLike[str]) -> str:
     with suppress(UnicodeDecodeError):
         text = name.decode("utf-8")
         if not text.startswith(_URI):
-            return text
+            return _with_two_slashes(text)
     return _URI + quote(name)
 
 
@@ -69,8 +88,11 @@ def text_to_path(text: str) -> str:
 def absolute(path: str | os.PathLike[str]) -> str:
     """Absolute and normalised, with ``~`` expanded; symbolic links are kept as they are named.
 
-    What is there in another form of Unicode alone is called as it is there.
+    What is there in another form of Unicode alone is called as it is there. Addresses stay as they
+    are.
     """
+    if is_address(path):
+        return path_to_text(path)
     name = os.path.abspath(os.path.expanduser(os.fspath(path)))
     if name.isascii() or os.path.lexists(name):
         return name

@@ -14,9 +14,9 @@ from partwise.audio.tags import Tags
 from partwise.embedding.encoder import load_encoder
 from partwise.errors import PartwiseError
 from partwise.library.index import run as indexing
-from partwise.library.index.run import IndexSummary, PruneRefused
+from partwise.library.index.options import PruneRefused
 from partwise.library.library import Library
-from partwise.library.reports import Progress
+from partwise.library.reports import IndexSummary, Progress
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.paths import hash_content
 from recordings import StopAfter, counts, record

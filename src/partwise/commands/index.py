@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from partwise.commands.console import LIBRARY, Printer
+from partwise.commands.server_password import server_password
 from partwise.errors import PartwiseError
 from partwise.library.index.aside import aside_text
-from partwise.library.index.run import NoAudio, PruneRefused
+from partwise.library.index.options import NoAudio, PruneRefused
 from partwise.library.reports import IndexSummary, duration_text, files_text
 from partwise.paths import absolute, shown
 
@@ -29,8 +30,28 @@ _LISTED_FAILURES = 10
 
 
 def index(
-    folders: list[Path] = typer.Argument(
-        ..., metavar="FOLDER", help="Folders of recordings; single files work too."
+    folders: list[Path] | None = typer.Argument(
+        None,
+        metavar="FOLDER",
+        help="Folders of recordings; single files work too.",
+        show_default=False,
+    ),
+    server: str | None = typer.Option(
+        None,
+        "--from",
+        metavar="URL",
+        help="Hear the songs of an OpenSubsonic server instead: subsonic://USER@HOST (https) or"
+        " subsonic+http://USER@HOST:PORT. Its password is asked for, or read from"
+        " PARTWISE_SERVER_PASSWORD.",
+    ),
+    password_file: Path | None = typer.Option(
+        None, "--password-file", metavar="PATH", help="A file whose first line is that password."
+    ),
+    match: bool = typer.Option(
+        False,
+        "--match",
+        help="Download nothing: take only the server's ids of songs that were heard from files,"
+        " by title, artist, album and length.",
     ),
     library: Path | None = LIBRARY,
     jobs: int | None = typer.Option(
@@ -95,13 +116,23 @@ def index(
         " does not tell. Network drives that it knows as such are polled anyway.",
     ),
 ) -> int:
-    """Hear every recording in one or more folders.
+    """Hear every recording in one or more folders, or every song of a server.
 
     Only what is new or has changed is heard. A run can be interrupted, even killed, at any moment:
     the same command goes on from there.
     """
     from partwise.library.library import Library
 
+    if server is None and (not folders or password_file is not None):
+        raise PartwiseError("name a folder to index, or a server with --from")
+    source = None
+    if server is not None:
+        from partwise.servers.address import parse_server
+        from partwise.servers.subsonic import Subsonic
+
+        address = parse_server(server)
+        source = Subsonic(address, server_password(address, password_file))
+    folders = folders or []
     target = Library(library)
     option = "" if library is None else f" --library {shown(library)}"
     status_command = f"partwise status{option} --failed"
@@ -116,10 +147,14 @@ def index(
         model=model,
         store=store,
         precision=precision,
+        server=source,
+        match=match,
         on=on,
     )
     if poll and not watch:
         raise PartwiseError("--poll says how to watch: it needs --watch")
+    if watch and source is not None:
+        raise PartwiseError("--watch is for folders: it cannot be told to a server (--from)")
     if watch:
         with _stopping() as stopped:
             return watch_folders(target, folders, options, poll, status_command, stopped)
@@ -138,7 +173,7 @@ def index(
         )
         return 128 + stopped.number
     if not (summary.usable or summary.missing or summary.pruned):
-        names = ", ".join(shown(folder) for folder in folders)
+        names = ", ".join(shown(folder) for folder in folders or [server or ""])
         raise PartwiseError(f"nothing usable in {names}: every file failed")
     return 0
 
@@ -205,6 +240,7 @@ def summary_lines(summary: IndexSummary, status_command: str) -> list[str]:
     copies = f" ({summary.copies} with content known already)" if summary.copies else ""
     counts = [
         f"indexed {summary.indexed}{copies}",
+        *([] if summary.matched is None else [f"matched {summary.matched}"]),
         f"unchanged {summary.unchanged}",
         f"moved {summary.moved}",
         f"failed {summary.failed}",

@@ -148,7 +148,7 @@ class Library:
 
     def index(
         self,
-        folders: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
+        folders: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] = (),
         *,
         reporter: Reporter[Progress] | None = None,
         stop: threading.Event | None = None,
@@ -156,10 +156,12 @@ class Library:
     ) -> IndexSummary:
         """Hear every recording below ``folders`` that is new or has changed.
 
+        ``server=Subsonic("subsonic://me@host", password)`` hears the songs of a server instead.
         Makes the library when there is none. reporter, stop : see ``index.run.index``.
-        options : see ``index.run.IndexOptions``.
+        options : see ``index.options.IndexOptions``.
         """
-        from partwise.library.index.run import IndexOptions, index
+        from partwise.library.index.options import IndexOptions
+        from partwise.library.index.run import index
 
         roots = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
         try:

@@ -109,6 +109,8 @@ class IndexSummary:
     indexed : heard for the first time, again because they changed, or by a new model.
     copies : of these, files whose content another file already had.
     noted : of these, files with a note: cut short, say, or with a cue sheet that is not read.
+    matched : songs of a server that are known by its ids now, though nothing was downloaded; None
+    where that was not asked for.
     unchanged, moved : nothing had to be heard.
     tags_changed : tracks whose tags were read again, and say something else now.
     failed : failed in this run; ``failures`` are their ledger rows.
@@ -126,6 +128,7 @@ class IndexSummary:
     """
 
     indexed: int = 0
+    matched: int | None = None
     copies: int = 0
     noted: int = 0
     unchanged: int = 0
@@ -150,7 +153,7 @@ class IndexSummary:
     @property
     def usable(self) -> int:
         """Files of this run that answer searches."""
-        return self.indexed + self.unchanged + self.moved
+        return self.indexed + self.unchanged + self.moved + (self.matched or 0)
 
 
 @dataclass(frozen=True)

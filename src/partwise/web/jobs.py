@@ -183,7 +183,8 @@ class Jobs:
 
     def _run(self, asked: dict[str, Any], roots: tuple[str, ...], stop: threading.Event) -> None:
         from partwise.hearing.child import cores
-        from partwise.library.index.run import IndexOptions, NoAudio, index
+        from partwise.library.index.options import IndexOptions, NoAudio
+        from partwise.library.index.run import index
 
         try:
             options = IndexOptions(

@@ -21,7 +21,8 @@ from partwise.library.search.listing import Listing, read_presence
 from partwise.library.search.matcher import words_of
 from partwise.library.tables.catalogue import Track, existing
 from partwise.library.tables.ledger import LedgerRow
-from partwise.paths import shown
+from partwise.paths import is_address, shown
+from partwise.servers.address import parted
 from partwise.web.background import KnownCovers, MapState, SharedWork
 from partwise.web.collection import Collection, read_added_s
 from partwise.web.folders import Folders
@@ -110,16 +111,24 @@ class Server:
         there = existing(track.paths)
         if not there:
             raise NotHere(f"{shown(track.paths[0])} is not there any more: index again")
-        return Path(there[0])
+        here = [path for path in there if not is_address(path)]
+        if not here:
+            raise _elsewhere(there[0])
+        return Path(here[0])
 
     def _unchanged_file(self, track_id: str) -> Path:
-        for row in self.library.store.rows_of_content(track_id):
+        rows = self.library.store.rows_of_content(track_id)
+        for row in rows:
+            if is_address(row.path):
+                continue
             try:
                 status = os.stat(row.os_path)
             except OSError:
                 continue
             if (status.st_size, status.st_mtime_ns) == (row.size, row.mtime_ns):
                 return Path(row.os_path)
+        if rows and all(is_address(row.path) for row in rows):
+            raise _elsewhere(rows[0].path)
         raise NotHere("its file is gone or has changed since it was indexed: index again")
 
     # --- the library
@@ -184,6 +193,11 @@ class Server:
 def _tells(row: LedgerRow, words: list[str]) -> bool:
     said = " ".join(words_of(f"{row.shown_path} {row.reason or ''}"))
     return all(word in said for word in words)
+
+
+def _elsewhere(address: str) -> NotHere:
+    root, _ = parted(address)
+    return NotHere(f"this song lies on {root}, and only what was heard in it here: play it there")
 
 
 def server_of(request: Request) -> Server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +26,8 @@ from partwise.library.stores.rows import (
 from partwise.library.tables.ledger import LedgerRow, State, ledger_schema, now, rows_to_arrow
 from partwise.library.tables.manifest import Manifest, ModelInfo
 from partwise.library.tables.reader import LEDGER, Store, segments_name, tracks_name
+from partwise.library.tables.server_songs import DOWNLOADS
+from partwise.paths import is_there
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,7 +111,7 @@ def drop(
     # The track goes first: segments without a track are invisible, and are found again.
     tracks_of(store, model).delete(ids)
     segments_of(store, model).delete(ids)
-    again = sum(any(map(os.path.exists, paths.get(track_id, ()))) for track_id in ids)
+    again = sum(any(map(is_there, paths.get(track_id, ()))) for track_id in ids)
     said = [f"{again} dropped, to be heard again by the next index run"] if again else []
     if lost := len(ids) - again:
         said.append(f"{lost} lost: dropped, and none of their files is there")
@@ -185,7 +186,7 @@ def leftovers(store: Store) -> list[Leftover]:
         found.append(Leftover(str(path.relative_to(folder)), problem, remove))
 
     for path in sorted(folder.iterdir()):
-        if path.name in ("library.json.new", "salvage"):
+        if path.name in ("library.json.new", "salvage", DOWNLOADS):
             add(path, "left by a run or repair that was cut off")
         elif path.name.startswith(PREFIXES) and path.name.removesuffix(".lance") not in wanted:
             add(path, "a table of a model that is not in use")

@@ -29,7 +29,7 @@ from partwise.library.stores.rows import (
 )
 from partwise.library.tables.ledger import State
 from partwise.library.tables.reader import Store
-from partwise.paths import hash_content, text_to_path
+from partwise.paths import hash_content, is_address, text_to_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,8 @@ def wrong_files(rows: pa.Table) -> dict[str, str]:
 
 def _wrong_file(row: Mapping[str, Any]) -> str | None:
     path, content, state = str(row["path"]), row["content_hash"], row["state"]
-    if not text_to_path(path).startswith("/") or "\0" in text_to_path(path):
+    absolute = text_to_path(path).startswith("/") or is_address(path)
+    if not absolute or "\0" in text_to_path(path):
         return "that is no path"
     if state not in set(State):
         return f"the state {state!r} is none"
@@ -289,6 +290,7 @@ def changed_files(store: Store, tell: Callable[[float, float], None]) -> FilesRe
     found = FilesRead()
     rows = [row for _, row in sorted(store.ledger().items()) if row.state is State.INDEXED]
     rows = [row for row in rows if row.mtime_ns != LOOK_AGAIN]  # the next run looks anyway
+    rows = [row for row in rows if not is_address(row.path)]  # and their server is not asked
     total, done = sum(row.size for row in rows), 0
     for row in rows:
         tell(done / 1e6, total / 1e6)

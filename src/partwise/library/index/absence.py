@@ -1,6 +1,7 @@
 """What is gone from a folder: deleted, or only away?
 
-A disk that is not mounted leaves a folder that is there and empty.
+A disk that is not mounted leaves a folder that is there and empty, and a server without it lists no
+songs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection, Mapping
 from partwise.library.index.planning import Scan
 from partwise.library.reports import files_text
 from partwise.library.tables.ledger import LedgerRow, State
-from partwise.paths import is_under, shown, text_to_path
+from partwise.paths import is_address, is_under, shown, text_to_path
 
 # Fewer than this are gone from a folder that still has others when somebody cleared up.
 AT_ONCE = 10
@@ -33,7 +34,7 @@ def absences(scan: Scan, ledger: Mapping[str, LedgerRow], gone: Collection[str])
     told: list[str] = []
     for root in dict.fromkeys(scan.roots):
         here = [path for path in lost if is_under(path, root)]
-        if not here or not os.path.isdir(root):
+        if not here or not (is_address(root) or os.path.isdir(root)):
             continue
         known = sum(is_under(text_to_path(path), root) for path in heard)
         if not any(is_under(path, root) for path in found):

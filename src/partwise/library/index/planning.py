@@ -20,7 +20,15 @@ from partwise.errors import PartwiseError
 from partwise.hearing.worker import LOOK_AGAIN
 from partwise.library.index.aside import MARK, is_left_out, kind_of
 from partwise.library.tables.ledger import LedgerRow, State, now
-from partwise.paths import FoundFile, absolute, is_under, path_to_text, shown, text_to_path
+from partwise.paths import (
+    FoundFile,
+    absolute,
+    is_address,
+    is_under,
+    path_to_text,
+    shown,
+    text_to_path,
+)
 
 
 @dataclass
@@ -92,6 +100,8 @@ def scan(
 
 
 def _no_root(root: str, error: OSError) -> str:
+    if is_address(root):
+        return f"{shown(root)} is no folder: a server is named with --from"
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return f"{shown(root)} does not exist"
     return f"{shown(root)} cannot be read: {_cause(error)}"

@@ -8,19 +8,21 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from partwise.audio.tags import check_encoding
 from partwise.errors import PartwiseError
 from partwise.hearing.child import Limits, cores
 from partwise.hearing.process import Workers, WorkersUnfit
 from partwise.hearing.worker import Settings
 from partwise.library.index.absence import absences
 from partwise.library.index.aside import aside_text
+from partwise.library.index.downloads import DownloadingWorkers
+from partwise.library.index.options import IndexOptions, NoAudio, PruneRefused
 from partwise.library.index.planning import Plan, Scan, leave_unfinished, plan_run, scan
 from partwise.library.index.retag import read_tags_again
+from partwise.library.index.server_source import ServerSource
 from partwise.library.index.settle import Intake
 from partwise.library.index.time_left import TimeLeft
 from partwise.library.map.atlas import make_atlas
@@ -44,7 +46,7 @@ from partwise.library.tables.writer import (
     open_or_create,
     write_snapshot,
 )
-from partwise.paths import FoundFile, shown
+from partwise.paths import FoundFile, is_address, shown
 
 if TYPE_CHECKING:
     from partwise.library.index.ray_cluster import Cluster, Target
@@ -53,70 +55,6 @@ if TYPE_CHECKING:
 _UPDATE_S = 0.25
 # A rate from less than this says more about starting the workers than about hearing.
 _RATE_MIN_AUDIO_S = 120.0
-
-
-@dataclass(frozen=True)
-class IndexOptions:
-    """How a run goes.
-
-    jobs : int > 0, worker processes; None for one per core, of a cluster all together.
-    nice : 0..19, their niceness.
-    prune : forget files below the roots that are gone, and what was heard in them; nothing where
-        so much is gone at once that a disk may only be away.
-    prune_anyway : forget them then too.
-    retry_failed : try files again that failed before and have not changed.
-    tags : read the tags of unchanged files again; nothing is heard for that.
-    tag_encoding : of texts in old tags (``audio.tags.read_tags``), such as ``cp1251``. The library
-        keeps it; None for what it has. To name one reads tags again, as ``tags`` does.
-    model : an ONNX file to hear with; None for the shipped one.
-    store, precision : where a library that is made here keeps its vectors (a URI such as
-        ``s3://bucket/prefix``; None for its folder) and in which precision.
-    quiet_s : files that changed less than so many seconds ago are left for another run, because
-        somebody may still be writing them.
-    on : where to hear: None for worker processes of this machine, ``ray`` for a Ray that the run
-        starts and ends, ``ray://ADDRESS`` for a Ray cluster of which this machine is a node.
-
-    Raises PartwiseError for a number or an encoding that makes no sense.
-    """
-
-    jobs: int | None = None
-    nice: int = 0
-    prune: bool = False
-    prune_anyway: bool = False
-    retry_failed: bool = False
-    tags: bool = False
-    tag_encoding: str | None = None
-    model: str | os.PathLike[str] | None = None
-    store: str | None = None
-    precision: str | None = None
-    on: str | None = None
-    quiet_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.jobs is not None and self.jobs < 1:
-            raise PartwiseError(f"--jobs is {self.jobs}: it must be at least 1")
-        if not 0 <= self.nice <= 19:
-            raise PartwiseError(f"--nice is {self.nice}: it must be between 0 and 19")
-        if self.tag_encoding is not None:
-            check_encoding(self.tag_encoding)
-
-
-class NoAudio(PartwiseError):
-    """There is nothing to hear, and nothing is known of what was asked for."""
-
-
-class PruneRefused(PartwiseError):
-    """So much is gone that a disk may only be away: nothing was forgotten.
-
-    summary : what else the run has done.
-    """
-
-    def __init__(self, summary: IndexSummary) -> None:
-        super().__init__(
-            f"--prune forgets nothing: {'; '.join(summary.away)}: is the disk mounted?"
-            " --prune-anyway forgets what was deleted on purpose"
-        )
-        self.summary = summary
 
 
 def index(
@@ -128,30 +66,34 @@ def index(
 ) -> IndexSummary:
     """Bring the library in ``folder`` up to date with the recordings below ``roots``.
 
+    roots : folders and files; none where ``options.server`` is heard.
     stop : when set, the run writes what is done and returns with ``interrupted``.
 
     Safe to be killed at any moment: the next run goes on from there. Raises PartwiseError when a
-    root does not exist, the model or the library cannot be used, another process is writing, there
-    is no audio at all, or the disk is full; and PruneRefused, after all else has been done.
+    root does not exist, the server does not answer, the model or the library cannot be used,
+    another process is writing, there is no audio at all, or the disk is full; and PruneRefused,
+    after all else has been done.
     """
     from partwise.embedding.encoder import load_encoder
 
     started = time.monotonic()
     stop = stop or threading.Event()
-    if not roots:
+    source = None if options.server is None else ServerSource(options.server)
+    if source is None and not roots:
         raise PartwiseError("no folder to index: name at least one")
+    if source is not None and roots:
+        raise PartwiseError("folders and a server are two runs: name one of them")
     check_place(folder, options.store, options.precision)
     model_path = None if options.model is None else os.path.abspath(options.model)
     target = _ray_target(options.on)
     with ExitStack() as stack:
-        if (folder / FILE_NAME).exists():
+        is_new = not (folder / FILE_NAME).exists()
+        if not is_new:
             make_folder(folder)
             stack.enter_context(WriterLock(folder))
-            found = scan(roots, folder, stop)
-        else:  # nothing is made before there is something to hear
-            found = scan(roots, folder, stop)
-            if not found.files and not found.problems:
-                raise NoAudio(_no_audio(found))
+        found = scan(roots, folder, stop) if source is None else source.scan(stop)
+        if is_new and not (found.files or found.problems):
+            raise NoAudio(_no_audio(found))  # nothing is made before there is something
         encoder = load_encoder(model_path)
         info = ModelInfo(
             digest=encoder.digest,
@@ -160,24 +102,28 @@ def index(
         )
         model_path = os.path.abspath(encoder.path)
         del encoder
-        if not (folder / FILE_NAME).exists():
+        if is_new:
             stack.enter_context(making(folder))
             stack.enter_context(WriterLock(folder))
         opened = open_or_create(folder, info, options.store, options.precision)
         ledger = opened.ledger()
-        if not (
-            found.files
-            or found.problems
-            or any(found.covers(row.os_path) for row in ledger.values())
-        ):
+        known_here = any(found.covers(row.os_path) for row in ledger.values())
+        if not (found.files or found.problems or known_here):
             raise NoAudio(_no_audio(found))
-        note_begun(folder, found.roots)
+        if source is None:
+            note_begun(folder, found.roots)
         writer = Writer(opened, info)
         if options.tag_encoding is not None:
             writer.set_tag_encoding(options.tag_encoding)
         known = opened.track_ids(info.digest)
+        matched = None
+        if source is not None:
+            source.confirm(found, ledger, stop)
+            if options.match:
+                matched = source.match(found, ledger, opened, known, info.digest)
         plan = plan_run(found, ledger, known, info.digest, retry_failed=options.retry_failed)
         unfinished = leave_unfinished(plan, options.quiet_s)
+        plan.rows += matched or []
         intake = Intake(
             writer,
             ledger,
@@ -188,6 +134,7 @@ def index(
                 failed_earlier=plan.failed_earlier,
                 failed=len(plan.failures),
                 failures=list(plan.failures),
+                matched=None if matched is None else len(matched),
                 left_aside=dict(found.aside),
                 not_entered=dict(found.not_entered),
                 unfinished=unfinished,
@@ -203,9 +150,9 @@ def index(
             cluster = stack.enter_context(connected(target, jobs or cores()))
             jobs = jobs or cluster.cpus
             reporter.say(cluster.shown)
-        run = _Run(intake, reporter, stop, jobs or cores(), cluster)
+        run = _Run(intake, reporter, stop, jobs or cores(), cluster, source)
         summary = run.run(plan, settings, found, options)
-        if not summary.interrupted:
+        if source is None and not summary.interrupted:
             note_ended(folder, found.roots)
     summary.seconds = time.monotonic() - started
     if summary.away and options.prune and not options.prune_anyway:
@@ -215,6 +162,8 @@ def index(
 
 def _no_audio(found: Scan) -> str:
     names = ", ".join(shown(root) for root in found.roots)
+    if is_address(found.roots[0]):
+        return f"{names} lists no songs: can this user see them?"
     aside = aside_text(found.aside, found.not_entered)
     return f"no audio files in {names}" + (f" ({aside})" if aside else "")
 
@@ -238,6 +187,7 @@ class _Run:
         stop: threading.Event,
         jobs: int,
         cluster: Cluster | None,
+        source: ServerSource | None,
     ) -> None:
         self.intake = intake
         self.summary = intake.summary
@@ -249,6 +199,7 @@ class _Run:
         self.stop = stop
         self.jobs = jobs
         self.cluster = cluster
+        self.source = source
 
     def run(
         self, plan: Plan, settings: Settings, found: Scan, options: IndexOptions
@@ -262,6 +213,8 @@ class _Run:
         if tags and not self.summary.interrupted:
             heard = {file.path for file in plan.files}
             read_tags_again(self.intake, heard, settings, self.jobs, self.reporter, self.stop)
+        if self.source is not None:
+            self.source.keep_names(self.intake, self.store.folder)
         if not self.summary.interrupted:
             gone = [path for path in plan.gone if path in self.ledger]  # others have moved
             self.summary.away = absences(found, self.ledger, gone)
@@ -335,8 +288,13 @@ class _Run:
         if self.summary.audio_s >= _RATE_MIN_AUDIO_S:
             self.writer.set_rate(Rate(self.summary.audio_s, elapsed_s, jobs))
 
-    def _start_workers(self, settings: Settings, jobs: int) -> Workers | RayWorkers:
+    def _start_workers(
+        self, settings: Settings, jobs: int
+    ) -> Workers | RayWorkers | DownloadingWorkers:
         digest, decide = self.writer.model.digest, self.intake.decide
+        if self.source is not None:
+            server, songs, folder = self.source.server, self.source.songs, self.store.folder
+            return DownloadingWorkers(server, songs, folder, settings, jobs, digest, decide)
         if self.cluster is None:
             return Workers(settings, jobs, digest, decide)
         from partwise.library.index.ray_workers import RayWorkers

@@ -13,7 +13,8 @@ from partwise.library.index.planning import failed_row, is_new_failure
 from partwise.library.reports import IndexSummary
 from partwise.library.tables.ledger import LedgerRow, State, now
 from partwise.library.tables.writer import NewTrack, Writer
-from partwise.paths import FoundFile, text_to_path
+from partwise.paths import FoundFile, is_address, text_to_path
+from partwise.servers.address import parted
 
 BATCH_FILES = 32
 BATCH_S = 5.0
@@ -173,7 +174,10 @@ class Intake:
         for other in self.paths_of.get(content, []):
             if other == path or other in self.found or other not in self.ledger:
                 continue
-            if not os.path.lexists(text_to_path(other)):
+            if is_address(path):  # a song that its server lists by another id now
+                if is_address(other) and parted(other)[0] == parted(path)[0]:
+                    return other
+            elif not is_address(other) and not os.path.lexists(text_to_path(other)):
                 return other
         return None
 

@@ -4,7 +4,8 @@ What has no place of its own, such as a download or a pipe, gets absolute paths.
 
 A playlist must stay readable whatever the names in it: a path that cannot stand in a UTF-8 line
 (odd bytes, a line break) is written to M3U8 as a percent-encoded ``file://`` address; XSPF
-addresses are always percent-encoded.
+addresses are always percent-encoded. A song on a server stands there by its address, which tells
+where it is and which no player can open.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from xml.etree import ElementTree
 
 from partwise.atomic import followed, is_plain, replacing
 from partwise.errors import PartwiseError
+from partwise.paths import is_address, path_to_text
 
 XSPF_NAMESPACE = "http://xspf.org/ns/0/"
 # What XML 1.0 cannot hold, not even as a character reference; lone surrogates are odd bytes.
@@ -105,6 +107,8 @@ def relative_path(path: str | Path, out: str | Path) -> str | None:
 
 
 def _m3u_path(path: str | Path, out: str | Path | None) -> str:
+    if is_address(path):
+        return path_to_text(path)
     relative = None if out is None else relative_path(path, out)
     name = _utf8(os.path.abspath(path) if relative is None else relative)
     if name is None or _BREAKS.search(name) or name != name.rstrip():
@@ -120,6 +124,8 @@ def _m3u_path(path: str | Path, out: str | Path | None) -> str:
 
 def _address(path: str | Path, out: str | Path | None) -> str:
     """A URI reference relative to the playlist: every byte outside the unreserved set encoded."""
+    if is_address(path):
+        return path_to_text(path)
     relative = None if out is None else relative_path(path, out)
     if relative is None:
         return _file_address(path)

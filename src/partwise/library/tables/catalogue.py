@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from partwise.audio.tags import Tags
 from partwise.library.tables.ledger import State
-from partwise.paths import path_to_text, shown, text_to_path
+from partwise.paths import is_there, path_to_text, shown, text_to_path
 
 if TYPE_CHECKING:
     from partwise.library.tables.reader import Store
@@ -71,8 +71,11 @@ def read_catalogue(store: Store, state: State = State.INDEXED) -> dict[str, Trac
 
 
 def existing(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Those files that are there now; the ledger tells only what the last run saw."""
-    return tuple(path for path in paths if os.path.exists(path))
+    """Those files that are there now; the ledger tells only what the last run saw.
+
+    Of songs on a server nothing else tells, so these are there.
+    """
+    return tuple(filter(is_there, paths))
 
 
 class Existing:
@@ -93,6 +96,6 @@ class Existing:
     def _there(self, path: str, now_s: float) -> bool:
         known = self._known.get(path)
         if known is None or now_s > known[0]:
-            known = (now_s + self._fresh_s, os.path.exists(path))
+            known = (now_s + self._fresh_s, is_there(path))
             self._known[path] = known
         return known[1]
