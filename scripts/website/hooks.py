@@ -67,9 +67,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, page, content=text))
     for name, content in demo_files().items():
         given = (
-            {"abs_src_path": str(content)} if isinstance(content, Path) else {"content": content}
+            File.generated(config, f"{TRY}/{name}", abs_src_path=str(content))
+            if isinstance(content, Path)
+            else File.generated(config, f"{TRY}/{name}", content=content)
         )
-        files.append(File.generated(config, f"{TRY}/{name}", **given))
+        files.append(given)
     schema = openapi()
     files.append(File.generated(config, "openapi.json", content=json.dumps(schema, indent=1)))
     files.append(File.generated(config, "http-api.md", content=http_page(schema)))

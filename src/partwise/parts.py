@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -136,4 +137,4 @@ class PartWeights:
 
 
 # How weights may be asked for wherever they are: see ``PartWeights.parse``.
-Weights = PartWeights | str | Mapping[str, float] | Mapping[Part, float]
+Weights = PartWeights | str | Mapping[Any, Any]

@@ -1,4 +1,4 @@
-"""``/api/v1/folders``: the folders of the library, watching and forgetting them, and choosing one."""
+"""``/api/v1/folders``: the library's folders, watching and forgetting them, choosing one."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
