@@ -1,8 +1,8 @@
 """How long the page takes from a click that asks a new question to its first new hit.
 
-    python benchmarks/click.py                            # 100,000 segments, 40 clicks
-    python benchmarks/click.py --segments 20000 --json
-    python benchmarks/click.py --library FOLDER           # made before, by this or serving.py
+    python benchmarks/hits.py                            # 100,000 segments, 40 clicks
+    python benchmarks/hits.py --segments 20000 --json
+    python benchmarks/hits.py --library FOLDER           # made before, by this or serving.py
 
 A real browser shows the real page of a real server over a library of made-up vectors (5,000 tracks
 with stand-in files). "Like this" is clicked on one hit after the other. A time runs from the click
