@@ -23,6 +23,7 @@ from partwise.library.tables.catalogue import Track, existing
 from partwise.library.tables.ledger import LedgerRow
 from partwise.paths import is_address, shown
 from partwise.servers.address import parted
+from partwise.web.auditions import Auditions
 from partwise.web.background import KnownCovers, MapState, SharedWork
 from partwise.web.collection import Collection, read_added_s
 from partwise.web.folders import Folders
@@ -53,6 +54,7 @@ class Server:
         self.covers = KnownCovers()
         self.map = MapState(library)
         self.copies = Copies(library.path / "cache" / "audio")
+        self.auditions = Auditions(library.path / "cache" / "audition", model)
         self.waves = Waves(library.path)
         self.work = SharedWork()
         self.marks = Marks(library.path / MARKS)
@@ -66,6 +68,7 @@ class Server:
         self.folders.close()
         self.jobs.close()
         self.transcoder.close()
+        self.auditions.close()
         self.marks.close()
         self.uploads.close()
 
