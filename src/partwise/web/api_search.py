@@ -34,7 +34,7 @@ from partwise.web.server import OneServer, Server
 from partwise.web.uploads import UPLOAD_PREFIX
 
 # Searches are work for the processor: more at a time than cores would only interrupt one another.
-_TURNS = threading.Semaphore(cores())
+TURNS = threading.Semaphore(cores())
 
 router = APIRouter(prefix="/api/v1", tags=["search"])
 
@@ -46,7 +46,7 @@ def search(asked: SearchAsked, server: OneServer) -> Response:
     Hits in which every wanted part is present come first. A hit's score is
     sum_p w_p s_p / sum_p w_p over its similarities, so a page can re-rank while a fader moves.
     """
-    with _TURNS:
+    with TURNS:
         started = time.perf_counter()
         question = ask(server, asked)
         hits = server.library.searcher.search(

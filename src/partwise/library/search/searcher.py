@@ -31,7 +31,7 @@ from partwise.library.search.query import Query
 from partwise.library.search.typical import SAMPLE, beyond, typical
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
-from partwise.library.stores.rows import vectors_of
+from partwise.library.stores.rows import columns, unpack, vectors_of
 from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue
 from partwise.parts import PARTS, PartWeights
 
@@ -143,6 +143,17 @@ class Searcher:
                     presence_threshold=threshold,
                 )
         return found
+
+    def vectors_of(self, track_ids: Collection[str]) -> dict[str, np.ndarray]:
+        """The vectors [parts=5, dim] of whole tracks; those that are not there are left out."""
+        index = self.index("tracks")
+        if isinstance(index, ExactIndex):
+            rows = np.flatnonzero(index.rows_of(track_ids))
+            return dict(zip(index.track_ids_at(rows), index.vectors[rows], strict=True))
+        ids, vectors, _, _ = unpack(
+            self.store.tracks.fetch(list(track_ids), columns(timed=False)), timed=False
+        )
+        return dict(zip(ids, vectors, strict=True))
 
     # --- answers
 
