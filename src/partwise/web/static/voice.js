@@ -147,7 +147,8 @@ export function makeVoice(audio, songOf, told = () => {}) {
     if (sounding.length && (stale || off)) quiet();
     if (lag === null || off) lag = context.currentTime - time;
     const length_s = Number.isFinite(audio.duration) ? audio.duration : Infinity;
-    const next = (step + 1) * STEP_S < length_s ? passage(step + 1) : null;
+    // Only then: the server renders one after the other, and this one is waited for.
+    const next = now.buffer && (step + 1) * STEP_S < length_s ? passage(step + 1) : null;
     const has = (number) => sounding.some((one) => one.step === number);
     if (!has(step) && now.buffer) start(step, now.buffer);
     if (!has(step + 1) && next?.buffer && (step + 1) * STEP_S - time < AHEAD_S) {
