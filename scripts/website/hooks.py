@@ -66,10 +66,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, text in reference_pages().items():
         files.append(File.generated(config, page, content=text))
     for name, content in demo_files().items():
-        given = (
-            {"abs_src_path": str(content)} if isinstance(content, Path) else {"content": content}
-        )
-        files.append(File.generated(config, f"{TRY}/{name}", **given))
+        name = f"{TRY}/{name}"
+        if isinstance(content, Path):
+            files.append(File.generated(config, name, abs_src_path=str(content)))
+        else:
+            files.append(File.generated(config, name, content=content))
     schema = openapi()
     files.append(File.generated(config, "openapi.json", content=json.dumps(schema, indent=1)))
     files.append(File.generated(config, "http-api.md", content=http_page(schema)))
