@@ -14,10 +14,10 @@ from starlette.responses import Response
 from partwise.hearing.child import cores
 from partwise.library.search.conditions import check_one_piece
 from partwise.library.search.hits import Hit
-from partwise.library.search.query import Query, Seed
+from partwise.library.search.query import Query, Seed, Source
 from partwise.library.search.searcher import SearchOptions
 from partwise.library.tables.reader import quoted
-from partwise.parts import PartWeights, by_part
+from partwise.parts import PARTS, PartWeights, by_part
 from partwise.web.responses import json_response
 from partwise.web.schemas import (
     JSON_ERRORS,
@@ -95,7 +95,8 @@ def ask(server: Server, asked: QueryAsked, skip_absent: bool = False) -> Questio
     server.check()
     seeds: dict[str, Seed] = {}
     ids: dict[str, str] = {}
-    for song_id in (*asked.songs, *asked.per_part_of.values()):
+    unwanted = [less.song_id for less in asked.less_like]
+    for song_id in (*asked.songs, *asked.per_part_of.values(), *unwanted):
         if song_id in seeds:
             continue
         title = name = server.title(song_id)
@@ -113,6 +114,12 @@ def ask(server: Server, asked: QueryAsked, skip_absent: bool = False) -> Questio
     else:
         parts = {part: seeds[song_id] for part, song_id in asked.per_part_of.items()}
         query = Query.of([seeds[song_id] for song_id in asked.songs], parts)
+    query = query.less_like(
+        [
+            Source(tuple(p for p in PARTS if p in (less.parts or PARTS)), (seeds[less.song_id],))
+            for less in asked.less_like
+        ]
+    )
     weights = None
     if asked.weights is not None:
         given = {p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT}
@@ -175,7 +182,7 @@ def query_json(question: Question) -> dict[str, Any]:
     """See ``schemas.QuerySeen``."""
     plain = question.query.to_json()
     plain["range"] = plain.pop("passage")
-    for song in plain["songs"]:
+    for song in (*plain["songs"], *plain["less_like"]):
         del song["track_id"]
         song["song_id"] = question.ids[song["name"]]
     return plain

@@ -58,9 +58,7 @@ def find_page(request: Request, server: OneServer) -> HTMLResponse:
 @router.get("/find/start")
 def find_start(request: Request, server: OneServer) -> HTMLResponse:
     """Fragment: another song by chance, and questions to begin with."""
-    return templates.TemplateResponse(
-        request, "start.html", {"start": server.first_screen.draw()}
-    )
+    return templates.TemplateResponse(request, "start.html", {"start": server.first_screen.draw()})
 
 
 @router.get("/find/songs")

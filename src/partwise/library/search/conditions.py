@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
     from partwise.library.search.heard import Heard
-    from partwise.library.search.searcher import SearchOptions
+    from partwise.library.search.options import SearchOptions
 
 FILTER_COLUMNS = ("title", "artist", "album", "year", "genre", "duration_s", "path")
 # Columns of what was heard by their names: the kind (see ``Heard.column``) and the part's place.

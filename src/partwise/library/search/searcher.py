@@ -9,8 +9,8 @@ tracks that have every wanted part.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from partwise.embedding.embeddings import PartEmbeddings
-from partwise.errors import PartwiseError
 from partwise.library.search.cache import Kept, Same
 from partwise.library.search.conditions import Conditions, album_key
 from partwise.library.search.duplicates import Duplicates
 from partwise.library.search.folding import Folding
 from partwise.library.search.heard import Heard
 from partwise.library.search.hits import Hit, Scored, files_of
+from partwise.library.search.less import away_from
 from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.search.moments import Moment, best_moments
+from partwise.library.search.options import SearchOptions as SearchOptions
 from partwise.library.search.query import Query
 from partwise.library.search.typical import SAMPLE, beyond, typical
 from partwise.library.search.usual import PASSAGE_TRACKS, Usual, usual_passages, usual_tracks
@@ -43,42 +44,6 @@ if TYPE_CHECKING:
 # Up to here a server holds vectors in memory (384 MB at 5 x 64 floats): exact, and faster than
 # LanceDB's index. A command, which would have to load them for one answer, stops earlier.
 RESIDENT_MAX_ROWS = 300_000
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """Which of the ranked tracks are answers; every way to search takes these, by these names.
-
-    top : at most so many hits.
-    moments : how many of the first hits are searched for moments; None for all.
-    max_per_artist : at most so many tracks by any one artist (``Tags.artists``); None for no limit.
-    max_per_album : at most so many of any one album (``conditions.album_key``); None for no limit.
-    include_duplicates : keep near-duplicates (``duplicates.alike``) of hits and of the query.
-    where : SQL condition over what files say and what was heard (``search.conditions``):
-        ``"has_piano AND NOT has_drums AND enters_guitar > 60 AND genre LIKE '%Jazz%'"``.
-    artists, not_artists : only tracks by one of these artists; none by any of these.
-    among : ids of the only tracks that may be hits; None for all.
-
-    Raises PartwiseError for a number that makes no sense.
-    """
-
-    top: int = 10
-    moments: int | None = None
-    max_per_artist: int | None = None
-    max_per_album: int | None = None
-    include_duplicates: bool = False
-    where: str | None = None
-    artists: Sequence[str] = ()
-    not_artists: Sequence[str] = ()
-    among: Collection[str] | None = None
-
-    def __post_init__(self) -> None:
-        if self.top < 1:
-            raise PartwiseError(f"the number of hits must be at least 1, not {self.top}")
-        limits = (("artist", self.max_per_artist), ("album", self.max_per_album))
-        for what, most in limits:
-            if most is not None and most < 1:
-                raise PartwiseError(f"the limit per {what} must be at least 1, not {most}")
 
 
 class Searcher:
@@ -143,7 +108,9 @@ class Searcher:
 
     def vector_for(self, query: Query) -> np.ndarray:
         """float32 [parts=5, dim]: what its rows are compared with."""
-        return query.vector if query.passage else beyond(query.vector, self.typical)
+        common = None if query.passage else self.typical
+        asked = query.vector if common is None else beyond(query.vector, common)
+        return away_from(asked, query.vector, query.less_vector, common) if query.less else asked
 
     @property
     def typical(self) -> np.ndarray:
@@ -215,8 +182,8 @@ class Searcher:
         weights : of parts that the query has (``Query.weights``).
         index : what is searched; None for ``index_for``.
 
-        The songs of the query are never among the hits, nor are tracks whose files are all gone.
-        Raises PartwiseError for a condition that makes no sense.
+        The songs of the query are never among the hits, nor those to be less like, nor tracks
+        whose files are all gone. Raises PartwiseError for a condition that makes no sense.
         """
         top = options.top
         catalogue = self.catalogue
@@ -225,10 +192,11 @@ class Searcher:
         first = 4 * top if query.passage else top + top // 2
         ranking = self._ranking(query, weights, first=first + 16, allowed=chosen, index=index)
         # A track goes here when it is asked about, has been answered, or is folded into an answer.
-        done = {seed.track_id for seed in query.seeds}
+        songs = (*query.seeds, *query.less_seeds)
+        done = {seed.track_id for seed in songs}
         folding = None if options.include_duplicates else self._folding()
         if folding:
-            for seed in query.seeds:
+            for seed in songs:
                 done.update(folding.of_seed(seed))
         most_per_artist = options.max_per_artist
         per_artist: Counter[str] = Counter()
