@@ -86,7 +86,7 @@ async function begin(start_s = 0, play = true) {
 
 /** Names of a song that came without them: a link holds ids alone. */
 async function describe(song) {
-  if (song.title && song.duration_s) return;
+  if (song.title && song.duration_s && song.artist !== undefined) return;
   try {
     const { title, artist, duration_s, has_cover } = await api.track(song.id);
     Object.assign(song, { title, artist, duration_s, has_cover });
