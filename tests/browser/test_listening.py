@@ -204,7 +204,7 @@ def test_faders_and_skips_change_what_comes(page: Page, find: FindPage) -> None:
     expect(page.locator("#bar-coming")).to_have_text("3")
     with page.expect_request("**/radio/next") as asked:
         page.get_by_test_id("solo-bass").click()
-    sent = asked.value.post_data_json
+    sent = asked.value.post_data_json or {}
     assert {part for part, weight in sent["weights"].items() if weight} == {"bass"}
     assert len(sent["played"]) == 1 and sent["top"] == 3  # what was to come is chosen anew
     expect(page.locator("#bar-coming")).to_have_text("3")
@@ -212,10 +212,10 @@ def test_faders_and_skips_change_what_comes(page: Page, find: FindPage) -> None:
     expect(page.get_by_test_id("bar-title")).not_to_have_text(SONG)
     _playing(page)
     with page.expect_request(
-        lambda request: "radio/next" in request.url and request.post_data_json["skipped"] != []
+        lambda request: "radio/next" in request.url and 'skipped":["' in (request.post_data or "")
     ) as asked:
         page.get_by_test_id("bar-next").click()
-    sent = asked.value.post_data_json
+    sent = asked.value.post_data_json or {}
     assert sent["skipped"][0] in sent["played"]
     page.get_by_role("link", name="Map", exact=True).click()
     expect(page.get_by_test_id("bar-radio")).to_have_attribute("aria-pressed", "true")

@@ -289,8 +289,8 @@ class Library:
         ``search.radio.next_hits`` has the rules. played, skipped : ids of tracks, the last one
         played last. Everything else is as in ``search``.
         """
-        from partwise.library.search.radio import next_hits
         from partwise.library.search.options import SearchOptions
+        from partwise.library.search.radio import next_hits
 
         wanted = SearchOptions(top=top, **options)
         asked = None if weights is None else PartWeights.parse(weights)

@@ -39,8 +39,8 @@ _MOST_TEXT = 300
 class Auditions:
     """Filters passages of songs.
 
-    folder : where what was rendered is kept, see ``playable.KeptFiles``. model : ONNX file whose masks
-    to use; None for the shipped one.
+    folder : where what was rendered is kept, see ``playable.KeptFiles``.
+    model : ONNX file whose masks to use; None for the shipped one.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Auditions:
         return self._digest
 
     def name(self, song: Song, parts: Sequence[Part], start_s: float, end_s: float) -> str:
-        """What a passage is called among the files that are kept. Raises NotHere where there are no masks."""
+        """What the file of a passage is called. Raises NotHere where there are no masks."""
         if not self.digest:
             raise NotHere("the model that this server hears with has no masks to listen through")
         wanted = "+".join(sorted(set(parts), key=lambda part: part.index))

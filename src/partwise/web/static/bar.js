@@ -231,6 +231,9 @@ window.addEventListener("pageshow", (event) => event.persisted && restore());
 
 // --- controls
 
+new ResizeObserver(([{ target }]) => {
+  document.body.style.setProperty("--bar-height", `${target.offsetHeight}px`);
+}).observe(byId("bar"));
 byId("bar-play").addEventListener("click", toggle);
 byId("bar-next").addEventListener("click", () => next());
 byId("bar-previous").addEventListener("click", previous);

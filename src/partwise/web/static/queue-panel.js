@@ -4,7 +4,7 @@
 import { clock } from "./parts.js";
 
 const KIND = "application/x-partwise-queued";
-const FROM = { list: "", hand: "added by you", radio: "chosen by radio" };
+const FROM = { list: "", hand: "added", radio: "radio" };
 
 const byId = (id) => document.getElementById(id);
 
