@@ -65,6 +65,7 @@ def test_songs_are_heard_and_known_by_the_ids_and_names_of_their_server(
     assert row.path == f"{server.root}/so%2F1"
     assert row.content_hash == hash_content(songs / "Song 1.wav")
     assert (row.state, row.size) == (State.INDEXED, (songs / "Song 1.wav").stat().st_size)
+    assert row.content_hash is not None
     track = library.catalogue[row.content_hash]
     assert track.tags == Tags("Song 1", "Artist 1", "An album", 1999)
     listing = read_listings(library.path)[server.root]

@@ -10,7 +10,7 @@ from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.stores.protocol import VectorStore
 from partwise.library.stores.rows import PRESENCE_COLUMNS, presence_of
 from partwise.library.tables.catalogue import Track
-from partwise.parts import PARTS
+from partwise.parts import PARTS, Part
 
 # By what tracks can be put in order; None: best first where a text is given, else as "artist".
 SORTS = ("artist", "title", "album", "year", "duration_s", *map(str, PARTS))
@@ -52,7 +52,7 @@ class Listing:
         if sort in PARTS:
             none = np.full(len(PARTS), np.nan)
             rows = [self._presence.get(track.track_id, none) for track in self._tracks]
-            return np.asarray(rows, float).reshape(-1, len(PARTS))[:, list(PARTS).index(sort)]
+            return np.asarray(rows, float).reshape(-1, len(PARTS))[:, Part(sort).index]
         if sort == "duration_s":
             return np.array([track.duration_s for track in self._tracks], float)
         if sort == "year":
