@@ -48,7 +48,7 @@ def search(asked: SearchAsked, server: OneServer) -> Response:
     """
     with _TURNS:
         started = time.perf_counter()
-        question = ask(server, asked)
+        question = ask(server, asked, asked.skip_absent)
         hits = server.library.searcher.search(
             question.query, question.weights, options_of(server, asked)
         )
@@ -83,8 +83,11 @@ class Question:
     ids: dict[str, str]
 
 
-def ask(server: Server, asked: QueryAsked) -> Question:
+def ask(server: Server, asked: QueryAsked, skip_absent: bool = False) -> Question:
     """The question of a request. Raises NotHere, and PartwiseError where it makes no sense.
+
+    skip_absent : leave out weights of parts that the query lacks; where none is left, all parts
+    that it has count the same.
 
     Only ids are looked up, never paths. Songs of the same title get a number behind it, so that
     a name tells them apart as well.
@@ -112,7 +115,11 @@ def ask(server: Server, asked: QueryAsked) -> Question:
         query = Query.of([seeds[song_id] for song_id in asked.songs], parts)
     weights = None
     if asked.weights is not None:
-        weights = PartWeights.of({p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT})
+        given = {p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT}
+        if skip_absent:
+            given = {part: weight for part, weight in given.items() if part in query.parts}
+        if given or not skip_absent:
+            weights = PartWeights.of(given)
     return Question(query, query.weights(weights), ids)
 
 

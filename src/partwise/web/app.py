@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from partwise import __version__
 from partwise.errors import PartwiseError
-from partwise.web import api_folders, api_library, api_search, api_uploads, media, pages
+from partwise.web import api_folders, api_library, api_search, api_uploads, api_usual, media, pages
 from partwise.web.arrival import Arrival
 from partwise.web.responses import add_error_handlers
 from partwise.web.security import LOOPBACK_NAMES, BodyLimits, Security
@@ -35,6 +35,7 @@ STATIC = Path(__file__).parent / "static"
 # In this order, because addresses are tried in it.
 ROUTERS = (
     api_search.router,
+    api_usual.router,
     api_library.router,
     api_folders.router,
     api_uploads.router,

@@ -33,6 +33,7 @@ from partwise.web.marks import Marks
 from partwise.web.pictures import Pictures
 from partwise.web.playable import Copies, Waves
 from partwise.web.responses import NotHere
+from partwise.web.start import FirstScreen
 from partwise.web.transcode import Transcoder
 from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
@@ -52,6 +53,7 @@ class Server:
         self.streams = 0  # of events, open now; touched in the event loop's thread alone
         self.covers = KnownCovers()
         self.map = MapState(library)
+        self.first_screen = FirstScreen(library)
         self.copies = Copies(library.path / "cache" / "audio")
         self.waves = Waves(library.path)
         self.work = SharedWork()

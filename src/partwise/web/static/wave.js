@@ -13,7 +13,7 @@ import { number } from "./state.js";
 
 const POINTS = 1200;
 // The policy for styles knows wavesurfer's own sheet by its hash, and this number stands in it.
-const HEIGHT = 84;
+const HEIGHT = 52;
 const SHORTEST_S = 1;
 const SETTLE_MS = 180;
 
@@ -156,6 +156,11 @@ export function makeWave(ranged) {
     const inside = range && audio.currentTime >= range[0] && audio.currentTime < range[1];
     if (range && !inside) [audio.currentTime] = range;
     audio.play().catch(() => sayError("This song cannot be played: its file may be gone."));
+  });
+  // Where there is little room, wave and passage are folded away at first.
+  byId("wave-open").addEventListener("click", () => {
+    const open = byId("wave-area").classList.toggle("open");
+    byId("wave-open").setAttribute("aria-expanded", String(open));
   });
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showPlaying);
   for (const input of inputs) input.addEventListener("change", typed);
