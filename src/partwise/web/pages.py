@@ -98,9 +98,10 @@ def _holdings(server: Server) -> dict[str, Any]:
 
 
 @router.get("/map")
-def map_page(request: Request) -> HTMLResponse:
+def map_page(request: Request, server: OneServer) -> HTMLResponse:
     """What lies near what, drawn."""
-    return templates.TemplateResponse(request, "map.html")
+    context = {"empty": not server.library.exists}
+    return templates.TemplateResponse(request, "map.html", context)
 
 
 # --- the API's description, without a foreign script
