@@ -23,7 +23,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from partwise import __version__
 from partwise.errors import PartwiseError
-from partwise.web import api_folders, api_library, api_search, api_uploads, media, pages
+from partwise.web import (
+    api_folders,
+    api_library,
+    api_search,
+    api_uploads,
+    library_pages,
+    media,
+    pages,
+)
 from partwise.web.arrival import Arrival
 from partwise.web.responses import add_error_handlers
 from partwise.web.security import LOOPBACK_NAMES, BodyLimits, Security
@@ -40,6 +48,7 @@ ROUTERS = (
     api_uploads.router,
     media.router,
     pages.router,
+    library_pages.router,
     subsonic.router,
 )
 # Connections at a time; more are told to come back.
