@@ -17,7 +17,7 @@ from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.search.cache import Kept, Same
-from partwise.library.search.listing import Listing, read_presence
+from partwise.library.search.listing import Listing
 from partwise.library.search.matcher import words_of
 from partwise.library.tables.catalogue import Track, existing
 from partwise.library.tables.ledger import LedgerRow
@@ -170,11 +170,12 @@ class Server:
         """How many tracks a text finds, and some of them: see ``listing.Listing.page``."""
         if not self.library.exists:
             return 0, []
-        matcher, store = self.library.matcher, self.library.store
+        searcher = self.library.searcher
+        matcher = searcher.matcher
         listing = self._collections.get(
             "listing",
-            lambda: (store.digest, Same(matcher)),
-            lambda _: Listing(matcher, read_presence(store.tracks)),
+            lambda: (searcher.store.digest, Same(matcher)),
+            lambda _: Listing(matcher, searcher.heard),
         )
         return listing.page(text, sort, descending, limit, offset)
 

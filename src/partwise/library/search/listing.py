@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 
+from partwise.library.search.heard import Heard
 from partwise.library.search.matcher import Matcher, name_key
-from partwise.library.stores.protocol import VectorStore
-from partwise.library.stores.rows import PRESENCE_COLUMNS, presence_of
 from partwise.library.tables.catalogue import Track
 from partwise.parts import PARTS, Part
-
-# By what tracks can be put in order; None: best first where a text is given, else as "artist".
-SORTS = ("artist", "title", "album", "year", "duration_s", *map(str, PARTS))
 
 
 class Listing:
     """Orders of the tracks that a matcher knows; each is made when it is first asked for.
 
-    presence : by track id, float [parts=5], how surely each part is heard; tracks that are not
-    there come last.
+    heard : gives, when an order by a part is first asked for, what is heard in the tracks of these
+    ids (``Searcher.heard``).
     """
 
-    def __init__(self, matcher: Matcher, presence: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, matcher: Matcher, heard: Callable[[list[str]], Heard]) -> None:
         self.matcher = matcher
-        self._tracks = matcher.find("")
-        self._presence = presence
+        self._heard = heard
         self._keys: dict[str, np.ndarray] = {}
 
     def page(
@@ -34,13 +30,23 @@ class Listing:
     ) -> tuple[int, list[Track]]:
         """How many tracks a text finds, and some of them, see ``matcher.Matcher.find``.
 
-        sort : one of ``SORTS``. What has no such name, year or sound is last in both directions.
+        sort : "artist", "title", "album", "year", "duration_s" or a part; None for best first where
+            a text is given, else as "artist". What has no such name or year is last in both
+            directions.
         """
         found = self.matcher.numbers(text)
         if sort is not None:
             keys = self._key(sort)[found]
             found = found[np.argsort(-keys if descending else keys, kind="stable")]
         return len(found), self.matcher.tracks(found[offset : offset + limit])
+
+    @cached_property
+    def _tracks(self) -> list[Track]:
+        return self.matcher.find("")
+
+    @cached_property
+    def _presence(self) -> np.ndarray:
+        return self._heard([track.track_id for track in self._tracks]).column("presence")
 
     def _key(self, sort: str) -> np.ndarray:
         """float64 [tracks], NaN (which is put last) where there is none."""
@@ -50,9 +56,7 @@ class Listing:
 
     def _make_key(self, sort: str) -> np.ndarray:
         if sort in PARTS:
-            none = np.full(len(PARTS), np.nan)
-            rows = [self._presence.get(track.track_id, none) for track in self._tracks]
-            return np.asarray(rows, float).reshape(-1, len(PARTS))[:, Part(sort).index]
+            return self._presence[:, Part(sort).index].astype(float)
         if sort == "duration_s":
             return np.array([track.duration_s for track in self._tracks], float)
         if sort == "year":
@@ -63,12 +67,6 @@ class Listing:
             "album": lambda track: track.tags.album,
         }
         return _places([names[sort](track) for track in self._tracks])
-
-
-def read_presence(tracks: VectorStore) -> dict[str, np.ndarray]:
-    """float32 [parts=5] by track id, of all tracks of a store."""
-    rows = tracks.fetch(columns=["track_id", *PRESENCE_COLUMNS])
-    return dict(zip(rows.column("track_id").to_pylist(), presence_of(rows), strict=True))
 
 
 def _places(names: Sequence[str | None]) -> np.ndarray:

@@ -89,8 +89,12 @@ class Searcher:
         return self._kept.get(
             "conditions",
             lambda: (self.store.digest, Same(catalogue)),
-            lambda _: Conditions(catalogue, lambda ids: Heard(ids, self.store, self.index)),
+            lambda _: Conditions(catalogue, self.heard),
         )
+
+    def heard(self, track_ids: Sequence[str]) -> Heard:
+        """What is heard in these tracks, in this order; read when it is asked for."""
+        return Heard(track_ids, self.store, self.index)
 
     def index(self, table_name: str) -> Searchable:
         """The vector index of ``"tracks"`` or ``"segments"``."""
