@@ -8,11 +8,11 @@ Both ways show the same: folders of files are not browsed.
 
 from __future__ import annotations
 
-from partwise.web.collection import ARTICLES, Album, Artist
+from partwise.web.collection import ARTICLES
 from partwise.web.server import Server
 from partwise.web.subsonic.entries import FOLDER_ID, Entries
 from partwise.web.subsonic.requests import Params, required, whole_number
-from partwise.web.subsonic.responses import Answer, Code, Failure
+from partwise.web.subsonic.responses import Answer, there
 
 _FOLDER = "partwise"
 
@@ -29,23 +29,21 @@ def get_artists(server: Server, params: Params) -> Answer:
 
 def get_artist(server: Server, params: Params) -> Answer:
     entries = Entries(server)
-    artist = _artist(entries, required(params, "id"))
+    artist = there(entries.collection.artists.get(required(params, "id")), "artist")
     albums = [entries.album(album) for album in entries.albums_of(artist)]
     return {"artist": {**entries.artist(artist), "album": albums}}
 
 
 def get_album(server: Server, params: Params) -> Answer:
     entries = Entries(server)
-    album = _album(entries, required(params, "id"))
+    album = there(entries.collection.albums.get(required(params, "id")), "album")
     songs = entries.songs(entries.collection.tracks(album.track_ids))
     return {"album": {**entries.album(album), "song": songs}}
 
 
 def get_song(server: Server, params: Params) -> Answer:
     entries = Entries(server)
-    track = entries.collection.catalogue.get(required(params, "id"))
-    if track is None:
-        raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
+    track = there(entries.collection.catalogue.get(required(params, "id")), "song")
     return {"song": entries.song(track)}
 
 
@@ -85,29 +83,14 @@ def get_music_directory(server: Server, params: Params) -> Answer:
             for one in collection.artists.values()
         ]
         return {"directory": {"id": some_id, "name": _FOLDER, "child": children}}
-    if some_id in collection.artists:
-        artist = _artist(entries, some_id)
+    if (artist := collection.artists.get(some_id)) is not None:
         head = {**entries.folder_of_artist(artist), "parent": str(FOLDER_ID)}
         children = [entries.folder_of_album(album) for album in entries.albums_of(artist)]
         return {"directory": {**head, "child": children}}
-    album = _album(entries, some_id)
+    album = there(collection.albums.get(some_id), "album")
     head = {"id": some_id, "parent": album.artist_id, "name": album.name}
     songs = entries.songs(collection.tracks(album.track_ids))
     return {"directory": {**head, "child": songs}}
-
-
-def _artist(entries: Entries, some_id: str) -> Artist:
-    found = entries.collection.artists.get(some_id)
-    if found is None:
-        raise Failure(Code.NOT_FOUND, "There is no artist with this id in the library.")
-    return found
-
-
-def _album(entries: Entries, some_id: str) -> Album:
-    found = entries.collection.albums.get(some_id)
-    if found is None:
-        raise Failure(Code.NOT_FOUND, "There is no album with this id in the library.")
-    return found
 
 
 METHODS = {

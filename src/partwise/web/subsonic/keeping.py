@@ -15,7 +15,7 @@ from partwise.web.marks import Playlist
 from partwise.web.server import Server
 from partwise.web.subsonic.entries import Entries
 from partwise.web.subsonic.requests import Params, flag, required, whole_number_of
-from partwise.web.subsonic.responses import Answer, Code, Failure
+from partwise.web.subsonic.responses import Answer, Code, Failure, there
 
 
 def get_playlists(server: Server, params: Params) -> Answer:
@@ -50,9 +50,9 @@ def update_playlist(server: Server, params: Params) -> Answer:
     added = _songs(server, params.all("songIdToAdd"))
     songs: list[str] | None = None
     if gone or added:
-        there = server.collection.catalogue
+        catalogue = server.collection.catalogue
         # A song that is not in the library now is not shown, and keeps its place.
-        shown = [at for at, one in enumerate(playlist.track_ids) if one in there]
+        shown = [at for at, one in enumerate(playlist.track_ids) if one in catalogue]
         if any(not 0 <= index < len(shown) for index in gone):
             raise Failure(
                 Code.NOT_FOUND, f"The playlist has no song at this index: it has {len(shown)}."
@@ -78,10 +78,8 @@ def delete_playlist(server: Server, params: Params) -> Answer:
 def star(server: Server, params: Params) -> Answer:
     ids = _ids_to_star(params)
     collection = server.collection
-    if any(collection.songs(one) is None for one in ids):
-        raise Failure(
-            Code.NOT_FOUND, "There is no song, album or artist with this id in the library."
-        )
+    for one in ids:
+        there(collection.songs(one), "song, album or artist")
     server.marks.star(ids)
     return {}
 
@@ -118,8 +116,8 @@ def scrobble(server: Server, params: Params) -> Answer:
 def _songs(server: Server, ids: Iterable[str]) -> list[str]:
     """The ids themselves. Raises Failure for one that is no song's."""
     found, catalogue = list(ids), server.collection.catalogue
-    if any(one not in catalogue for one in found):
-        raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
+    for one in found:
+        there(catalogue.get(one), "song")
     return found
 
 

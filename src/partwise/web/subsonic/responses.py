@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 from starlette.responses import Response
@@ -43,6 +43,8 @@ class Code(IntEnum):
     NOT_FOUND = 70
 
 
+_Found = TypeVar("_Found")
+
 # What a method gives: fields of the subsonic-response, or a response of another kind.
 Answer = dict[str, Any] | Response
 
@@ -54,6 +56,13 @@ class Failure(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def there(found: _Found | None, what: str) -> _Found:
+    """What an id leads to. Raises Failure for None. what : what the id should be of."""
+    if found is None:
+        raise Failure(Code.NOT_FOUND, f"There is no {what} with this id in the library.")
+    return found
 
 
 def success(params: Mapping[str, str], body: Mapping[str, Any]) -> Response:

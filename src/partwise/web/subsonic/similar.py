@@ -25,7 +25,7 @@ from partwise.web.collection import Artist, Collection
 from partwise.web.server import Server
 from partwise.web.subsonic.entries import Entries
 from partwise.web.subsonic.requests import Params, number, part_weights, required
-from partwise.web.subsonic.responses import Answer, Code, Failure
+from partwise.web.subsonic.responses import Answer, Code, Failure, there
 
 MOST_SIMILAR = 500
 # Of an artist or an album so many songs are asked about: ids are hashes, so they are drawn at
@@ -52,8 +52,7 @@ def find_sonic_path(server: Server, params: Params) -> Answer:
     count = number(params, "count", DEFAULT_COUNT, least=2, most=MAX_COUNT)
     weights = part_weights(params)
     for song_id in ends:
-        if song_id not in server.collection.catalogue:
-            raise Failure(Code.NOT_FOUND, "There is no song with this id in the library.")
+        there(server.collection.catalogue.get(song_id), "song")
     steps = server.library.journey(*ends, count=count, weights=weights)
     return _matches(server, [(step, step.similarity) for step in steps])
 
@@ -122,11 +121,7 @@ def _hits(server: Server, params: Params, default_count: int) -> list[Hit]:
     count = number(params, "count", default_count, least=1, most=MOST_SIMILAR)
     asked = part_weights(params)
     collection = server.collection
-    songs = collection.songs(some_id)
-    if songs is None:
-        raise Failure(
-            Code.NOT_FOUND, "There is no song, album or artist with this id in the library."
-        )
+    songs = there(collection.songs(some_id), "song, album or artist")
     query = _query(server, songs, _name(collection, some_id))
     options = SearchOptions(top=count, moments=0)
     return server.library.searcher.search(query, query.weights(asked), options)
@@ -153,10 +148,7 @@ def _artist(collection: Collection, some_id: str) -> Artist:
         some_id = collection.albums[some_id].artist_id
     elif some_id in collection.catalogue:
         some_id = collection.artists_of(collection.catalogue[some_id])[0][0]
-    found = collection.artists.get(some_id)
-    if found is None:
-        raise Failure(Code.NOT_FOUND, "There is no artist with this id in the library.")
-    return found
+    return there(collection.artists.get(some_id), "artist")
 
 
 def _track(found: Hit | Step) -> Track:

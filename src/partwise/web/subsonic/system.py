@@ -10,7 +10,7 @@ from __future__ import annotations
 from partwise.web.server import Server
 from partwise.web.subsonic.entries import FOLDER_ID
 from partwise.web.subsonic.requests import Params, required
-from partwise.web.subsonic.responses import Answer, Code, Failure
+from partwise.web.subsonic.responses import Answer, Code, Failure, there
 
 EXTENSIONS = (
     *("apiKeyAuthentication", "formPost", "sonicSimilarity"),
@@ -67,8 +67,7 @@ def get_lyrics(server: Server, params: Params) -> Answer:
 
 def get_album_info(server: Server, params: Params) -> Answer:
     """The library knows of albums what their songs' tags say, and nothing more."""
-    if server.collection.songs(required(params, "id")) is None:
-        raise Failure(Code.NOT_FOUND, "There is no album or song with this id in the library.")
+    there(server.collection.songs(required(params, "id")), "album or song")
     return {"albumInfo": {}}
 
 
