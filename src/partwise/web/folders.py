@@ -14,6 +14,7 @@ from partwise.library.holdings import Holding, holdings
 from partwise.library.index.watch import QUIET_S, Watch, follow
 from partwise.library.library import Library
 from partwise.library.search.cache import Kept
+from partwise.library.tables.folders import FILE_NAME as FOLDERS
 from partwise.library.tables.folders import read_folders, set_watched
 from partwise.library.tables.reader import modified
 from partwise.paths import path_to_text, shown
@@ -76,7 +77,7 @@ class Folders:
         store = self._library.store
         return self._kept.get(
             "folders",
-            lambda: (*store.state("ledger"), modified(store.folder / "folders.json")),
+            lambda: (*store.state("ledger"), modified(store.folder / FOLDERS)),
             lambda _: holdings(store),
         )
 

@@ -25,7 +25,6 @@ import csv
 import json
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from partwise.audio.types import is_audio_name
@@ -195,11 +194,17 @@ def _piece(
     unknown = frozenset((Part.PIANO, Part.GUITAR)) if separated else frozenset()
     title, tempo_bpm = str(about.get("title") or home.name), about.get("tempo_bpm")
     tempo_bpm = float(tempo_bpm) if isinstance(tempo_bpm, int | float) and tempo_bpm > 0 else None
-    piece = assemble(
-        name, title, recordings, on_skip, tempo_bpm=tempo_bpm, unknown=unknown, rest=rest
+    players = str(about["players"]) if about.get("players") else None
+    return assemble(
+        name,
+        title,
+        recordings,
+        on_skip,
+        tempo_bpm=tempo_bpm,
+        unknown=unknown,
+        rest=rest,
+        players=players,
     )
-    players = about.get("players")
-    return replace(piece, players=str(players)) if piece and players else piece
 
 
 def read_metadata(path: Path, name: str, on_skip: OnSkip) -> dict:

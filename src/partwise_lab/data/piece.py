@@ -161,6 +161,7 @@ def assemble(
     tempo_bpm: float | None = None,
     unknown: frozenset[Part] = frozenset(),
     rest: Sequence[Recording] = (),
+    players: str | None = None,
 ) -> StemPiece | None:
     """A piece of the stems whose recordings can all be opened; None where that leaves none.
 
@@ -180,4 +181,4 @@ def assemble(
     if not stems:
         on_skip(name, "it has no usable stem")
         return None
-    return StemPiece(name, title, stems, tempo_bpm, unknown - set(stems), tuple(rest))
+    return StemPiece(name, title, stems, tempo_bpm, unknown - set(stems), tuple(rest), players)

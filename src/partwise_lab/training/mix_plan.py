@@ -128,11 +128,7 @@ class Planner:
 
     def _moments(self, stem: np.ndarray, keep: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """First frames [mixes, parts=5], the same for all parts: where most of them sound."""
-        start, frames = (np.zeros(stem.shape, np.int64) for _ in range(2))
-        for part in PARTS:
-            stems = [self.bank.stems[part][k] for k in stem[:, part.index]]
-            start[:, part.index] = [s.first for s in stems]
-            frames[:, part.index] = [s.frames for s in stems]
+        start, frames = self.bank.told("first", stem), self.bank.told("frames", stem)
         room = np.where(keep, frames, frames.max()).min(axis=1) - self.frames
         tries = (rng.random((6, len(stem))) * room).astype(np.int64)
         sounds = np.zeros(tries.shape)
@@ -145,9 +141,7 @@ class Planner:
 
     def _balance(self, stem: np.ndarray, keep: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Gains [mixes, parts=5] in dB: the piece's own balance, about half as varied as others."""
-        level_db = np.stack(
-            [[self.bank.stems[part][k].level_db for k in stem[:, part.index]] for part in PARTS], 1
-        )
+        level_db = self.bank.told("level_db", stem)
         middle_db = (level_db * keep).sum(axis=1) / keep.sum(axis=1)
         return rng.normal(0.0, self.settings.gain_db / 2, stem.shape) - middle_db[:, None]
 

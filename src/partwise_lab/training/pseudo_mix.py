@@ -83,11 +83,10 @@ class PseudoMixer:
         """The batch that a plan describes, and who sings over it."""
         s, rng, device = self.settings, self.rng, self.device
         mixes, bands = len(plan.song), self.bank.mel.bands
-        first, change_db = np.empty_like(plan.first), np.empty((mixes, len(PARTS), bands))
+        first = self.bank.told("first", plan.stem) + plan.first
+        change_db = np.empty((mixes, len(PARTS), bands))
         for part in PARTS:
             i = part.index
-            begins = np.array([self.bank.stems[part][k].first for k in plan.stem[:, i]])
-            first[:, i] = begins + plan.first[:, i]
             own_db = colour(rng, s.songs, bands, s.eq_db)[plan.slot[:, i]]
             change_db[:, i] = own_db + plan.gain_db[:, i, None]
         sung = self._sing(mixes, bands) if self.voices else None

@@ -221,6 +221,13 @@ class StemBank:
             np.load(place / "active.npy"),
         )
 
+    def told(self, field: str, stem: np.ndarray) -> np.ndarray:
+        """One field of `BankedStem` for ``stem`` [mixes, parts=5], indices into ``stems``."""
+        columns = [
+            [getattr(self.stems[part][k], field) for k in stem[:, part.index]] for part in PARTS
+        ]
+        return np.stack(columns, axis=1)
+
     def sounding(self, first: np.ndarray, frames: int) -> np.ndarray:
         """Share of active frames in the windows that begin at rows `first` [n] -> [n]."""
         return (self._sounding[first + frames] - self._sounding[first]) / frames

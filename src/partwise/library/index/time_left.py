@@ -54,9 +54,8 @@ class TimeLeft:
         self._jobs = jobs
         self._waiting = {file.path: file for file in files}  # not with a worker yet, in order
         self._busy: dict[str, tuple[FoundFile, float]] = {}  # with one, since when
-        self._left: defaultdict[str, float] = defaultdict(
-            float
-        )  # of those that wait, by kind: guessed audio [s]
+        # Of those that wait, by kind: guessed audio [s].
+        self._left: defaultdict[str, float] = defaultdict(float)
         for file in self._waiting.values():
             self._left[_kind(file)] += _guess_s(file)
         self._enough = max(1, min(max(_FEWEST, 2 * jobs), len(self._waiting) // 2))

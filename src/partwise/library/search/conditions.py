@@ -164,11 +164,11 @@ class Conditions:
             rows = {track_id: row for row, track_id in enumerate(self.catalogue)}
             owners = np.array([rows[track.track_id] for track, _ in self._files], np.int64)
             heard: dict[str, Any] = {}
-            for name in sorted(columns) if self._heard else ():
-                assert self._heard
-                kind, part = HEARD_COLUMNS[name]
-                values = self._heard.column(kind)[owners, part]
-                heard[name] = pa.array(values, from_pandas=True)  # NaN is null
+            if columns and (told := self._heard) is not None:
+                for name in sorted(columns):
+                    kind, part = HEARD_COLUMNS[name]
+                    values = told.column(kind)[owners, part]
+                    heard[name] = pa.array(values, from_pandas=True)  # NaN is null
             table = pa.table({**self._known, **heard})
             memory = lancedb.connect("memory://")
             empty = memory.create_table("empty", schema=table.schema)
