@@ -31,7 +31,7 @@ def test_masks_are_learnt_the_encoder_stays_and_a_run_can_be_gone_on_from(
     seen = []
 
     def train(objective, name):
-        how = {"minutes": 0.1, "clock": "core", "threads": 1, "progress": seen.append}
+        how = {"minutes": 0.2, "clock": "core", "threads": 1, "progress": seen.append}
         return loop.train(objective, tmp_path / name, **how)
 
     path = train(MaskObjective(bank, start, RECIPE), "run")
