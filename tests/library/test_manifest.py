@@ -94,7 +94,7 @@ def changed(folder: Path, **values) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format": 3}, r"has format 3 and this partwise reads formats up to 2"),
+        ({"format": 4}, r"has format 4 and this partwise reads formats up to 3"),
         ({"format": "1"}, r"has format '1' and this partwise reads"),
         ({"store": 7}, r"library\.json is damaged"),
         ({"precision": "int4"}, r"library\.json is damaged"),

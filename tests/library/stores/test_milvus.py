@@ -56,7 +56,7 @@ def tracks(track_ids: Sequence[str], titles: Sequence[str | None]) -> pa.Table:
     rows = segments(track_ids, each=1)
     columns = {name: rows.column(name) for name in rows.schema.names}
     columns |= {"duration_s": [0.1] * len(titles), "segments": [3] * len(titles)}
-    columns |= {name: list(titles) for name in ("title", "artist", "album")}
+    columns |= {name: list(titles) for name in ("title", "artist", "album", "genre")}
     columns["year"] = [None] * len(titles)
     schema = tracks_schema(DIM)
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
