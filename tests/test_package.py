@@ -19,7 +19,10 @@ def _modules_after(statement: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("statement", ["import partwise", "import partwise.cli"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import partwise", "import partwise.cli", "import partwise.library.export.embeddings"],
+)
 def test_import_is_light(statement: str) -> None:
     loaded = _modules_after(statement)
     assert "partwise" in loaded

@@ -23,15 +23,13 @@ VERBS: dict[str, str] = {
     "forget": "Take folders out of the library; their files stay.",
     "check": "Is the library whole? With --repair, make it so.",
     "audition": "Write a recording filtered for the parts you name, to listen to.",
-    "embed": "Write part embeddings of recordings to a NumPy file.",
+    "export": "Write the library's vectors to a Parquet or NumPy file.",
+    "embed": "Write part embeddings of recordings to a Parquet or NumPy file.",
     "demo": "Index the demo library and ask it for one part at a time.",
 }
 
 # What partwise 0.2.0 had here and the lab has now.
-MOVED: dict[str, str] = {
-    verb: verb
-    for verb in ("listen", "arrange", "render", "voices", "train", "evaluate", "compare", "card")
-} | {"export": "export-model"}
+MOVED = ("listen", "arrange", "render", "voices", "train", "evaluate", "compare", "card")
 
 
 # What is written has no place, for everybody, for this user or in this file.
@@ -176,10 +174,10 @@ PROGRAM = Program("partwise", "Find music by the part you mean.", "partwise", VE
 def main(argv: list[str] | None = None) -> int:
     """Run one command of ``partwise``; a verb that is the lab's now is named as such."""
     arguments = sys.argv[1:] if argv is None else argv
-    moved = MOVED.get(arguments[0]) if arguments else None
-    if moved:
+    moved = arguments[0] if arguments else ""
+    if moved in MOVED:
         print(
-            f"partwise: {arguments[0]!r} is a command of the lab now: partwise-lab {moved}"
+            f"partwise: {moved!r} is a command of the lab now: partwise-lab {moved}"
             " (pip install ./lab in a clone)",
             file=sys.stderr,
         )

@@ -86,12 +86,14 @@ def test_bad_files_among_good_ones(tmp_path: Path, capfd: pytest.CaptureFixture[
     out = tmp_path / "out.npz"
     assert embed(words, good, short, tmp_path / "none", mislabelled, "--out", out) == 0
     captured = capfd.readouterr()
-    assert captured.err.splitlines() == [
-        f"partwise: {words}: not audio: it holds text",
-        f"partwise: {short}: too short (0.2 s; at least 1 s is needed)",
-        f"partwise: {tmp_path}/none: there is no such file",
-        f"partwise: {mislabelled}: named as MP3 but holds WAV",
-    ]
+    assert sorted(captured.err.splitlines()) == sorted(
+        [
+            f"partwise: {words}: not audio: it holds text",
+            f"partwise: {short}: too short (0.2 s; at least 1 s is needed)",
+            f"partwise: {tmp_path}/none: there is no such file",
+            f"partwise: {mislabelled}: named as MP3 but holds WAV",
+        ]
+    )
     assert captured.out == f"wrote {out}: segments 2, files 2 of 5\n"
     with np.load(out) as written:
         assert written["path"].tolist() == [str(good), str(mislabelled)]
@@ -137,23 +139,94 @@ def test_an_out_that_cannot_be_written(
     assert message.format(tmp=tmp_path) in capfd.readouterr().err
 
 
-def test_a_full_disk_keeps_the_old_file(
+def test_a_full_disk_keeps_the_old_file_and_what_was_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     path = write(tmp_path / "a.wav", sound(SONG, 2.0))
     out = tmp_path / "out.npz"
     out.write_bytes(b"old")
 
-    def full(file, **arrays):
-        file.write(b"half")
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
-    assert embed(path, "--out", out) == 2
+    with monkeypatch.context() as patched:
+        patched.setattr("zipfile.ZipFile.open", full)
+        assert embed(path, "--out", out) == 2
     expected = f"partwise: --out {out} cannot be written (No space left on device)\n"
     assert capfd.readouterr().err == expected
     assert out.read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["a.wav", "out.npz", "out.npz.part"]
+    assert embed(path, "--out", out) == 0  # goes on from there
+    assert capfd.readouterr().err == "1 of 1 files were heard before\n"
     assert sorted(os.listdir(tmp_path)) == ["a.wav", "out.npz"]
+
+
+def test_a_folder_as_a_table(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    import pyarrow.parquet as pq
+
+    music = tmp_path / "music"
+    write(music / "b" / "one.wav", sound(SONG, 12.0))
+    write(music / "a.flac", sound({Part.DRUMS: 0.5}, 3.0))
+    (music / "bad.mp3").write_text("no music")
+    out = tmp_path / "out.parquet"
+    assert embed(music, "--out", out, "--jobs", "2") == 0
+    captured = capfd.readouterr()
+    assert captured.out == f"wrote {out}: segments 3, files 2 of 3\n"
+    assert captured.err == f"partwise: {music}/bad.mp3: not audio: it holds text\n"
+    table = pq.read_table(out)
+    paths = [f"{music}/a.flac", f"{music}/b/one.wav", f"{music}/b/one.wav"]
+    assert table.column("path").to_pylist() == paths
+    assert table.column("start_s").to_pylist() == [0.0, 0.0, 2.0]
+    heard = load_encoder().embed_file(music / "b" / "one.wav")
+    for part in PARTS:
+        column = table.column(f"embedding_{part}").to_pylist()
+        np.testing.assert_allclose(column[1:], heard.embeddings[:, part.index], atol=1e-5)
+        column = table.column(f"presence_{part}").to_pylist()
+        np.testing.assert_allclose(column[1:], heard.presence[:, part.index], atol=1e-5)
+    assert set(table.column("model_digest").to_pylist()) == {load_encoder().digest}
+    assert sorted(os.listdir(tmp_path)) == ["music", "out.parquet"]
+
+
+def test_a_run_that_was_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    from partwise.library.export.recordings import Aside
+
+    music = tmp_path / "music"
+    for number in range(3):
+        write(music / f"{number}.wav", sound(SONG, 2.0 + number))
+    out = tmp_path / "out.npz"
+    kept, save = [], Aside.save
+
+    def stopped(self, file, heard):
+        save(self, file, heard)
+        kept.append(file)
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Aside, "save", stopped)
+        assert embed(music, "--out", out, "--jobs", "1") == 130
+    assert not out.exists() and (tmp_path / "out.npz.part").is_dir()
+    (tmp_path / "out.npz.part" / "mine.txt").write_text("not ours to remove")
+    os.utime(music / "0.wav", (1, 1))  # it may be another now: heard again
+    capfd.readouterr()
+    assert embed(music, "--out", out) == 0
+    assert capfd.readouterr().err == "1 of 3 files were heard before\n"
+    with np.load(out) as written:
+        assert written["end_s"].tolist() == [2.0, 3.0, 4.0]
+    assert os.listdir(tmp_path / "out.npz.part") == ["mine.txt"]
+
+
+def test_the_ending_says_what_a_file_becomes(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    path = write(tmp_path / "a.wav", sound(SONG, 2.0))
+    for name in ("e.csv", "e", "e.npz.bak"):
+        assert embed(path, "--out", tmp_path / name) == 2
+        assert "ending says what it becomes: .parquet" in capfd.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert embed(tmp_path / "empty", "--out", tmp_path / "e.npz") == 2
+    assert "no audio files in" in capfd.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["a.wav", "empty"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from partwise.paths import library_folder
 if TYPE_CHECKING:
     import numpy as np
 
+    from partwise.library.export.embeddings import LibraryEmbeddings, Rows
     from partwise.library.holdings import Holding
     from partwise.library.index.forget import Forgotten
     from partwise.library.reports import IndexSummary, Progress, Report, Reporter, Stage
@@ -108,6 +109,18 @@ class Library:
     def ledger(self) -> list[LedgerRow]:
         """One row per file that was ever seen, ordered by path."""
         return [row for _, row in sorted(self.store.ledger().items())]
+
+    def embeddings(self, of: Rows = "tracks") -> LibraryEmbeddings:
+        """The vectors of its tracks or ``"segments"`` as arrays, with whose they are.
+
+        ``library.embeddings("segments").to_arrow()``
+
+        Tracks whose files were all gone in the last run are left out. All of it is in memory:
+        ``partwise export`` writes larger ones piece by piece (``export.embeddings.batches``).
+        """
+        from partwise.library.export.embeddings import read_all
+
+        return read_all(self.store, of)
 
     def paths_of(self, track_id: str) -> list[str]:
         """The files of a track as far as the last run saw them; empty when all are gone."""
