@@ -149,8 +149,8 @@ def test_a_full_disk_keeps_the_old_file_and_what_was_heard(
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patched:
-        patched.setattr("zipfile.ZipFile.open", full)
+    with monkeypatch.context() as patched:  # what was heard has a place, and all of it has none
+        patched.setattr("partwise.library.export.files._Column.write", full)
         assert embed(path, "--out", out) == 2
     expected = f"partwise: --out {out} cannot be written (No space left on device)\n"
     assert capfd.readouterr().err == expected
@@ -165,18 +165,18 @@ def test_a_folder_as_a_table(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     import pyarrow.parquet as pq
 
     music = tmp_path / "music"
-    write(music / "b" / "one.wav", sound(SONG, 12.0))
+    write(music / "b" / "one.wav", sound(SONG, 20.0))
     write(music / "a.flac", sound({Part.DRUMS: 0.5}, 3.0))
     (music / "bad.mp3").write_text("no music")
     out = tmp_path / "out.parquet"
     assert embed(music, "--out", out, "--jobs", "2") == 0
     captured = capfd.readouterr()
-    assert captured.out == f"wrote {out}: segments 3, files 2 of 3\n"
+    assert captured.out == f"wrote {out}: segments 4, files 2 of 3\n"
     assert captured.err == f"partwise: {music}/bad.mp3: not audio: it holds text\n"
     table = pq.read_table(out)
-    paths = [f"{music}/a.flac", f"{music}/b/one.wav", f"{music}/b/one.wav"]
+    paths = [f"{music}/a.flac", *[f"{music}/b/one.wav"] * 3]
     assert table.column("path").to_pylist() == paths
-    assert table.column("start_s").to_pylist() == [0.0, 0.0, 2.0]
+    assert table.column("start_s").to_pylist() == [0.0, 0.0, 5.0, 10.0]
     heard = load_encoder().embed_file(music / "b" / "one.wav")
     for part in PARTS:
         column = table.column(f"embedding_{part}").to_pylist()
