@@ -130,6 +130,13 @@ class PartWeights:
         """float32 [parts=5]."""
         return np.asarray(self.values, dtype=np.float32)
 
+    @property
+    def words(self) -> str:
+        """For people: ``drums, bass`` where they count alike, else ``drums=2, bass=1``."""
+        if len(set(filter(None, self.values))) == 1:
+            return ", ".join(self.wanted)
+        return str(self).replace(",", ", ")
+
     def __str__(self) -> str:
         return ",".join(
             f"{part}={value:g}" for part, value in zip(PARTS, self.values, strict=True) if value > 0

@@ -182,6 +182,7 @@ def test_playlists_hold_absolute_paths(client, ids):
     asked = {"track_ids": [ids["Song 2"], ids["Song 0"]], "format": "m3u8", "title": 'a/"b"; c'}
     answer = client.post("/api/v1/playlists", json=asked)
     lines = answer.text.splitlines()
+    assert lines.pop(1) == '#PLAYLIST:a/"b"; c'
     assert [Path(line).name for line in lines[2::2]] == ["2 file.mp3", "0 file.mp3"]
     assert all(Path(line).is_file() for line in lines[2::2])
     disposition = answer.headers["content-disposition"]
@@ -201,6 +202,69 @@ SECRETS = [
     "' OR '1'='1",
     "0" * 32,
 ]
+
+
+def test_playlists_are_named_after_the_question(client, ids):
+    asked = {
+        "track_ids": [ids["Song 2"]],
+        "format": "m3u8",
+        "question": {"songs": ["Song 1", "Song 4"], "weights": "drums=2,bass"},
+    }
+    answer = client.post("/api/v1/playlists", json=asked)
+    title = "like Song 1 and Song 4, by drums=2, bass=1"
+    assert answer.text.splitlines()[:2] == ["#EXTM3U", f"#PLAYLIST:{title}"]
+    assert f'filename="{title}.m3u8"' in answer.headers["content-disposition"]
+    long = {**asked, "title": "x" * 300}
+    disposition = client.post("/api/v1/playlists", json=long).headers["content-disposition"]
+    assert f'filename="{"x" * 120}.m3u8"' in disposition
+
+
+def test_playlists_with_paths_from_the_folder_of_all_music(client, ids):
+    asked = {"track_ids": [ids["Song 2"]], "format": "m3u8", "paths": "relative"}
+    assert client.post("/api/v1/playlists", json=asked).text.splitlines()[-1] == "2 file.mp3"
+    asked["format"] = "xspf"
+    assert "<location>2%20file.mp3</location>" in client.post("/api/v1/playlists", json=asked).text
+
+
+def test_songs_by_name_and_weights_as_text(client, ids):
+    expected = search(client, songs=[ids["Song 1"]], weights={"drums": 2, "bass": 1})
+    found = search(client, songs=["song 1"], weights="drums=2,bass")
+    for answer in (expected, found):
+        answer.pop("took_ms")
+    assert found == expected
+    of = search(client, per_part_of={"drums": "Song 4"})
+    assert of["query"]["songs"][0]["song_id"] == ids["Song 4"]
+    # Said in two ways it is one song.
+    assert len(search(client, songs=["Song 1", ids["Song 1"]])["query"]["songs"]) == 2
+
+
+def test_names_that_mean_several_or_none(client):
+    answer = client.post("/api/v1/search", json={"songs": ["Artist 0"]})
+    assert answer.status_code == 422
+    assert "could be any of 3 tracks: " in answer.json()["error"]
+    assert "0 file.mp3 (Song 0)" in answer.json()["error"]
+    answer = client.post("/api/v1/search", json={"songs": ["nothing like it"]})
+    assert answer.status_code == 404 and "no track of the server's library" in answer.text
+
+
+def test_many_searches_are_answered_as_each_alone(client, ids):
+    searches = [
+        {"songs": [ids["Song 0"]], "weights": {"drums": 1}, "top": 3},
+        {"songs": ["Song 4"], "range": [0, 12]},
+        {"per_part_of": {"bass": "Song 0"}, "moments": 0},
+    ]
+    answer = client.post("/api/v1/search/many", json={"searches": searches})
+    assert answer.status_code == 200
+    for one, found in zip(searches, answer.json()["answers"], strict=True):
+        alone = search(client, **one)["hits"]
+        assert [hit["track_id"] for hit in found["hits"]] == [hit["track_id"] for hit in alone]
+        for hit, other in zip(found["hits"], alone, strict=True):
+            assert hit["score"] == pytest.approx(other["score"], abs=1e-6)
+            assert len(hit["moments"]) == len(other["moments"])
+    searches[1]["weights"] = "piano"
+    answer = client.post("/api/v1/search/many", json={"searches": searches})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("search 2: piano cannot be heard in Song 4")
 
 
 @pytest.mark.parametrize("path", SECRETS)
@@ -235,6 +299,8 @@ def test_no_id_in_a_body_is_a_path(client, ids, path: str):
         ({"songs": ["ID"], "weights": {"drums": -1}}, "greater than or equal to 0"),
         ({"songs": ["ID"], "weights": {"piano": 1}}, "piano cannot be heard in Song 1"),
         ({"songs": ["ID"], "weights": {"voice": 1}}, "weights.voice"),
+        ({"songs": ["ID"], "weights": "voice"}, "weights: unknown part 'voice'"),
+        ({"songs": ["ID"], "weights": "drums=5000"}, "less than or equal to 1000"),
         ({"songs": ["ID"], "range": [5, 5]}, "must end after it starts"),
         ({"songs": ["ID", "ID"], "range": [0, 5]}, "one song"),
         ({"songs": ["ID"], "range": [500, 600]}, "past its end"),

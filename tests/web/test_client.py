@@ -51,6 +51,7 @@ def test_a_search_gives_the_hits_of_the_library(client: Client, library: Library
     questions: tuple[dict[str, Any], ...] = (
         {"weights": "drums=2,bass"},
         {"weights": PartWeights.one(Part.BASS), "top": 2},
+        {"weights": {"bass": 2}},
         {"at": "0:02-0:14"},
         {"at": (2.0, 14.0), "include_duplicates": True},
         {"where": "path LIKE '%3.wav'"},
@@ -67,6 +68,16 @@ def test_a_search_gives_the_hits_of_the_library(client: Client, library: Library
             assert (one.paths, one.alike, one.rank) == (other.paths, other.alike, other.rank)
             assert len(one.moments) == len(other.moments)
             assert one.moments[0].start_s == other.moments[0].start_s
+
+
+def test_many_queries(client: Client, library: Library, monkeypatch):
+    monkeypatch.setattr("partwise.web.client._AT_ONCE", 2)
+    queries = ["track 0", ["track 1", "track 2"], "track 3"]
+    answers = client.search_many(queries, {"drums": 1}, top=2)
+    expected = library.search_many(queries, {"drums": 1}, top=2)
+    for found, hits in zip(answers, expected, strict=True):
+        assert [hit.path for hit in found] == [hit.path for hit in hits]
+        assert [h.score for h in found] == pytest.approx([h.score for h in hits], abs=1e-6)
 
 
 def test_a_local_file_is_sent_once(client: Client, music: Path, library: Library, tiny_model: Path):
@@ -107,6 +118,7 @@ def test_embeddings(client: Client, music: Path, tiny_model: Path):
 def test_playlists(client: Client):
     hits = client.search("track 1", top=2)
     lines = client.playlist(hits).decode().splitlines()
+    assert lines.pop(1) == "#PLAYLIST:partwise"
     assert lines[0] == "#EXTM3U" and [Path(line) for line in lines[2::2]] == [h.path for h in hits]
     assert b"<playlist" in client.playlist([hits[0].track_id], "xspf", "Drums")
 
@@ -118,7 +130,7 @@ def test_errors_are_the_servers_sentences(client: Client, tmp_path: Path):
         client.search(text)
     with pytest.raises(PartwiseError, match="piano cannot be heard"):
         client.search("track 1", "piano")
-    with pytest.raises(PartwiseError, match="could be any of several"):
+    with pytest.raises(PartwiseError, match="could be any of 4 tracks"):
         client.search("track")
     with pytest.raises(PartwiseError, match="no track of the server"):
         client.search("nothing like it")

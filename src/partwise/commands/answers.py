@@ -44,7 +44,7 @@ def print_hits(console: Console, query: Query, weights: PartWeights, hits: Seque
     blocks = (console.encoding or "").lower().replace("-", "").startswith("utf")
     single = len(query.sources) == 1 and len(query.seeds) == 1
     wanted = weights.wanted
-    _line(console, Text(f"like {query.description}, by {_weights_text(weights)}", style="dim"))
+    _line(console, Text(query.title(weights), style="dim"))
     heading = Text(" #  score  ", style="dim")
     for part in PARTS:
         heading.append(f"{part:<{_PART_WIDTH}}  ", style=_style(part, wanted))
@@ -168,9 +168,3 @@ def _sides(moment: Moment, sign: str) -> str:
         for side in moment.query
     ]
     return f"{', '.join(sides)} {sign} {clock(moment.start_s)}"
-
-
-def _weights_text(weights: PartWeights) -> str:
-    if len(set(filter(None, weights.values))) == 1:
-        return ", ".join(weights.wanted)
-    return str(weights).replace(",", ", ")

@@ -125,7 +125,7 @@ def like(
     query = opened.query(songs or None, at=at, per_part_of=per_part_of, model=model)
     weights = query.weights(asked)
     hits = opened.searcher.search(query, weights, options)
-    title = f"like {query.description}"
+    title = query.title(weights)
     printed = write_playlists(hits, m3u8, xspf, title=title, as_json=as_json)
     if as_json:
         from partwise.commands.answers import as_json as to_json

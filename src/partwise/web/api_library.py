@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import compress
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,11 +14,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from partwise import __version__
-from partwise.library.media.playlists import Entry, m3u8_bytes, xspf_bytes
+from partwise.library.media.playlists import Entry, common_folder, m3u8_bytes, xspf_bytes
 from partwise.library.stores.rows import presence_of, vectors_of
 from partwise.library.tables.catalogue import Track
 from partwise.parts import PARTS, Part, by_part
 from partwise.paths import shown
+from partwise.web.api_search import ask
 from partwise.web.jobs import MOST_FAILURES, failures_json
 from partwise.web.responses import Refused, events_of, is_known, json_response
 from partwise.web.schemas import (
@@ -45,6 +46,7 @@ router = APIRouter(prefix="/api/v1")
 # Open streams of events at a time.
 MOST_STREAMS = 64
 VERSION_HEADER = "x-partwise-map-version"
+_LONGEST_NAME = 120  # of a file, so that every system takes it
 _PLAYLISTS = {"m3u8": "application/vnd.apple.mpegurl", "xspf": "application/xspf+xml"}
 _NO_MAP: dict[int | str, dict[str, Any]] = error_answers(404, 422)
 _NO_MAP[404]["description"] = "The library has no map yet: it is being made."
@@ -171,22 +173,38 @@ def _sounds(server: Server, track_ids: Sequence[str]) -> dict[str, dict[str, Any
     response_class=Response,
     responses=content("The playlist.", *_PLAYLISTS.values()) | error_answers(404, *JSON_ERRORS),
 )
-def playlist(asked: PlaylistAsked, server: OneServer) -> Response:
-    """A playlist of library tracks as a file, with absolute paths on the server's machine."""
+def playlist(asked: PlaylistAsked, request: Request, server: OneServer) -> Response:
+    """A playlist of library tracks as a file, named after the question that they answer.
+
+    Its paths are absolute, or lead from the folder that holds all music of the library: saved there
+    it plays wherever that folder is.
+    """
     entries = []
     for track_id in asked.track_ids:
         track = server.track(track_id)
         names = track.tags.title, track.tags.artist, track.tags.album
         entries.append(Entry(server.file_of(track), *names, track.duration_s))
-    write = m3u8_bytes if asked.format == "m3u8" else partial(xspf_bytes, title=asked.title)
-    name = asked.title.strip().replace("/", "-").replace("\\", "-").strip(".") or "partwise"
+    title = asked.title or "partwise"
+    if asked.title is None and asked.question is not None:
+        question = ask(server, asked.question)
+        title = question.query.title(question.weights)
+    # Without a token the page is on this machine (``security``), wherever it saves the file.
+    here = request.app.state.settings.token is None
+    folder = None
+    if asked.paths == "relative" or (asked.paths is None and not here):
+        files = (path for track in server.library.catalogue.values() for path in track.paths)
+        folder = common_folder(files)
+    out = None if folder is None else os.path.join(folder, f"playlist.{asked.format}")
+    write = m3u8_bytes if asked.format == "m3u8" else xspf_bytes
+    name = title.strip().replace("/", "-").replace("\\", "-").strip(".")[:_LONGEST_NAME]
+    name = name.strip() or "partwise"
     plain = "".join(sign if sign.isascii() and sign not in '";%' else "_" for sign in name)
     disposition = (
         f'attachment; filename="{plain}.{asked.format}"; '
         f"filename*=UTF-8''{quote(name, safe='')}.{asked.format}"
     )
     return Response(
-        write(entries),
+        write(entries, out, title),
         media_type=_PLAYLISTS[asked.format],
         headers={"Content-Disposition": disposition},
     )

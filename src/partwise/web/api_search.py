@@ -11,23 +11,27 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from partwise.errors import PartwiseError
 from partwise.hearing.child import cores
+from partwise.library.search import many
 from partwise.library.search.conditions import check_one_piece
 from partwise.library.search.hits import Hit
 from partwise.library.search.options import SearchOptions
 from partwise.library.search.query import Query, Seed
 from partwise.library.tables.reader import quoted
 from partwise.parts import PartWeights, by_part
-from partwise.web.responses import json_response
+from partwise.web.responses import Refused, json_response
 from partwise.web.schemas import (
     JSON_ERRORS,
     SMALLEST_WEIGHT,
     Filter,
     Found,
+    FoundMany,
     Moments,
     MomentsAsked,
     QueryAsked,
     SearchAsked,
+    SearchesAsked,
     error_answers,
 )
 from partwise.web.server import OneServer, Server
@@ -47,20 +51,17 @@ def search(asked: SearchAsked, server: OneServer) -> Response:
     sum_p w_p s_p / sum_p w_p over its similarities, so a page can re-rank while a fader moves.
     """
     with _TURNS:
-        started = time.perf_counter()
-        question = ask(server, asked)
-        hits = server.library.searcher.search(
-            question.query, question.weights, options_of(server, asked)
-        )
-        answer = {
-            "query": query_json(question),
-            "weights": by_part(question.weights.values),
-            "model": server.library.store.digest,
-            "took_ms": 0.0,
-            "hits": hits_json(server, question, hits),
-        }
-        answer["took_ms"] = round(1000 * (time.perf_counter() - started), 2)
-        return json_response(answer)
+        return json_response(_answers(server, [asked])[0])
+
+
+@router.post("/search/many", response_model=FoundMany, responses=error_answers(404, *JSON_ERRORS))
+def search_many(asked: SearchesAsked, server: OneServer) -> Response:
+    """Many searches at once, which are compared with the library together.
+
+    An error is of all of them, and says in which it is.
+    """
+    with _TURNS:
+        return json_response({"answers": _answers(server, asked.searches)})
 
 
 @router.post("/moments", response_model=Moments, responses=error_answers(404, *JSON_ERRORS))
@@ -72,6 +73,35 @@ def moments(asked: MomentsAsked, server: OneServer) -> Response:
         question.query, question.weights, track.track_id, asked.count
     )
     return json_response({"moments": [moment.to_json(question.ids) for moment in found]})
+
+
+def _answers(server: Server, searches: Sequence[SearchAsked]) -> list[dict[str, Any]]:
+    """See ``schemas.Found``; each took an even share of the time."""
+    started = time.perf_counter()
+    questions, asked = [], []
+    for number, one in enumerate(searches, 1):
+        try:
+            question = ask(server, one)
+            questions.append(question)
+            asked.append((question.query, question.weights, options_of(server, one)))
+        except PartwiseError as error:
+            if len(searches) == 1:
+                raise
+            raise Refused(getattr(error, "status", 422), f"search {number}: {error}") from None
+    answers = [
+        {
+            "query": query_json(question),
+            "weights": by_part(question.weights.values),
+            "model": server.library.store.digest,
+            "took_ms": 0.0,
+            "hits": hits_json(server, question, hits),
+        }
+        for question, hits in zip(
+            questions, many.search_many(server.library.searcher, asked), strict=True
+        )
+    ]
+    took_ms = round(1000 * (time.perf_counter() - started) / len(answers), 2)
+    return [{**answer, "took_ms": took_ms} for answer in answers]
 
 
 @dataclass(frozen=True)
@@ -86,15 +116,14 @@ class Question:
 def ask(server: Server, asked: QueryAsked) -> Question:
     """The question of a request. Raises NotHere, and PartwiseError where it makes no sense.
 
-    Only ids are looked up, never paths. Songs of the same title get a number behind it, so that
-    a name tells them apart as well.
+    Songs are ids or names (``Server.id_of``), never paths. Those of the same title get a number
+    behind it, so that a name tells them apart as well.
     """
     server.check()
     seeds: dict[str, Seed] = {}
     ids: dict[str, str] = {}
-    for song_id in (*asked.songs, *asked.per_part_of.values()):
-        if song_id in seeds:
-            continue
+    found = {name: server.id_of(name) for name in (*asked.songs, *asked.per_part_of.values())}
+    for song_id in dict.fromkeys(found.values()):
         title = name = server.title(song_id)
         number = 1
         while name in ids:
@@ -106,10 +135,10 @@ def ask(server: Server, asked: QueryAsked) -> Question:
             track_id = server.uploads.check_model(song_id, server.library.store.digest)
         seeds[song_id] = Seed.of(server.segments(song_id), name, track_id)
     if asked.range is not None:
-        query = Query.of_passage(seeds[asked.songs[0]], *asked.range)
+        query = Query.of_passage(seeds[found[asked.songs[0]]], *asked.range)
     else:
-        parts = {part: seeds[song_id] for part, song_id in asked.per_part_of.items()}
-        query = Query.of([seeds[song_id] for song_id in asked.songs], parts)
+        parts = {part: seeds[found[name]] for part, name in asked.per_part_of.items()}
+        query = Query.of([seeds[found[name]] for name in asked.songs], parts)
     weights = None
     if asked.weights is not None:
         weights = PartWeights.of({p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT})

@@ -20,12 +20,10 @@ from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.reports import IndexSummary, Progress, Reporter
 from partwise.library.search.hits import Hit
-from partwise.library.search.matcher import Matcher
 from partwise.library.search.moments import Moment
 from partwise.library.search.query import parse_range
-from partwise.library.tables.catalogue import Track
 from partwise.library.tables.ledger import LedgerRow, State
-from partwise.parts import PARTS, Part, PartWeights
+from partwise.parts import PARTS, Part, PartWeights, Weights
 from partwise.paths import path_to_text
 
 URL = "http://127.0.0.1:8321"
@@ -34,6 +32,7 @@ Song = str | os.PathLike[str]
 _ID = re.compile(r"(upload-[0-9a-f]{32}|[0-9a-f]{16,64})")
 _BLOCK = 1 << 18
 _LOOK_S = 0.25
+_AT_ONCE = 50  # searches of one request
 
 
 class Client:
@@ -77,7 +76,7 @@ class Client:
     def search(
         self,
         query: Song | Sequence[Song] | None = None,
-        weights: PartWeights | str | None = None,
+        weights: Weights | None = None,
         top: int = 10,
         at: str | tuple[float, float] | None = None,
         per_part_of: Mapping[Part, Song] | None = None,
@@ -91,15 +90,29 @@ class Client:
         """
         asked = self._question(query, weights, at, per_part_of)
         asked |= {"top": top, "moments": min(top, 50), **options}
-        answer = self._json("POST", "/search", asked)
-        names = {song["song_id"]: song["name"] for song in answer["query"]["songs"]}
-        return [Hit.from_json(hit, names) for hit in answer["hits"]]
+        return _hits_of(self._json("POST", "/search", asked))
+
+    def search_many(
+        self,
+        queries: Sequence[Song | Sequence[Song]],
+        weights: Weights | None = None,
+        top: int = 10,
+        **options: Any,
+    ) -> list[list[Hit]]:
+        """The hits of each of many queries, in their order: see ``Library.search_many``."""
+        more = {"top": top, "moments": min(top, 50), **options}
+        searches = [{**self._question(one, weights, None, None), **more} for one in queries]
+        answers: list[list[Hit]] = []
+        for first in range(0, len(searches), _AT_ONCE):
+            asked = {"searches": searches[first : first + _AT_ONCE]}
+            answers += map(_hits_of, self._json("POST", "/search/many", asked)["answers"])
+        return answers
 
     def moments(
         self,
         track_id: str,
         query: Song | Sequence[Song] | None = None,
-        weights: PartWeights | str | None = None,
+        weights: Weights | None = None,
         at: str | tuple[float, float] | None = None,
         per_part_of: Mapping[Part, Song] | None = None,
         count: int = 3,
@@ -127,11 +140,19 @@ class Client:
         self._call("DELETE", f"/uploads/{quote(song_id, safe='')}")
 
     def playlist(
-        self, hits: Sequence[Hit | str], format: str = "m3u8", title: str = "partwise"
+        self,
+        hits: Sequence[Hit | str],
+        format: str = "m3u8",
+        title: str | None = None,
+        paths: str | None = None,
     ) -> bytes:
-        """Hits, or tracks by their ids, as a playlist (``m3u8`` or ``xspf``)."""
+        """Hits, or tracks by their ids, as a playlist (``m3u8`` or ``xspf``).
+
+        paths : ``"absolute"`` on the server's machine, or ``"relative"`` to the folder that holds
+        all music of the library; None as ``POST /playlists`` says.
+        """
         ids = [hit if isinstance(hit, str) else hit.track_id for hit in hits]
-        asked = {"track_ids": ids, "format": format, "title": title}
+        asked = {"track_ids": ids, "format": format, "title": title, "paths": paths}
         return self._call("POST", "/playlists", asked)
 
     # --- filling it
@@ -184,7 +205,7 @@ class Client:
     def _question(
         self,
         query: Song | Sequence[Song] | None,
-        weights: PartWeights | str | None,
+        weights: Weights | None,
         at: str | tuple[float, float] | None,
         per_part_of: Mapping[Part, Song] | None,
     ) -> dict[str, Any]:
@@ -192,7 +213,7 @@ class Client:
             listed: list[Song] = []
         else:
             listed = [query] if isinstance(query, (str, os.PathLike)) else list(query)
-        asked = PartWeights.parse(weights) if isinstance(weights, str) else weights
+        asked = None if weights is None else PartWeights.parse(weights)
         span = parse_range(at) if isinstance(at, str) else at
         parts = {Part(part): song for part, song in (per_part_of or {}).items()}
         return {
@@ -206,16 +227,7 @@ class Client:
         name = os.fspath(song)
         if os.path.isfile(name):
             return self._sent_id(name)
-        if _ID.fullmatch(name):
-            return name
-        answers = self.tracks(name, limit=500)
-        found = Matcher({one["track_id"]: Track.from_json(one) for one in answers}).meant(name)
-        if len(found) == 1:
-            return found[0].track_id
-        if not found:
-            raise PartwiseError(f"{name!r} is no file here and no track of the server's library")
-        titles = "; ".join(track.title for track in found[:5])
-        raise PartwiseError(f"{name!r} could be any of several tracks: {titles}")
+        return name  # an id, or what the server knows a track by
 
     def _sent_id(self, path: str) -> str:
         """An upload of this very file, sent only when the server does not have it any more."""
@@ -271,6 +283,12 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             cause = getattr(error, "reason", None) or error
             raise PartwiseError(f"the server at {self.url} does not answer ({cause})") from None
+
+
+def _hits_of(answer: dict[str, Any]) -> list[Hit]:
+    """What a search found."""
+    names = {song["song_id"]: song["name"] for song in answer["query"]["songs"]}
+    return [Hit.from_json(hit, names) for hit in answer["hits"]]
 
 
 def _multipart(head: bytes, file: BinaryIO, tail: bytes) -> Iterator[bytes]:

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from partwise.parts import Part
+from partwise.errors import PartwiseError
+from partwise.parts import PART_NAMES, Part, PartWeights
 
 TRACK_ID = r"^[0-9a-f]{16,64}$"
 SONG_ID = r"^(upload-[0-9a-f]{32}|[0-9a-f]{16,64})$"
@@ -30,6 +38,26 @@ Sort = Literal[
     "artist", "title", "album", "year", "duration_s", "drums", "bass", "piano", "guitar", "other"
 ]
 Count = Annotated[int, Field(strict=True, ge=1, le=1000)]
+
+
+Named = Annotated[str, StringConstraints(pattern=TEXT, min_length=1, max_length=300)]
+
+
+def _numbers(asked: Any) -> Any:
+    """Weights that are written as text, by part."""
+    if not isinstance(asked, str):
+        return asked
+    try:
+        weights = PartWeights.parse(asked)
+    except PartwiseError as error:
+        raise ValueError(str(error)) from None
+    return dict(zip(PART_NAMES, weights.values, strict=True))
+
+
+Weights = Annotated[
+    dict[Part, Weight],
+    BeforeValidator(_numbers, json_schema_input_type=dict[Part, Weight] | Text),
+]
 
 
 class Asked(BaseModel):
@@ -71,10 +99,14 @@ class Filter(Asked):
 class QueryAsked(Asked):
     """What is asked: songs alike in all parts, with single parts taken from other songs."""
 
-    songs: list[SongId] = Field([], max_length=20, description="averaged when several")
-    per_part_of: dict[Part, SongId] = Field({}, description="songs for single parts instead")
-    weights: dict[Part, Weight] | None = Field(
-        None, description="by part; null: the parts asked for by name, else all that are heard"
+    songs: list[Named] = Field(
+        [], max_length=20, description="ids, or names that mean one track; averaged when several"
+    )
+    per_part_of: dict[Part, Named] = Field({}, description="songs for single parts instead")
+    weights: Weights | None = Field(
+        None,
+        description='by part, or text such as "drums=2,bass"; null: the parts asked for by name,'
+        " else all that are heard",
     )
     range: tuple[Seconds, Seconds] | None = Field(
         None, description="only this passage of the one song counts"
@@ -109,6 +141,12 @@ class SearchAsked(QueryAsked):
     filter: Filter | None = None
 
 
+class SearchesAsked(Asked):
+    """Many searches."""
+
+    searches: list[SearchAsked] = Field(min_length=1, max_length=50)
+
+
 class MomentsAsked(QueryAsked):
     """Where one track sounds most like the query."""
 
@@ -121,7 +159,13 @@ class PlaylistAsked(Asked):
 
     track_ids: list[TrackId] = Field(min_length=1, max_length=1000)
     format: Literal["m3u8", "xspf"]
-    title: Text = "partwise"
+    title: Text | None = Field(None, description="null: what the question says")
+    question: QueryAsked | None = Field(None, description="that these tracks answer")
+    paths: Literal["absolute", "relative"] | None = Field(
+        None,
+        description="relative to the folder that holds all music of the library; null: absolute for"
+        " a page on the server's own machine, else relative",
+    )
 
 
 class IndexAsked(Asked):
@@ -228,6 +272,12 @@ class Found(Answer):
     model: str
     took_ms: float
     hits: list[Hit]
+
+
+class FoundMany(Answer):
+    """What each of the searches found, in their order."""
+
+    answers: list[Found]
 
 
 class Segment(Answer):

@@ -7,6 +7,7 @@ browsers play, waves, the map, the run of the moment. It is made once per state 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from partwise.library.overview import LibraryStatus, overview
 from partwise.library.search.cache import Kept, Same
 from partwise.library.search.listing import Listing
 from partwise.library.search.matcher import words_of
+from partwise.library.search.seeds import track_meant
 from partwise.library.tables.catalogue import Track, existing
 from partwise.library.tables.ledger import LedgerRow
 from partwise.paths import is_address, shown
@@ -33,6 +35,7 @@ from partwise.web.marks import Marks
 from partwise.web.pictures import Pictures
 from partwise.web.playable import Copies, Waves
 from partwise.web.responses import NotHere
+from partwise.web.schemas import SONG_ID
 from partwise.web.transcode import Transcoder
 from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
@@ -82,6 +85,19 @@ class Server:
         track = self.track(song_id)
         path = self._unchanged_file(song_id)
         return Song(song_id, path, track.title, track.tags, track.duration_s, in_library=True)
+
+    def id_of(self, name: str) -> str:
+        """The id of a song that is asked for by it, or by what means one track of the library.
+
+        Raises NotHere, and PartwiseError where several can be meant, naming them. Names are looked
+        up among those of the library, never on the disk.
+        """
+        if re.fullmatch(SONG_ID, name):
+            return name
+        found = track_meant(self.library.searcher, name)
+        if found is None:
+            raise NotHere(f"no track of the server's library has {shown(name)} in its names")
+        return found.track_id
 
     def title(self, song_id: str) -> str:
         """A song's title, whether or not its file can be played. Raises NotHere."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
@@ -59,9 +59,28 @@ def write_xspf(out: str | Path, entries: Sequence[Entry], title: str | None = No
     _write(out, lambda seen_from: xspf_bytes(entries, seen_from, title))
 
 
-def m3u8_bytes(entries: Sequence[Entry], out: str | Path | None = None) -> bytes:
+def common_folder(paths: Iterable[str]) -> str | None:
+    """The folder that all these files are below; None where that is the whole disk, or none is.
+
+    A playlist of them that may be carried to another machine has its paths from there.
+    """
+    ordered = sorted(paths)
+    if not ordered:
+        return None
+    try:  # what the first and the last have in common all have
+        folder = os.path.commonpath([os.path.dirname(ordered[0]), os.path.dirname(ordered[-1])])
+    except ValueError:  # on other drives
+        return None
+    return None if folder == os.path.dirname(folder) else folder
+
+
+def m3u8_bytes(
+    entries: Sequence[Entry], out: str | Path | None = None, title: str | None = None
+) -> bytes:
     """An extended M3U playlist. out : the file that it will be; None for absolute paths."""
     lines = ["#EXTM3U"]
+    if title:
+        lines.append(f"#PLAYLIST:{_one_line(title)}")
     for entry in entries:
         seconds = -1 if entry.duration_s is None else round(entry.duration_s)
         lines += [f"#EXTINF:{seconds},{_one_line(entry.label)}", _m3u_path(entry.path, out)]

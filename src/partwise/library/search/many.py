@@ -47,7 +47,8 @@ def _scored(
     searcher: Searcher, index: Searchable, questions: Sequence[Question]
 ) -> list[Searchable]:
     """What answers each question."""
-    if not isinstance(index, ExactIndex):
+    # One alone reads only the subspaces that count.
+    if len(questions) == 1 or not isinstance(index, ExactIndex):
         return [index] * len(questions)
     vectors = np.stack([searcher.vector_for(query) for query, *_ in questions])
     return index.scored(vectors, np.stack([weights.as_array() for _, weights, _ in questions]))

@@ -170,6 +170,10 @@ class Query:
             for source in self.sources
         )
 
+    def title(self, weights: PartWeights) -> str:
+        """What answers to it are called: ``like a.mp3 and b.mp3, by drums, bass``."""
+        return f"like {self.description}, by {weights.words}"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, as ``partwise like --json`` prints them (``commands.answers.as_json``)."""
         return {
