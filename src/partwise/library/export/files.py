@@ -72,9 +72,8 @@ def write_parquet(out: Path, tables: Iterable[pa.Table], option: str) -> int:
             if writer is None:
                 # Numbers hardly ever repeat: a dictionary of them only costs.
                 text = [field.name for field in table.schema if pa.types.is_string(field.type)]
-                writer = stack.enter_context(
-                    pq.ParquetWriter(file, table.schema, compression="zstd", use_dictionary=text)
-                )
+                options: dict[str, Any] = {"compression": "zstd", "use_dictionary": text}
+                writer = stack.enter_context(pq.ParquetWriter(file, table.schema, **options))
             writer.write_table(table)
         stack.close()  # writes the footer
         return file.tell()
