@@ -19,6 +19,7 @@ import pytest
 import sounds
 from partwise.parts import Part
 from partwise.web.client import Client
+from stand_in_server import PASSWORD, StandIn, serving
 
 STRACE = shutil.which("strace")
 # ONNX Runtime 1.32 looks up where to report to some 9 s after its start.
@@ -113,6 +114,23 @@ def test_nothing_looks_outside_or_leaves_foreign_files(tmp_path: Path, tiny_mode
     use_everything(watched, tmp_path)
     assert watched.outside() == []
     assert watched.files() == []
+
+
+def test_a_server_that_is_named_is_asked_and_nobody_else(tmp_path: Path, tiny_model: Path) -> None:
+    music = sounds.write(tmp_path / "one.wav", sounds.sound({Part.BASS: 0.5}))
+    stand_in = StandIn()
+    stand_in.add("1", music)
+    watched = Watched(tmp_path, PARTWISE_MODEL=str(tiny_model), PARTWISE_SERVER_PASSWORD=PASSWORD)
+    with (
+        serving(stand_in),
+        watched.runs("-m", "partwise", "index", "--from", stand_in.url) as tracer,
+    ):
+        assert tracer.stdout is not None and tracer.stdout.readline().startswith("indexed 1,")
+    assert watched.outside() == [] and watched.files() == []
+    library = watched.home / ".local" / "share" / "partwise" / "library"
+    kept = b"".join(path.read_bytes() for path in library.rglob("*") if path.is_file())
+    assert b"An album" in kept  # it is the right folder
+    assert PASSWORD.encode() not in kept and music.read_bytes()[-4000:] not in kept
 
 
 def test_ray_asks_no_cloud_whether_it_is_there(tmp_path: Path, tiny_model: Path) -> None:

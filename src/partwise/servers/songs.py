@@ -50,6 +50,7 @@ def song_of(value: Any) -> ServerSong | None:
             _text(value.get("artist")) or None,
             _text(value.get("album")) or None,
             _number(value.get("year"), 9999) or None,
+            genre=_text(value.get("genre")) or None,
         ),
         duration_s=float(_number(value.get("duration"))),
         size=_number(value.get("size")),

@@ -23,7 +23,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from partwise import __version__
 from partwise.errors import PartwiseError
-from partwise.web import api_folders, api_library, api_search, api_uploads, media, pages
+from partwise.web import (
+    api_folders,
+    api_library,
+    api_search,
+    api_uploads,
+    media,
+    pages,
+    plugins,
+)
 from partwise.web.arrival import Arrival
 from partwise.web.responses import add_error_handlers
 from partwise.web.security import LOOPBACK_NAMES, BodyLimits, Security
@@ -39,6 +47,7 @@ ROUTERS = (
     api_folders.router,
     api_uploads.router,
     media.router,
+    plugins.router,
     pages.router,
     subsonic.router,
 )

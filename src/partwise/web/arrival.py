@@ -19,7 +19,7 @@ from partwise.errors import PartwiseError
 
 # The first words of the application's own addresses: under a prefix that begins with one of them
 # nobody could tell whether a proxy has taken it away.
-_OWN = frozenset({"api", "find", "library", "map", "rest", "static"})
+_OWN = frozenset({"api", "find", "for", "library", "map", "rest", "static"})
 _BYTES = re.compile(r"bytes\s*=(.*)", re.IGNORECASE | re.ASCII)
 # Python reads no number of more than 4,300 digits.
 _RANGE = re.compile(r"\s*(\d{0,4000})\s*-\s*(\d{0,4000})\s*", re.ASCII)

@@ -65,7 +65,7 @@ def error_response(
     """What a client sees of an error."""
     # Reasons may quote a file's name, whose odd bytes stand as lone surrogates in it.
     sentence = sentence.encode("utf-8", "replace").decode("utf-8")
-    if path.startswith("/api/"):
+    if path.startswith(("/api/", "/for/")):
         return JSONResponse({"error": sentence}, status, headers)
     return PlainTextResponse(sentence + "\n", status, headers)
 

@@ -28,11 +28,15 @@ from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.options import SearchOptions
 from partwise.library.search.query import Query
+from partwise.library.search.server_ids import ServerIds
 from partwise.library.search.typical import SAMPLE, beyond, typical
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import vectors_of
 from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue
+from partwise.library.tables.reader import modified
+from partwise.library.tables.server_songs import FILE_NAME as SERVERS
+from partwise.library.tables.server_songs import read_listings
 from partwise.parts import PARTS, PartWeights
 
 if TYPE_CHECKING:
@@ -95,6 +99,16 @@ class Searcher:
     def heard(self, track_ids: Sequence[str]) -> Heard:
         """What is heard in these tracks, in this order; read when it is asked for."""
         return Heard(track_ids, self.store, self.index)
+
+    @property
+    def server_ids(self) -> ServerIds:
+        """What tracks are called on the servers that they were heard from."""
+        catalogue, folder = self.catalogue, self.store.folder
+        return self._kept.get(
+            "server ids",
+            lambda: (self.store.digest, Same(catalogue), modified(folder / SERVERS)),
+            lambda _: ServerIds(catalogue, read_listings(folder)),
+        )
 
     def index(self, table_name: str) -> Searchable:
         """The vector index of ``"tracks"`` or ``"segments"``."""
