@@ -1,7 +1,6 @@
 """The three requests of plugins, as those plugins send them.
 
-The queries have the names and the order of AudioMuse-AI-NV-plugin (main.go, audiomuse_api.go), which
-sorts them.
+The queries have the names and the order of AudioMuse-AI-NV-plugin (main.go, audiomuse_api.go).
 """
 
 from __future__ import annotations
