@@ -204,7 +204,8 @@ def test_a_server_that_goes_away_ends_the_run_and_costs_no_song(
 
 def test_an_interrupted_run_goes_on(run, server: StandIn, tmp_path: Path) -> None:
     reporter = StopAfter(1)
-    server.faults = {f"download so/{number}": ["wait 0.5"] for number in (1, 2, 3)}
+    # Both downloads wait, for longer than the others need to be heard.
+    server.faults = {f"download so/{number}": ["wait 60"] for number in (2, 3)}
     first = run(reporter=reporter, stop=reporter.stop)
     assert first.interrupted and 1 <= first.indexed < 4
     assert not (tmp_path / "library" / DOWNLOADS).exists()
