@@ -368,3 +368,35 @@ def test_files_that_cannot_be_heard(heard, tmp_path, capsys):
         assert main([*arguments, "--model", str(model)]) == 2
         err = capsys.readouterr().err
         assert err.startswith("partwise: ") and name in err and err.count("\n") == 1
+
+
+def test_less_like_a_song_or_parts_of_it(run, folder):
+    def scores(*less: str) -> dict[str, float]:
+        code, out, err = run("seed.mp3", "--parts", "drums", "--json", *less)
+        assert (code, err) == (0, "")
+        return {Path(hit["path"]).name: hit["score"] for hit in json.loads(out)["hits"]}
+
+    plain = scores()
+    for less in ("no bass.mp3", "beta.ogg:drums", f"{folder}/music/beta.ogg:drums,bass"):
+        found = scores("--less-like", less)
+        assert Path(less.partition(":")[0]).name not in found
+    assert scores("--less-like", "beta.ogg:drums")[LONG] < plain[LONG] + 1e-6
+    same = scores("--less-like", "beta.ogg:guitar")
+    assert {name: plain[name] for name in same} == pytest.approx(same)
+    code, _, err = run("seed.mp3", "--less-like", "no bass.mp3:bass")
+    assert code == 2 and "bass cannot be heard in" in err
+
+
+def test_conditions_and_artists(run):
+    code, out, _ = run("seed.mp3", "--where", "has_guitar AND enters_guitar < 5", "--json")
+    assert code == 0
+    assert [hit["tags"]["artist"] for hit in json.loads(out)["hits"]] == ["Beta"]
+    _, out, _ = run("seed.mp3", "--artist", "BETA", "--max-per-album", "1", "--json")
+    assert {hit["tags"]["artist"] for hit in json.loads(out)["hits"]} == {"Beta"}
+    _, out, _ = run("seed.mp3", "--not-artist", "beta", "--json")
+    assert "Beta" not in {hit["tags"]["artist"] for hit in json.loads(out)["hits"]}
+    assert run("seed.mp3", "--artist", "Nobody")[2] == "no track is by Nobody\n"
+    said = run("seed.mp3", "--artist", "Beta", "--where", "year > 2000")[2]
+    assert said == "no track satisfies --where 'year > 2000'\n"
+    said = run("seed.mp3", "--artist", "Beta", "--not-artist", "Beta")[2]
+    assert said == "no track satisfies all of the conditions\n"

@@ -113,6 +113,22 @@ def test_drums_of_one_song_and_bass_of_another(client, ids):
     }
 
 
+def test_less_like_a_song(client, ids):
+    asked = {"songs": [ids["Song 2"]], "weights": {"drums": 1}, "include_duplicates": True}
+    plain = {hit["title"]: hit["score"] for hit in search(client, **asked)["hits"]}
+    for parts in (None, ["drums"]):
+        found = search(client, **asked, less_like=[{"song": ids["Song 1"], "parts": parts}])
+        scores = {hit["title"]: hit["score"] for hit in found["hits"]}
+        assert "Song 1" not in scores and scores["Song 0"] < plain["Song 0"] - 0.1
+        assert scores["Song 4"] >= plain["Song 4"]
+        [less] = found["query"]["less_like"]
+        assert (less["song_id"], less["name"]) == (ids["Song 1"], "Song 1")
+        assert less["parts"][0] == "drums" and len(less["parts"]) == (5 if parts is None else 1)
+    wrong = {**asked, "less_like": [{"song": ids["Song 3"], "parts": ["drums"]}]}
+    answer = client.post("/api/v1/search", json=wrong)
+    assert answer.status_code == 422 and "drums cannot be heard in Song 3" in answer.json()["error"]
+
+
 def test_a_passage(client, ids):
     found = search(client, songs=[ids["Song 1"]], range=[0, 12])
     assert found["query"]["range"] == [0, 12]

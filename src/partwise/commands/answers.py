@@ -116,14 +116,14 @@ def as_json(
     ==============  =============================================================================
     ``query``       ``songs`` (name, track_id or null, parts asked of it, duration_s), ``parts``
                     that can be heard in all, ``presence`` by part, ``passage`` [start, end] or
-                    null
+                    null, ``less_like`` (name, track_id or null, parts)
     ``weights``     by part
     ``model``       digest of the model
     ``hits``        best first: ``rank``, ``score``, ``track_id``, ``path``, ``paths`` (all files
                     of this content), ``similarities`` by part (null where absent in either),
                     ``presence`` by part, ``moments`` (``start_s``, ``end_s`` in the hit,
                     ``score``, and ``query``: name, parts, start_s, end_s), ``tags`` (title,
-                    artist, album, year), ``duration_s``, ``alike`` (files folded into this hit)
+                    artist, album, year, genre), ``duration_s``, ``alike`` (files folded into it)
     ==============  =============================================================================
     """
     heard = query.parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,14 @@ def like(
     other_of: Annotated[
         str | None, typer.Option(metavar="SONG", help="Take everything else from this song.")
     ] = None,
+    less_like: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SONG[:PARTS]",
+            help="Hits fall the more, the more they sound like this song, in all parts or in some: "
+            "b.mp3:drums,bass. May be repeated.",
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(metavar="N", help="How many hits.")] = 10,
     max_per_artist: Annotated[
         int | None, typer.Option(metavar="N", help="At most so many hits by one artist.")
@@ -103,6 +112,8 @@ def like(
     partwise like song.mp3 --parts drums=2,bass
 
     partwise like --drums-of a.mp3 --bass-of b.mp3
+
+    partwise like song.mp3 --less-like other.mp3:drums
     """
     from partwise.library.library import Library
     from partwise.library.search.options import SearchOptions
@@ -123,6 +134,10 @@ def like(
     )
     opened = Library.open(library)
     query = opened.query(songs or None, at=at, per_part_of=per_part_of, model=model)
+    for given_song in less_like or ():
+        song, unwanted = _song_and_parts(given_song)
+        less = song if unwanted is None else dict.fromkeys(unwanted, song)
+        query = opened.query(query, less_like=less, model=model)
     weights = query.weights(asked)
     hits = opened.searcher.search(query, weights, options)
     title = query.title(weights)
@@ -138,6 +153,17 @@ def like(
         from partwise.commands.answers import print_hits
 
         print_hits(Console(), query, weights, hits)
+
+
+def _song_and_parts(text: str) -> tuple[str, tuple[Part, ...] | None]:
+    """``b.mp3:drums,bass`` as a song and parts; None for all, also where the rest is no parts."""
+    song, _, rest = text.rpartition(":")
+    if not song or os.path.exists(text):
+        return text, None
+    try:
+        return song, PartWeights.parse(rest).wanted
+    except PartwiseError:
+        return text, None
 
 
 def _why_nothing(library: Library, options: SearchOptions) -> str:

@@ -202,12 +202,20 @@ class Library:
         *,
         at: str | tuple[float, float] | None = None,
         per_part_of: Mapping[Part, Song] | None = None,
+        less_like: Songs | Mapping[Part, Songs] | None = None,
         model: str | Path | None = None,
     ) -> Query:
         """What is asked, from songs as people name them: see ``search.seeds.build_query``."""
         from partwise.library.search.seeds import build_query
 
-        return build_query(self.searcher, songs, at=at, per_part_of=per_part_of, model=model)
+        return build_query(
+            self.searcher,
+            songs,
+            at=at,
+            per_part_of=per_part_of,
+            less_like=less_like,
+            model=model,
+        )
 
     def search(
         self,
@@ -217,6 +225,7 @@ class Library:
         *,
         at: str | tuple[float, float] | None = None,
         per_part_of: Mapping[Part, Song] | None = None,
+        less_like: Songs | Mapping[Part, Songs] | None = None,
         model: str | Path | None = None,
         **options: Any,
     ) -> list[Hit]:
@@ -224,7 +233,7 @@ class Library:
 
         ``library.search("song.mp3", "drums=2,bass")``
 
-        query, at, per_part_of, model : what is asked, see ``query``: files, names, samples,
+        query, at, per_part_of, less_like, model : what is asked, see ``query``: files, names, samples,
             embeddings or vectors.
         weights : ``"drums=2,bass"``, ``{"drums": 2, "bass": 1}`` or ``PartWeights``; by default all
             parts of the query, or the parts named in ``per_part_of``, count the same.
@@ -237,7 +246,7 @@ class Library:
 
         wanted = SearchOptions(top=top, **options)
         asked = None if weights is None else PartWeights.parse(weights)
-        built = self.query(query, at=at, per_part_of=per_part_of, model=model)
+        built = self.query(query, at=at, per_part_of=per_part_of, less_like=less_like, model=model)
         return self.searcher.search(built, built.weights(asked), wanted)
 
     def search_many(

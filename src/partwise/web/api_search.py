@@ -17,9 +17,9 @@ from partwise.library.search import many
 from partwise.library.search.conditions import check_one_piece
 from partwise.library.search.hits import Hit
 from partwise.library.search.options import SearchOptions
-from partwise.library.search.query import Query, Seed
+from partwise.library.search.query import Query, Seed, Source
 from partwise.library.tables.reader import quoted
-from partwise.parts import PartWeights, by_part
+from partwise.parts import PARTS, PartWeights, by_part
 from partwise.web.responses import Refused, json_response
 from partwise.web.schemas import (
     JSON_ERRORS,
@@ -122,7 +122,9 @@ def ask(server: Server, asked: QueryAsked) -> Question:
     server.check()
     seeds: dict[str, Seed] = {}
     ids: dict[str, str] = {}
-    found = {name: server.id_of(name) for name in (*asked.songs, *asked.per_part_of.values())}
+    unwanted = [less.song for less in asked.less_like]
+    names = (*asked.songs, *asked.per_part_of.values(), *unwanted)
+    found = {name: server.id_of(name) for name in names}
     for song_id in dict.fromkeys(found.values()):
         title = name = server.title(song_id)
         number = 1
@@ -139,6 +141,12 @@ def ask(server: Server, asked: QueryAsked) -> Question:
     else:
         parts = {part: seeds[found[name]] for part, name in asked.per_part_of.items()}
         query = Query.of([seeds[found[name]] for name in asked.songs], parts)
+    query = query.less_like(
+        [
+            Source(tuple(p for p in PARTS if p in (less.parts or PARTS)), (seeds[found[less.song]],))
+            for less in asked.less_like
+        ]
+    )
     weights = None
     if asked.weights is not None:
         weights = PartWeights.of({p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT})
@@ -197,7 +205,7 @@ def query_json(question: Question) -> dict[str, Any]:
     """See ``schemas.QuerySeen``."""
     plain = question.query.to_json()
     plain["range"] = plain.pop("passage")
-    for song in plain["songs"]:
+    for song in (*plain["songs"], *plain["less_like"]):
         del song["track_id"]
         song["song_id"] = question.ids[song["name"]]
     return plain

@@ -80,6 +80,7 @@ class Client:
         top: int = 10,
         at: str | tuple[float, float] | None = None,
         per_part_of: Mapping[Part, Song] | None = None,
+        less_like: Song | Sequence[Song] | Mapping[Part, Song] | None = None,
         **options: Any,
     ) -> list[Hit]:
         """Rank the library by how alike the wanted parts sound: see ``Library.search``.
@@ -89,6 +90,7 @@ class Client:
         Paths of the hits are those of the server's machine. The first 50 hits carry moments.
         """
         asked = self._question(query, weights, at, per_part_of)
+        asked |= {"less_like": self._less_like(less_like)}
         asked |= {"top": top, "moments": min(top, 50), **options}
         return _hits_of(self._json("POST", "/search", asked))
 
@@ -222,6 +224,19 @@ class Client:
             "weights": None if asked is None else dict(zip(PARTS, asked.values, strict=True)),
             "range": None if span is None else list(span),
         }
+
+    def _less_like(
+        self, songs: Song | Sequence[Song] | Mapping[Part, Song] | None
+    ) -> list[dict[str, Any]]:
+        if isinstance(songs, Mapping):
+            return [
+                {"song": self._song_id(song), "parts": [Part(part)]}
+                for part, song in songs.items()
+            ]
+        if songs is None:
+            return []
+        listed = [songs] if isinstance(songs, (str, os.PathLike)) else list(songs)
+        return [{"song": self._song_id(song), "parts": None} for song in listed]
 
     def _song_id(self, song: Song) -> str:
         name = os.fspath(song)

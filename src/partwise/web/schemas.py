@@ -7,75 +7,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
+from pydantic import Field, StringConstraints, model_validator
+
+from partwise.parts import Part
+from partwise.web.schema_types import SMALLEST_WEIGHT as SMALLEST_WEIGHT
+from partwise.web.schema_types import (
+    TEXT,
+    Answer,
+    Asked,
+    Count,
+    Error,
+    Named,
+    Seconds,
+    SongId,
+    Sort,
+    Text,
+    TrackId,
+    Weight,
+    Weights,
+    Year,
 )
-
-from partwise.errors import PartwiseError
-from partwise.parts import PART_NAMES, Part, PartWeights
-
-TRACK_ID = r"^[0-9a-f]{16,64}$"
-SONG_ID = r"^(upload-[0-9a-f]{32}|[0-9a-f]{16,64})$"
-# No control characters: neither SQL, nor paths, nor labels have a use for them.
-TEXT = r"^[^\x00-\x1f\x7f]*$"
-LATEST_S = 1e6
-LARGEST_WEIGHT = 1000.0
-# Below this a weight counts as none: sums of part weights are taken in single precision.
-SMALLEST_WEIGHT = 1e-6
-
-TrackId = Annotated[str, StringConstraints(pattern=TRACK_ID)]
-SongId = Annotated[str, StringConstraints(pattern=SONG_ID)]
-Text = Annotated[str, StringConstraints(pattern=TEXT, max_length=300)]
-Seconds = Annotated[float, Field(strict=True, ge=0, le=LATEST_S, allow_inf_nan=False)]
-Weight = Annotated[float, Field(strict=True, ge=0, le=LARGEST_WEIGHT, allow_inf_nan=False)]
-Year = Annotated[int, Field(strict=True, ge=0, le=9999)]
-Sort = Literal[
-    "artist", "title", "album", "year", "duration_s", "drums", "bass", "piano", "guitar", "other"
-]
-Count = Annotated[int, Field(strict=True, ge=1, le=1000)]
-
-
-Named = Annotated[str, StringConstraints(pattern=TEXT, min_length=1, max_length=300)]
-
-
-def _numbers(asked: Any) -> Any:
-    """Weights that are written as text, by part."""
-    if not isinstance(asked, str):
-        return asked
-    try:
-        weights = PartWeights.parse(asked)
-    except PartwiseError as error:
-        raise ValueError(str(error)) from None
-    return dict(zip(PART_NAMES, weights.values, strict=True))
-
-
-Weights = Annotated[
-    dict[Part, Weight],
-    BeforeValidator(_numbers, json_schema_input_type=dict[Part, Weight] | Text),
-]
-
-
-class Asked(BaseModel):
-    """What a client sends: unknown fields are mistakes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Answer(BaseModel):
-    """What a client gets."""
-
-    model_config = ConfigDict(ser_json_inf_nan="null")
-
-
-class Error(Answer):
-    """One sentence about what went wrong."""
-
-    error: str
 
 
 class Filter(Asked):
@@ -96,6 +47,15 @@ class Filter(Asked):
     duration_to_s: Seconds | None = None
 
 
+class LessLike(Asked):
+    """A song that hits are to be less like."""
+
+    song: Named
+    parts: list[Part] | None = Field(
+        None, min_length=1, max_length=5, description="null: all that it has"
+    )
+
+
 class QueryAsked(Asked):
     """What is asked: songs alike in all parts, with single parts taken from other songs."""
 
@@ -103,6 +63,9 @@ class QueryAsked(Asked):
         [], max_length=20, description="ids, or names that mean one track; averaged when several"
     )
     per_part_of: dict[Part, Named] = Field({}, description="songs for single parts instead")
+    less_like: list[LessLike] = Field(
+        [], max_length=20, description="hits fall the more, the more they sound like these"
+    )
     weights: Weights | None = Field(
         None,
         description='by part, or text such as "drums=2,bass"; null: the parts asked for by name,'
@@ -252,6 +215,14 @@ class QuerySong(Answer):
     duration_s: float
 
 
+class QueryLess(Answer):
+    """A song that hits are to be less like, in these parts."""
+
+    song_id: str
+    name: str
+    parts: list[Part]
+
+
 class QuerySeen(Answer):
     """The query as it was understood."""
 
@@ -259,6 +230,7 @@ class QuerySeen(Answer):
     parts: list[Part]
     presence: dict[Part, float]
     range: tuple[float, float] | None
+    less_like: list[QueryLess]
 
 
 class Found(Answer):

@@ -1,4 +1,4 @@
-"""Which of the ranked tracks are answers."""
+"""What a search is asked for besides its query and the weights."""
 
 from __future__ import annotations
 

@@ -89,11 +89,13 @@ class Query:
     sources : who supplies which parts; every part at most once.
     named : parts asked for by name ("the drums of A"), which are then the default weights.
     passage : (start_s, end_s) when only a passage counts; it is compared with passages.
+    less : songs that hits are to be less like, in these parts (``search.less``).
     """
 
     sources: tuple[Source, ...]
     named: tuple[Part, ...] = ()
     passage: tuple[float, float] | None = None
+    less: tuple[Source, ...] = ()
 
     @classmethod
     def of(cls, seeds: Sequence[Seed], part_seeds: Mapping[Part, Seed] | None = None) -> Query:
@@ -126,21 +128,48 @@ class Query:
         passage = seed.passage(start_s, end_s)
         return cls((Source(PARTS, (passage,)),), passage=(start_s, end_s))
 
+    def less_like(self, sources: Sequence[Source]) -> Query:
+        """The same question, turned away from some songs in some parts.
+
+        Raises PartwiseError when a song has none of its parts.
+        """
+        for source in sources:
+            for seed in source.seeds:
+                if not set(source.parts) & set(seed.parts):
+                    raise PartwiseError(
+                        f"{_listed(source.parts)} cannot be heard in {seed.name}:"
+                        f" {_heard(seed.parts)}"
+                    )
+        return replace(self, less=(*self.less, *sources))
+
     @property
     def seeds(self) -> tuple[Seed, ...]:
-        """All songs of the query."""
+        """All songs of the query; not those that hits are to be less like."""
         return tuple(seed for source in self.sources for seed in source.seeds)
+
+    @property
+    def less_seeds(self) -> tuple[Seed, ...]:
+        """The songs that hits are to be less like."""
+        return tuple(seed for source in self.less for seed in source.seeds)
 
     @cached_property
     def vector(self) -> np.ndarray:
         """float32 [parts=5, dim]: per part the normalised mean over the seeds that have it."""
+        return self._mean_of(self.sources)
+
+    @cached_property
+    def less_vector(self) -> np.ndarray:
+        """The same of the songs that hits are to be less like; zeros where there is none."""
+        return self._mean_of(self.less)
+
+    def _mean_of(self, sources: Sequence[Source]) -> np.ndarray:
         vector = np.zeros_like(self.seeds[0].vector)
-        for source in self.sources:
-            for part in source.parts:
-                total = np.sum([seed.vector[part.index] for seed in source.seeds], axis=0)
-                norm = np.linalg.norm(total)
-                if norm > 1e-6:
-                    vector[part.index] = total / norm
+        for part in PARTS:
+            seeds = [seed for source in sources if part in source.parts for seed in source.seeds]
+            total = np.sum([seed.vector[part.index] for seed in seeds], axis=0)
+            norm = np.linalg.norm(total)
+            if norm > 1e-6:
+                vector[part.index] = total / norm
         return vector
 
     @cached_property
@@ -159,7 +188,19 @@ class Query:
 
     @property
     def description(self) -> str:
-        """For people: ``a.mp3``, ``a.mp3 and b.mp3``, ``drums of a.mp3, bass of b.mp3``."""
+        """For people: ``a.mp3``, ``a.mp3 and b.mp3``, ``drums of a.mp3, bass of b.mp3``; and
+        ``a.mp3, less like b.mp3 and drums of c.mp3``."""
+        less = _listed(
+            [
+                (f"{_listed(source.parts)} of " if source.parts != PARTS else "") + seed.name
+                for source in self.less
+                for seed in source.seeds
+            ]
+        )
+        return self._asked + (f", less like {less}" if less else "")
+
+    @property
+    def _asked(self) -> str:
         if len(self.sources) == 1 and not self.named:
             text = _listed([seed.name for seed in self.sources[0].seeds])
             if self.passage:
@@ -190,6 +231,15 @@ class Query:
             "parts": list(map(str, self.parts)),
             "presence": by_part(self.presence),
             "passage": None if self.passage is None else list(self.passage),
+            "less_like": [
+                {
+                    "name": seed.name,
+                    "track_id": seed.track_id,
+                    "parts": list(map(str, source.parts)),
+                }
+                for source in self.less
+                for seed in source.seeds
+            ],
         }
 
     def weights(self, asked: PartWeights | None = None) -> PartWeights:
@@ -198,13 +248,13 @@ class Query:
         Raises PartwiseError when a part is asked for that the query does not have.
         """
         if not self.parts:
-            raise PartwiseError(f"none of the five parts can be heard in {self.description}")
+            raise PartwiseError(f"none of the five parts can be heard in {self._asked}")
         if asked is None:
             return PartWeights.of(dict.fromkeys(self.named or self.parts, 1.0))
         absent = [part for part in asked.wanted if part not in self.parts]
         if absent:
             raise PartwiseError(
-                f"{_listed(absent)} cannot be heard in {self.description}: {_heard(self.parts)}"
+                f"{_listed(absent)} cannot be heard in {self._asked}: {_heard(self.parts)}"
             )
         return asked
 

@@ -24,6 +24,7 @@ from partwise.library.search.duplicates import Duplicates
 from partwise.library.search.folding import Folding
 from partwise.library.search.heard import Heard
 from partwise.library.search.hits import Hit, Scored, files_of
+from partwise.library.search.less import away_from
 from partwise.library.search.matcher import Matcher, name_key
 from partwise.library.search.moments import Moment, best_moments
 from partwise.library.search.options import SearchOptions
@@ -124,7 +125,9 @@ class Searcher:
 
     def vector_for(self, query: Query) -> np.ndarray:
         """float32 [parts=5, dim]: what its rows are compared with."""
-        return query.vector if query.passage else beyond(query.vector, self.typical)
+        common = None if query.passage else self.typical
+        asked = query.vector if common is None else beyond(query.vector, common)
+        return away_from(asked, query.vector, query.less_vector, common) if query.less else asked
 
     @property
     def typical(self) -> np.ndarray:
@@ -176,8 +179,8 @@ class Searcher:
         weights : of parts that the query has (``Query.weights``).
         index : what is searched; None for ``index_for``.
 
-        The songs of the query are never among the hits, nor are tracks whose files are all gone.
-        Raises PartwiseError for a condition that makes no sense.
+        The songs of the query are never among the hits, nor those to be less like, nor tracks
+        whose files are all gone. Raises PartwiseError for a condition that makes no sense.
         """
         top = options.top
         catalogue = self.catalogue
@@ -186,10 +189,11 @@ class Searcher:
         first = 4 * top if query.passage else top + top // 2
         ranking = self._ranking(query, weights, first=first + 16, allowed=chosen, index=index)
         # A track goes here when it is asked about, has been answered, or is folded into an answer.
-        done = {seed.track_id for seed in query.seeds}
+        songs = (*query.seeds, *query.less_seeds)
+        done = {seed.track_id for seed in songs}
         folding = None if options.include_duplicates else self._folding()
         if folding:
-            for seed in query.seeds:
+            for seed in songs:
                 done.update(folding.of_seed(seed))
         most_per_artist = options.max_per_artist
         per_artist: Counter[str] = Counter()

@@ -12,7 +12,7 @@ import numpy as np
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.search.matcher import Matcher
-from partwise.library.search.query import Query, Seed, parse_range
+from partwise.library.search.query import Query, Seed, Source, parse_range
 from partwise.library.tables.catalogue import Track, read_catalogue
 from partwise.library.tables.ledger import State
 from partwise.parts import PARTS, Part
@@ -37,6 +37,7 @@ def build_query(
     *,
     at: str | tuple[float, float] | None = None,
     per_part_of: Mapping[Part, Song] | None = None,
+    less_like: Songs | Mapping[Part, Songs] | None = None,
     model: str | Path | None = None,
 ) -> Query:
     """A query from songs as people name them.
@@ -47,6 +48,8 @@ def build_query(
         part's direction counts; it has no time, so moments have it from 0 to 0 s.
     at : range of the one song that counts, as text (``"1:10-1:30"``) or in seconds.
     per_part_of : songs that single parts are taken from instead.
+    less_like : songs that hits are to be less like (``search.less``), in all parts that they have;
+        or for single parts, ``{"drums": "song.mp3"}``.
     model : ONNX file with which to hear files that are not in the library; None = shipped.
 
     Raises PartwiseError when a song is not found, cannot be heard or is ambiguous, and when the
@@ -57,25 +60,31 @@ def build_query(
             f"the library at {searcher.store.folder} holds no tracks yet:"
             " run `partwise index FOLDER`"
         )
+    finder = _Finder(searcher, model)
+    if isinstance(less_like, Mapping):
+        apart = [((Part.parse(part),), _songs(some)) for part, some in less_like.items()]
+    else:
+        apart = [(PARTS, [song]) for song in _songs(less_like)]
+    less = [Source(parts, tuple(map(finder.seed, some))) for parts, some in apart]
     if isinstance(songs, Query):
         if at is not None or per_part_of:
             raise PartwiseError("a finished query takes no range and no songs for single parts")
-        return songs
-    if songs is None:
-        listed: list[Song] = []
-    elif isinstance(songs, Sequence) and not isinstance(songs, str):
-        listed = list(songs)
-    else:
-        listed = [songs]
-    finder = _Finder(searcher, model)
-    seeds = [finder.seed(song) for song in listed]
+        return songs.less_like(less)
+    seeds = [finder.seed(song) for song in _songs(songs)]
     part_seeds = {Part(part): finder.seed(song) for part, song in (per_part_of or {}).items()}
     if at is None:
-        return Query.of(seeds, part_seeds)
+        return Query.of(seeds, part_seeds).less_like(less)
     if len(seeds) != 1 or part_seeds:
         raise PartwiseError("a range of time belongs to one song: name exactly one")
     start_s, end_s = parse_range(at) if isinstance(at, str) else at
-    return Query.of_passage(seeds[0], start_s, end_s)
+    return Query.of_passage(seeds[0], start_s, end_s).less_like(less)
+
+
+def _songs(songs: Songs | None) -> list[Song]:
+    if songs is None:
+        return []
+    several = isinstance(songs, Sequence) and not isinstance(songs, str)
+    return list(songs) if several else [songs]  # type: ignore[list-item]
 
 
 class _Finder:
