@@ -12,7 +12,7 @@ from partwise.library.library import Library
 from partwise.library.search.less import STRENGTH, away_from
 from partwise.library.search.searcher import Searcher
 from partwise.library.search.typical import beyond
-from partwise.parts import PARTS, Part, PartWeights
+from partwise.parts import Part, PartWeights
 from small_library import Piece, make_library
 
 D, B, P, G = Part.DRUMS, Part.BASS, Part.PIANO, Part.GUITAR
@@ -44,7 +44,9 @@ def test_the_song_keeps_its_score_and_what_is_not_wanted_falls(share: float) -> 
 
 def test_the_nearer_to_what_is_not_wanted_the_deeper_the_fall() -> None:
     rng = np.random.default_rng(1)
-    vector, unwanted = unit(rng, 5, 16), unit(rng, 5, 16)
+    vector = unit(rng, 5, 16)
+    unwanted = vector + unit(rng, 5, 16)  # less than a right angle away
+    unwanted /= np.linalg.norm(unwanted, axis=-1, keepdims=True)
     turned = away_from(vector, vector, unwanted)
     fall = []
     for share in np.linspace(0, 1, 5):
@@ -125,7 +127,7 @@ def test_what_is_said_of_it(library: Library, tmp_path: Path) -> None:
         PartwiseError, match=r"drums cannot be heard in .*piano.mp3: there is piano"
     ):
         library.query("seed.mp3", less_like={"drums": "piano.mp3"})
-    with pytest.raises(PartwiseError, match="unknown part|not a valid Part"):
+    with pytest.raises(PartwiseError, match="unknown part 'flute'"):
         library.query("seed.mp3", less_like={"flute": "piano.mp3"})  # type: ignore[dict-item]
 
 
@@ -133,4 +135,3 @@ def test_several_are_their_mean_direction(library: Library) -> None:
     query = library.query("seed.mp3", less_like=["left.mp3", "right.mp3"])
     assert [seed.name.rpartition("/")[2] for seed in query.less_seeds] == ["left.mp3", "right.mp3"]
     assert np.allclose(np.linalg.norm(query.less_vector, axis=-1), [1, 1, 0, 0, 0], atol=1e-6)
-    assert len(PARTS) == 5
