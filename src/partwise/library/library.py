@@ -233,8 +233,8 @@ class Library:
 
         ``library.search("song.mp3", "drums=2,bass")``
 
-        query, at, per_part_of, less_like, model : what is asked, see ``query``: files, names, samples,
-            embeddings or vectors.
+        query, at, per_part_of, less_like, model : what is asked, see ``query``: files, names,
+            samples, embeddings or vectors.
         weights : ``"drums=2,bass"``, ``{"drums": 2, "bass": 1}`` or ``PartWeights``; by default all
             parts of the query, or the parts named in ``per_part_of``, count the same.
         options : see ``search.options.SearchOptions``.
