@@ -60,6 +60,19 @@ def test_moments_in_turn(page: Page, shot: Callable[..., Path]) -> None:
     _silent(other)
 
 
+def test_the_comparison_stands_above_the_player(page: Page) -> None:
+    find = FindPage(page)
+    find.ask(SONG)
+    find.hits.first.get_by_test_id("hit-play").click()
+    expect(page.get_by_test_id("bar-title")).not_to_be_empty()
+    find.hits.first.get_by_test_id("ab-button").click()
+    comparison = page.get_by_label("A/B comparison")
+    expect(comparison).to_be_visible()
+    above, below = comparison.bounding_box(), page.get_by_test_id("bar").bounding_box()
+    assert above is not None and below is not None
+    assert above["y"] + above["height"] <= below["y"]
+
+
 def _gain(page: Page, place: dict[str, Any]) -> float:
     """What a passage has to be multiplied by to be as loud as all others."""
     song_id = place.get("song_id") or place["track_id"]

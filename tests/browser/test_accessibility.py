@@ -24,6 +24,24 @@ def test_names_and_contrast(page: Page, path: str, scheme: str) -> None:
     assert faint_texts(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_player_queue_and_keys(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    find = FindPage(page)
+    find.ask(SONG)
+    find.hits.first.get_by_test_id("hit-play").click()
+    page.get_by_test_id("bar").get_by_test_id("reason").click()
+    page.get_by_test_id("bar-queue").click()
+    expect(page.get_by_test_id("queue-row").first).to_have_attribute("aria-current", "true")
+    assert unnamed_controls(page) == []
+    assert faint_texts(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_test_id("keys-open").click()
+    expect(page.get_by_test_id("keys")).to_be_visible()
+    assert unnamed_controls(page) == []
+    assert faint_texts(page) == []
+
+
 def test_an_error_is_announced(page: Page, guard: PageGuard) -> None:
     guard.expect_refusal(415, 422)
     page.goto("/")

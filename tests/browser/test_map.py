@@ -46,10 +46,10 @@ def test_click_plays(page: Page, shot: Callable[..., Path]) -> None:
     assert box is not None
     x, y = points[chosen] * _PLANE * min(box["width"], box["height"])
     canvas.click(position={"x": box["width"] / 2 + x, "y": box["height"] / 2 + y})
-    audio = page.get_by_test_id("player-audio")
+    audio = page.get_by_test_id("bar-audio")
     expect(audio).to_have_js_property("paused", False)
     assert track_ids[chosen] in audio.evaluate("element => element.currentSrc")
-    wait_until(page, "() => document.querySelector('[data-testid=player-audio]').currentTime > 0")
+    wait_until(page, "() => document.querySelector('[data-testid=bar-audio]').currentTime > 0")
     expect(page.get_by_test_id("map-title")).not_to_be_empty()
     shot(page, "map")
     page.get_by_test_id("map-like").click()
@@ -77,4 +77,4 @@ def test_keys_play_the_one_at_the_centre(page: Page) -> None:
     canvas = page.get_by_test_id("map-canvas")
     expect(canvas).to_have_attribute("data-part", "bass")
     canvas.press("Enter")
-    expect(page.get_by_test_id("player-audio")).to_have_js_property("paused", False)
+    expect(page.get_by_test_id("bar-audio")).to_have_js_property("paused", False)

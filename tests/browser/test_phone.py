@@ -37,6 +37,24 @@ def test_find_fits(page: Page, shot: Callable[..., Path]) -> None:
     shot(page, "phone")
 
 
+def test_the_player_fits(page: Page, shot: Callable[..., Path]) -> None:
+    find = FindPage(page)
+    find.ask(SONG)
+    find.hits.first.get_by_test_id("hit-play").tap()
+    expect(page.get_by_test_id("bar-title")).not_to_be_empty()
+    assert too_wide(page) == []
+    for control in ("bar-play", "bar-next", "bar-seek", "bar-radio", "bar-queue"):
+        page.get_by_test_id(control).tap(trial=True)
+    bar = page.get_by_test_id("bar").bounding_box()
+    assert bar is not None and bar["height"] < 150 and bar["y"] + bar["height"] <= 844.5
+    shot(page, "phone-player")
+    page.get_by_test_id("bar-queue").tap()
+    expect(page.get_by_test_id("queue-row").first).to_be_visible()
+    assert too_wide(page) == []
+    page.get_by_test_id("queue-close").tap()
+    find.hits.last.get_by_test_id("ab-button").tap(trial=True)
+
+
 @pytest.mark.parametrize("path", ["/library", "/map"])
 def test_other_pages_fit(page: Page, path: str) -> None:
     page.goto(path)

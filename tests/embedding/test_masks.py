@@ -86,6 +86,41 @@ def test_blocks_of_any_length_make_the_same_sound(masks: PartMasks):
     assert list(masks.audition([], 22050, [Part.PIANO])) == []
 
 
+@pytest.mark.parametrize("seconds", [3.0, 9.9, 15.0, 17.3])
+def test_a_passage_is_what_the_whole_has_there(masks: PartMasks, seconds: float):
+    samples = noise(seconds, 8000, 2)
+    whole = np.concatenate(list(masks.audition([samples], 8000, [Part.BASS])))
+    read: list[int] = []
+
+    def reader(start: int, end: int) -> np.ndarray:
+        read.append(end - start)
+        return samples[start:end]
+
+    for first_s, last_s in ((0.0, 2.0), (4.9, 5.1), (6.0, 9.0), (10.0, 16.0), (12.0, 30.0)):
+        first, last = round(8000 * first_s), round(8000 * last_s)
+        heard = masks.passage(reader, 8000, [Part.BASS], first, last)
+        assert heard.shape == whole[first:last].shape
+        np.testing.assert_allclose(heard, whole[first:last], atol=1e-6)
+    assert max(read) == 10 * 8000  # never more than a window at a time
+
+
+def test_masks_of_a_passage_may_be_kept(masks: PartMasks):
+    samples = noise(20.0, 8000, 1)
+    kept: dict[int, np.ndarray] = {}
+
+    def keep(start: int, window: np.ndarray) -> np.ndarray:
+        if start not in kept:
+            kept[start] = masks.of(window, 8000)
+        return kept[start]
+
+    def heard(part: Part) -> np.ndarray:
+        return masks.passage(lambda a, b: samples[a:b], 8000, [part], 48_000, 88_000, keep)
+
+    by_part = [heard(part) for part in PARTS]
+    assert sorted(kept) == [0, 40_000, 80_000]
+    np.testing.assert_allclose(np.sum(by_part, axis=0), samples[48_000:88_000], atol=1e-5)
+
+
 def test_a_part_is_let_through_and_the_others_are_not(masks: PartMasks):
     song = sound({Part.DRUMS: 0.5, Part.BASS: 0.5, Part.GUITAR: 0.5}, 12.0)
     wanted = sound({Part.BASS: 0.5, Part.GUITAR: 0.5}, 12.0)

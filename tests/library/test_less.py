@@ -99,8 +99,8 @@ def test_hits_near_it_fall_in_the_parts_that_are_named(library: Library, held: i
 
 def test_a_score_is_still_the_sum_over_the_parts(library: Library) -> None:
     weights = PartWeights.parse("drums=2,bass")
-    for options in ({}, {"at": (0.0, 12.0)}):
-        query = library.query("seed.mp3", less_like="unwanted.mp3", **options)
+    for at in (None, (0.0, 12.0)):
+        query = library.query("seed.mp3", at=at, less_like="unwanted.mp3")
         for hit in library.searcher.search(query, weights):
             total = (2 * hit.similarities[0] + hit.similarities[1]) / 3
             assert hit.score == pytest.approx(total, abs=1e-6)
@@ -115,7 +115,7 @@ def test_it_works_for_a_passage_and_for_a_finished_query(library: Library) -> No
 
 
 def test_what_is_said_of_it(library: Library, tmp_path: Path) -> None:
-    query = library.query("seed.mp3", less_like={"drums": "unwanted.mp3"})
+    query = library.query("seed.mp3", less_like={Part.DRUMS: "unwanted.mp3"})
     music = tmp_path / "music"
     assert query.description == (f"{music}/seed.mp3, less like drums of {music}/unwanted.mp3")
     said = query.to_json()
@@ -126,9 +126,9 @@ def test_what_is_said_of_it(library: Library, tmp_path: Path) -> None:
     with pytest.raises(
         PartwiseError, match=r"drums cannot be heard in .*piano.mp3: there is piano"
     ):
-        library.query("seed.mp3", less_like={"drums": "piano.mp3"})
+        library.query("seed.mp3", less_like={Part.DRUMS: "piano.mp3"})
     with pytest.raises(PartwiseError, match="unknown part 'flute'"):
-        library.query("seed.mp3", less_like={"flute": "piano.mp3"})  # type: ignore[dict-item]
+        library.query("seed.mp3", less_like={"flute": "piano.mp3"})  # type: ignore[arg-type]
 
 
 def test_several_are_their_mean_direction(library: Library) -> None:

@@ -103,3 +103,62 @@ test("presence over time in words", () => {
   assert.match(inWords(found), /Guitar from 0:00 to 0:10 and from 0:15 to 0:25\./);
   assert.match(inWords(found), /Drums is not heard\./);
 });
+
+// --- the queue
+
+const { Queue, MOST } = await import(`${folder}/queue.js`);
+const songs = (text) => [...text].map((id) => ({ id, title: id.toUpperCase() }));
+const ids = (queue) => queue.items.map((item) => item.id).join("");
+const queueOf = (text, at) => {
+  const queue = new Queue();
+  queue.play(songs(text), at);
+  return queue;
+};
+
+test("a list is played from one of its songs on", () => {
+  const queue = queueOf("abcd", 1);
+  assert.equal(queue.current.id, "b");
+  assert.ok(queue.step(1) && queue.step(1) && !queue.step(1));
+  assert.equal(queue.current.id, "d");
+  assert.ok(queue.step(-1));
+  assert.equal(queue.current.id, "c");
+});
+
+test("what a hand has added outlasts another list and comes before radio", () => {
+  const queue = queueOf("abc", 0);
+  queue.addNext({ id: "x" });
+  queue.addLast({ id: "y" });
+  assert.equal(ids(queue), "axbcy");
+  queue.play(songs("def"), 1);
+  assert.equal(ids(queue), "dexyf");
+  queue.dropList();
+  queue.setRadio(songs("rs"));
+  queue.addLast({ id: "z" });
+  assert.equal(ids(queue), "dexyzrs");
+  queue.setRadio(songs("t"));
+  assert.equal(ids(queue), "dexyzt");
+});
+
+test("the current song stays current while others are moved and removed", () => {
+  const queue = queueOf("abcde", 2);
+  const key = (id) => queue.items.find((item) => item.id === id).key;
+  assert.ok(queue.move(key("e"), 0));
+  assert.equal(ids(queue), "eabcd");
+  assert.equal(queue.remove(key("a")), false);
+  assert.equal(queue.current.id, "c");
+  assert.equal(queue.remove(key("c")), true);
+  assert.equal(queue.current.id, "d");
+  assert.equal(queue.remove(key("d")), true);
+  assert.equal(queue.current.id, "b");
+  assert.equal(queue.move(key("b"), 9), false); // it is the last one already
+});
+
+test("a queue is of limited length, and comes back as it was kept", () => {
+  const long = queueOf("a".repeat(2 * MOST), MOST);
+  assert.ok(long.items.length <= MOST && long.coming.length > MOST / 2);
+  const queue = queueOf("abc", 1);
+  const back = Queue.of(JSON.parse(JSON.stringify(queue)));
+  assert.equal(ids(back), "abc");
+  assert.equal(back.current.id, "b");
+  for (const odd of [null, {}, { items: "x" }, { items: [{}] }]) assert.equal(Queue.of(odd).current, null);
+});

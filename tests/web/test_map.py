@@ -132,7 +132,7 @@ def test_the_page_holds_no_script_and_no_style_of_its_own(library: Library) -> N
     client = client_of(library)
     page = client.get("/map")
     assert page.status_code == 200
-    for hook in ("map-canvas", "map-fps", "player-audio", "map-search", "map-near"):
+    for hook in ("map-canvas", "map-fps", "bar-audio", "map-search", "map-near"):
         assert f'data-testid="{hook}"' in page.text
     assert page.text.count('data-testid="map-part"') == len(PARTS)
     assert " style=" not in page.text and " onclick=" not in page.text

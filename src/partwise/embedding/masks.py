@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -79,28 +79,89 @@ class PartMasks:
         What is filtered for all five is the recording. Windows of 10 s overlap by half and are
         faded into each other, so memory does not grow with the recording.
         """
+        hop = self.hop(sample_rate_hz)
+
+        def windows() -> Iterator[np.ndarray]:
+            held: np.ndarray | None = None
+            for block in blocks:
+                held = block if held is None else np.concatenate([held, block])
+                while len(held) >= 2 * hop:
+                    yield held[: 2 * hop]
+                    held = held[hop:]
+            if held is not None and len(held):
+                yield held
+
+        return self._joined(windows(), self.of, sample_rate_hz, parts)
+
+    def passage(
+        self,
+        read: Callable[[int, int], np.ndarray],
+        sample_rate_hz: float,
+        parts: Sequence[Part],
+        first: int,
+        last: int,
+        masks_of: Callable[[int, np.ndarray], np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """Frames ``first`` to ``last`` of what ``audition`` makes of a whole recording.
+
+        Only the windows that reach them are heard.
+
+        read : the recording's frames from one to another, float32 [n, channels]; fewer, or none,
+            where it ends.
+        masks_of : the masks of a window, given where it starts and its frames, as ``of`` makes
+            them; for who keeps them.
+        returns : float32 [n, channels], n at most last - first
+        """
+        hop = self.hop(sample_rate_hz)
+        begin = max(0, first // hop - 1)
+        starts = range(begin * hop, last, hop)
+
+        def windows() -> Iterator[np.ndarray]:
+            for start in starts:
+                samples = read(start, start + 2 * hop)
+                if len(samples) < (hop if start else 1):  # the window before reaches to the end
+                    return
+                yield samples
+
+        at = iter(starts)
+
+        def masks(samples: np.ndarray, rate_hz: float) -> np.ndarray:
+            start = next(at)
+            return self.of(samples, rate_hz) if masks_of is None else masks_of(start, samples)
+
+        joined = list(self._joined(windows(), masks, sample_rate_hz, parts))
+        if not joined:
+            return read(0, 0)
+        whole = np.concatenate(joined)
+        return whole[first - begin * hop : last - begin * hop]
+
+    @staticmethod
+    def hop(sample_rate_hz: float) -> int:
+        """Frames from the start of a window to that of the next."""
+        return round(_WINDOW_S * sample_rate_hz / 2)
+
+    def _joined(
+        self,
+        windows: Iterable[np.ndarray],
+        masks_of: Callable[[np.ndarray, float], np.ndarray],
+        sample_rate_hz: float,
+        parts: Sequence[Part],
+    ) -> Iterator[np.ndarray]:
+        """Windows that overlap by half, filtered and faded into each other."""
         chosen = sorted({part.index for part in parts})
-        hop = round(_WINDOW_S * sample_rate_hz / 2)
+        hop = self.hop(sample_rate_hz)
         rising = (0.5 - 0.5 * np.cos(np.pi * (np.arange(hop) + 0.5) / hop)).astype(np.float32)
         rising = rising[:, None]
-        held: np.ndarray | None = None
-        before: np.ndarray | None = None  # the second half of the window before, from held[0] on
-
-        def window(samples: np.ndarray) -> np.ndarray:
-            share = self.of(samples, sample_rate_hz)[chosen].sum(axis=0)
+        before: np.ndarray | None = None  # the second half of the window before
+        for samples in windows:
+            share = masks_of(samples, sample_rate_hz)[chosen].sum(axis=0)
             result = filtered(samples, sample_rate_hz, share, self.encoder.settings)
             if before is not None:
                 result[:hop] = before + rising * (result[:hop] - before)
-            return result
-
-        for block in blocks:
-            held = block if held is None else np.concatenate([held, block])
-            while len(held) >= 2 * hop:
-                result = window(held[: 2 * hop])
-                yield result[:hop]
-                before, held = result[hop:], held[hop:]
-        if held is not None and len(held):
-            yield window(held)
+            yield result[:hop]
+            before = result[hop:]
+        if before is not None and len(before):
+            yield before
 
 
 def filtered(

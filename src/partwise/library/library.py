@@ -290,6 +290,35 @@ class Library:
                 raise PartwiseError(f"query {number}: {error}") from None
         return search_many(self.searcher, questions)
 
+    def radio(
+        self,
+        query: Songs | Query | None = None,
+        weights: Weights | None = None,
+        top: int = 10,
+        *,
+        played: Sequence[str] = (),
+        skipped: Sequence[str] = (),
+        at: str | tuple[float, float] | None = None,
+        per_part_of: Mapping[Part, Song] | None = None,
+        model: str | Path | None = None,
+        **options: Any,
+    ) -> list[Hit]:
+        """The tracks to play next, at most ``top``, in this order; none when all were played.
+
+        ``library.radio("song.mp3", "drums=2,bass", played=[hit.track_id for hit in so_far])``
+
+        The wanted parts stay as they are asked for and the others drift from track to track:
+        ``search.radio.next_hits`` has the rules. played, skipped : ids of tracks, the last one
+        played last. Everything else is as in ``search``.
+        """
+        from partwise.library.search.options import SearchOptions
+        from partwise.library.search.radio import next_hits
+
+        wanted = SearchOptions(top=top, **options)
+        asked = None if weights is None else PartWeights.parse(weights)
+        built = self.query(query, at=at, per_part_of=per_part_of, model=model)
+        return next_hits(self.searcher, built, built.weights(asked), wanted, played, skipped)
+
     def journey(
         self, start: str, end: str, count: int = 25, weights: Weights | None = None
     ) -> list[Step]:

@@ -22,16 +22,14 @@ from partwise.paths import shown
 from partwise.web.api_search import ask
 from partwise.web.jobs import MOST_FAILURES, failures_json
 from partwise.web.responses import Refused, events_of, is_known, json_response
+from partwise.web.schema_types import TEXT, SongId, Sort
 from partwise.web.schemas import (
     JSON_ERRORS,
-    TEXT,
     Failures,
     IndexAsked,
     Job,
     JobSeen,
     PlaylistAsked,
-    SongId,
-    Sort,
     Status,
     Tracks,
     content,

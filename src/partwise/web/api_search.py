@@ -38,7 +38,7 @@ from partwise.web.server import OneServer, Server
 from partwise.web.uploads import UPLOAD_PREFIX
 
 # Searches are work for the processor: more at a time than cores would only interrupt one another.
-_TURNS = threading.Semaphore(cores())
+TURNS = threading.Semaphore(cores())
 
 router = APIRouter(prefix="/api/v1", tags=["search"])
 
@@ -50,7 +50,7 @@ def search(asked: SearchAsked, server: OneServer) -> Response:
     Hits in which every wanted part is present come first. A hit's score is
     sum_p w_p s_p / sum_p w_p over its similarities, so a page can re-rank while a fader moves.
     """
-    with _TURNS:
+    with TURNS:
         return json_response(_answers(server, [asked])[0])
 
 
@@ -60,7 +60,7 @@ def search_many(asked: SearchesAsked, server: OneServer) -> Response:
 
     An error is of all of them, and says in which it is.
     """
-    with _TURNS:
+    with TURNS:
         return json_response({"answers": _answers(server, asked.searches)})
 
 
@@ -143,7 +143,9 @@ def ask(server: Server, asked: QueryAsked) -> Question:
         query = Query.of([seeds[found[name]] for name in asked.songs], parts)
     query = query.less_like(
         [
-            Source(tuple(p for p in PARTS if p in (less.parts or PARTS)), (seeds[found[less.song]],))
+            Source(
+                tuple(p for p in PARTS if p in (less.parts or PARTS)), (seeds[found[less.song]],)
+            )
             for less in asked.less_like
         ]
     )

@@ -26,6 +26,7 @@ from partwise.errors import PartwiseError
 from partwise.web import (
     api_folders,
     api_library,
+    api_listen,
     api_search,
     api_uploads,
     media,
@@ -43,6 +44,7 @@ STATIC = Path(__file__).parent / "static"
 # In this order, because addresses are tried in it.
 ROUTERS = (
     api_search.router,
+    api_listen.router,
     api_library.router,
     api_folders.router,
     api_uploads.router,

@@ -110,6 +110,22 @@ class Client:
             answers += map(_hits_of, self._json("POST", "/search/many", asked)["answers"])
         return answers
 
+    def radio(
+        self,
+        query: Song | Sequence[Song] | None = None,
+        weights: PartWeights | str | None = None,
+        top: int = 10,
+        played: Sequence[str] = (),
+        skipped: Sequence[str] = (),
+        at: str | tuple[float, float] | None = None,
+        per_part_of: Mapping[Part, Song] | None = None,
+        **options: Any,
+    ) -> list[Hit]:
+        """The tracks to play next, at most ``top`` (1 to 50): see ``Library.radio``."""
+        asked = self._question(query, weights, at, per_part_of)
+        asked |= {"top": top, "played": list(played), "skipped": list(skipped), **options}
+        return [Hit.from_json(hit, {}) for hit in self._json("POST", "/radio/next", asked)["hits"]]
+
     def moments(
         self,
         track_id: str,
@@ -230,8 +246,7 @@ class Client:
     ) -> list[dict[str, Any]]:
         if isinstance(songs, Mapping):
             return [
-                {"song": self._song_id(song), "parts": [Part(part)]}
-                for part, song in songs.items()
+                {"song": self._song_id(song), "parts": [Part(part)]} for part, song in songs.items()
             ]
         if songs is None:
             return []

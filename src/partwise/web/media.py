@@ -37,6 +37,11 @@ _AUDIO[206] = content("The range asked for.", "audio/*")[200]
 _COVER = content("An image.", "image/*") | _NOT_CHANGED | _ERRORS
 
 
+def keeping(etag: str) -> dict[str, str]:
+    """Headers of what a browser may keep for an hour, and play or draw as what it is."""
+    return {**_NO_SNIFFING, "etag": etag, "cache-control": _KEEP_AN_HOUR}
+
+
 # --- the recording
 
 
@@ -67,9 +72,7 @@ def _file_answer(song: Song, path: Path, media_type: str | None, request: Reques
         raise NotHere("its file is gone: index again") from None
     etag = f'"{song.song_id}{"" if media_type else "-flac"}"'
     headers = {
-        **_NO_SNIFFING,
-        "etag": etag,
-        "cache-control": _KEEP_AN_HOUR,
+        **keeping(etag),
         "content-disposition": "inline",
         "accept-ranges": "bytes",
     }
@@ -107,7 +110,7 @@ def cover(song_id: str, request: Request, server: OneServer) -> Response:
     if found is None:
         raise NotHere("this song has no cover")
     etag = f'"{song_id}-{len(found.data)}"'
-    headers = {**_NO_SNIFFING, "etag": etag, "cache-control": _KEEP_AN_HOUR}
+    headers = keeping(etag)
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(found.data, media_type=found.media_type, headers=headers)

@@ -20,10 +20,8 @@ from partwise.web.schema_types import (
     Named,
     Seconds,
     SongId,
-    Sort,
     Text,
     TrackId,
-    Weight,
     Weights,
     Year,
 )

@@ -25,6 +25,7 @@ from partwise.library.tables.catalogue import Track, existing
 from partwise.library.tables.ledger import LedgerRow
 from partwise.paths import is_address, shown
 from partwise.servers.address import parted
+from partwise.web.auditions import Auditions
 from partwise.web.background import KnownCovers, MapState, SharedWork
 from partwise.web.collection import Collection, read_added_s
 from partwise.web.folders import Folders
@@ -35,7 +36,7 @@ from partwise.web.marks import Marks
 from partwise.web.pictures import Pictures
 from partwise.web.playable import Copies, Waves
 from partwise.web.responses import NotHere
-from partwise.web.schemas import SONG_ID
+from partwise.web.schema_types import SONG_ID
 from partwise.web.transcode import Transcoder
 from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
@@ -56,6 +57,7 @@ class Server:
         self.covers = KnownCovers()
         self.map = MapState(library)
         self.copies = Copies(library.path / "cache" / "audio")
+        self.auditions = Auditions(library.path / "cache" / "audition", model)
         self.waves = Waves(library.path)
         self.work = SharedWork()
         self.marks = Marks(library.path / MARKS)
@@ -69,6 +71,7 @@ class Server:
         self.folders.close()
         self.jobs.close()
         self.transcoder.close()
+        self.auditions.close()
         self.marks.close()
         self.uploads.close()
 

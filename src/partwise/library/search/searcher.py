@@ -9,7 +9,7 @@ tracks that have every wanted part.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -33,7 +33,7 @@ from partwise.library.search.server_ids import ServerIds
 from partwise.library.search.typical import SAMPLE, beyond, typical
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
-from partwise.library.stores.rows import vectors_of
+from partwise.library.stores.rows import columns, unpack, vectors_of
 from partwise.library.tables.catalogue import Existing, Track, existing, read_catalogue
 from partwise.library.tables.reader import modified
 from partwise.library.tables.server_songs import FILE_NAME as SERVERS
@@ -164,6 +164,17 @@ class Searcher:
                     presence_threshold=threshold,
                 )
         return found
+
+    def vectors_of(self, track_ids: Collection[str]) -> dict[str, np.ndarray]:
+        """The vectors [parts=5, dim] of whole tracks; those that are not there are left out."""
+        index = self.index("tracks")
+        if isinstance(index, ExactIndex):
+            rows = np.flatnonzero(index.rows_of(track_ids))
+            return dict(zip(index.track_ids_at(rows), index.vectors[rows], strict=True))
+        ids, vectors, _, _ = unpack(
+            self.store.tracks.fetch(list(track_ids), columns(timed=False)), timed=False
+        )
+        return dict(zip(ids, vectors, strict=True))
 
     # --- answers
 

@@ -46,6 +46,7 @@ export const status = () => json("GET", "/status");
 export const track = (songId) => json("GET", `/tracks/${songId}`);
 export const search = (question, signal) => json("POST", "/search", { body: question, signal });
 export const moments = (question) => json("POST", "/moments", { body: question });
+export const radioNext = (session, signal) => json("POST", "/radio/next", { body: session, signal });
 export const presence = (songId) => json("GET", `/tracks/${songId}/presence`);
 export const startIndex = (order) => json("POST", "/index", { body: order });
 export const stopIndex = () => json("DELETE", "/index");
@@ -61,6 +62,13 @@ export function peaks(songId, points, passage = null) {
     asked.set("end_s", String(passage[1]));
   }
   return json("GET", `/tracks/${songId}/peaks?${asked}`);
+}
+
+/** A passage of a song through the mask of a part, as the bytes of a FLAC. */
+export async function audition(songId, part, start_s, end_s) {
+  const asked = new URLSearchParams({ part, start_s: String(start_s), end_s: String(end_s) });
+  const response = await ask("GET", `/tracks/${songId}/audition?${asked}`);
+  return response.arrayBuffer();
 }
 
 /** A playlist as a file to save: {blob, name}. */

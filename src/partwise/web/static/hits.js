@@ -2,6 +2,7 @@
 // while faders move. Text from tags is set as text, never as HTML.
 
 import * as api from "./api.js";
+import { bar } from "./bar.js";
 import { openHit } from "./hitwave.js";
 import { PARTS, clock } from "./parts.js";
 import { carry } from "./seeds.js";
@@ -12,7 +13,7 @@ const MOVE_MS = 160;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
- * on: what a visitor does with a hit: compare(hit, moment or null, done), like(hit),
+ * on: what a visitor does with a hit, beside playing it: compare(hit, moment or null, done), like(hit),
  * seed(part, hit), add(hit), momentsOf(hit) -> promise of moments.
  */
 export function makeHits(on) {
@@ -47,6 +48,7 @@ export function makeHits(on) {
       score: find(".hit-score"),
       initials: find(".initials"),
       image: find("img"),
+      play: find(".hit-play"),
       name: find(".hit-name"),
       title: find(".hit-title"),
       by: find(".hit-by"),
@@ -63,6 +65,7 @@ export function makeHits(on) {
     row.image.addEventListener("error", () => {
       row.image.hidden = true;
     });
+    row.play.addEventListener("click", () => play(row.hit));
     row.name.addEventListener("click", () => toggle(row));
     row.compare.addEventListener("click", () => compare(row, null));
     row.like.addEventListener("click", () => on.like(row.hit));
@@ -70,11 +73,31 @@ export function makeHits(on) {
       const { value } = row.menu;
       row.menu.value = "";
       if (value === "query") on.add(row.hit);
+      else if (value === "next") bar.playNext(songOf(row.hit));
+      else if (value === "later") bar.playLater(songOf(row.hit));
       else if (value) on.seed(value, row.hit);
     });
     carry(find(".hit-row"), () => ({ id: row.hit.track_id, name: row.hit.title }));
     return row;
   }
+
+  /** This hit, and those after it; the one that plays is paused, or goes on. */
+  function play(hit) {
+    if (bar.has(hit.track_id)) bar.toggle();
+    else playFrom(hit);
+  }
+
+  function playFrom(hit, start_s = 0) {
+    const songs = order.map((at) => songOf(hits[at]));
+    bar.play(songs, songs.findIndex((song) => song.id === hit.track_id), start_s);
+  }
+
+  function showPlaying(row) {
+    const plays = bar.playing && bar.has(row.hit.track_id);
+    row.play.setAttribute("aria-pressed", String(plays));
+  }
+
+  bar.events.addEventListener("change", () => rows.forEach(showPlaying));
 
   function compare(row, moment) {
     if (row.compare.getAttribute("aria-pressed") === "true" && !moment) {
@@ -108,6 +131,7 @@ export function makeHits(on) {
     openHit(row.more, hit, {
       momentsOf: () => on.momentsOf(hit),
       compare: (moment) => compare(row, moment),
+      play: (time_s) => (bar.has(hit.track_id) ? bar.seek(time_s) : playFrom(hit, time_s)),
     }).catch(on.failed);
   }
 
@@ -143,6 +167,8 @@ export function makeHits(on) {
     const words = PARTS.map((part, p) => showBar(row.bars[p], part, hit.similarities[part]));
     row.why.title = words.join(", ");
     row.why.setAttribute("aria-label", row.why.title);
+    row.play.setAttribute("aria-label", `Play ${hit.title} and the hits after it`);
+    showPlaying(row);
     row.compare.setAttribute("aria-label", `A/B: compare the query with ${hit.title}`);
     row.like.setAttribute("aria-label", `Find like ${hit.title}`);
     row.menu.setAttribute("aria-label", `Use a part of ${hit.title}`);
@@ -221,12 +247,18 @@ export function makeHits(on) {
       ({ order, scores } = ranked);
       apply(true);
     },
+    /** Play all, from the best on. */
+    playAll: () => order.length && playFrom(hits[order[0]]),
     startOver() {
       shown = PAGE;
     },
     /** Ids of the hits that are shown, best first. */
     shownIds: () => order.slice(0, shown).map((at) => hits[at].track_id),
   };
+}
+
+function songOf({ track_id: id, title, artist, duration_s, has_cover }) {
+  return { id, title, artist, duration_s, has_cover };
 }
 
 function showBar(bar, part, similarity) {

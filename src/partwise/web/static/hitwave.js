@@ -7,19 +7,17 @@ import { clock } from "./parts.js";
 const HEIGHT = 64;
 const BARS = 240;
 
-/** Fill `place`. momentsOf(): promise of the moments; compare(moment): play it against the query. */
-export async function openHit(place, hit, { momentsOf, compare }) {
+/**
+ * Fill `place`. momentsOf(): promise of the moments; compare(moment): play it against the query;
+ * play(time_s): play the hit from there on.
+ */
+export async function openHit(place, hit, { momentsOf, compare, play }) {
   const canvas = document.createElement("canvas");
   canvas.className = "hit-wave";
   canvas.setAttribute("role", "img");
   const list = document.createElement("ul");
   list.className = "moments";
-  const audio = document.createElement("audio");
-  audio.controls = true;
-  audio.preload = "none";
-  audio.src = api.audioAddress(hit.track_id);
-  audio.setAttribute("aria-label", `Listen to ${hit.title}`);
-  place.replaceChildren(canvas, list, audio);
+  place.replaceChildren(canvas, list);
 
   const [wave, moments] = await Promise.all([api.peaks(hit.track_id, BARS), momentsOf()]);
   if (!place.contains(canvas)) return;
@@ -32,8 +30,7 @@ export async function openHit(place, hit, { momentsOf, compare }) {
   new ResizeObserver(paint).observe(canvas);
   document.addEventListener("partwise:theme", paint);
   canvas.addEventListener("click", (event) => {
-    audio.currentTime = (event.offsetX / canvas.clientWidth) * wave.duration_s;
-    audio.play();
+    play((event.offsetX / canvas.clientWidth) * wave.duration_s);
   });
   moments.forEach((moment, i) => list.append(momentButton(moment, spans[i], compare)));
 }

@@ -1,6 +1,7 @@
 // The main page: one question, and the parts of the page that show it and change it.
 
 import * as api from "./api.js";
+import { bar } from "./bar.js";
 import { makeFaders } from "./faders.js";
 import { makeFiles } from "./files.js";
 import { makeFilters } from "./filters.js";
@@ -9,6 +10,7 @@ import { PARTS, listed } from "./parts.js";
 import { makePicker } from "./picker.js";
 import { makeComparison } from "./player.js";
 import { rank, tableOf } from "./rank.js";
+import { suggest } from "./reason.js";
 import { clearError, sayError } from "./say.js";
 import { makeSeeds } from "./seeds.js";
 import { makeSharing } from "./sharing.js";
@@ -68,6 +70,9 @@ const hits = makeHits({
     changed();
   },
 });
+byId("play-all").addEventListener("click", hits.playAll);
+byId("find-radio").addEventListener("click", bar.toggleRadio);
+bar.question = radioOf;
 makeSharing({ ids: hits.shownIds, title: () => question.songs[0]?.name ?? "" });
 
 function songOf(hit) {
@@ -198,6 +203,14 @@ function searchOf() {
   };
 }
 
+/** What part radio plays on from: the question, and its song if it is one. */
+function radioOf() {
+  if (!answer || state.isEmpty(question)) return null;
+  const { top, moments, max_per_artist, ...asked } = searchOf();
+  const alone = question.songs.length === 1 && !Object.keys(question.seeds).length;
+  return { asked, song: alone ? question.songs[0] : null };
+}
+
 function showAnswer(found) {
   const table = tableOf(found.hits);
   answer = { hits: found.hits, table, query: found.query };
@@ -206,6 +219,9 @@ function showAnswer(found) {
   noteWeights(ranked !== null);
   const untouched = { order: found.hits.map((_, i) => i), scores: found.hits.map((hit) => hit.score) };
   hits.show(found.hits, ranked ?? untouched);
+  for (const id of ["play-all", "find-radio"]) byId(id).disabled = !found.hits.length;
+  suggest(weights());
+  bar.steered();
   const count = found.hits.length;
   const took = Math.max(1, Math.round(found.took_ms));
   byId("hits-state").textContent = `${count} hit${count === 1 ? "" : "s"} in ${took} ms`;
@@ -216,6 +232,7 @@ function showAnswer(found) {
 
 function showNothing() {
   answer = null;
+  for (const id of ["play-all", "find-radio"]) byId(id).disabled = true;
   hits.show([], { order: [], scores: [] });
   byId("hits-state").textContent = "";
   byId("hits-none").hidden = false;

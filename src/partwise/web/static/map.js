@@ -1,5 +1,6 @@
 // The map page: one part's plane of all tracks; what is near sounds alike in that part.
 
+import { bar } from "./bar.js";
 import { makeRenderer } from "./map-draw.js";
 import { Points, colours, matching } from "./map-points.js";
 import { View } from "./map-view.js";
@@ -11,7 +12,7 @@ const REACH_PX = { mouse: 10, touch: 22 };
 
 const asked = new URLSearchParams(location.search);
 const by = (id) => document.getElementById(id);
-const canvas = by("map-canvas"), stage = by("map-stage"), audio = by("map-audio");
+const canvas = by("map-canvas"), stage = by("map-stage");
 const tabs = [...document.querySelectorAll("[data-testid=map-part]")];
 
 const renderer = makeRenderer(canvas, asked.get("renderer"));
@@ -190,13 +191,9 @@ async function play(row) {
   const weights = tabs.map((tab) => `${tab.dataset.part}:${tab.dataset.part === part ? 1 : 0}`);
   by("map-like").href = `./#songs=${id}&w=${weights}`;
   redraw();
-  audio.src = `api/v1/tracks/${id}/audio`;
+  const song = { id, title: listed.titles[row], artist: listed.artists[row] };
   const start_s = await bestStart(id, part);
-  if (selected !== row) return;
-  if (start_s > 0) audio.currentTime = start_s;
-  audio.play().then(() => fail(""), (error) => {
-    if (error.name !== "AbortError") fail(`${listed.titles[row]} cannot be played here.`);
-  });
+  if (selected === row) bar.play([song], 0, start_s);
 }
 
 /** Where a part is first heard as surely as anywhere in the track, in seconds. */

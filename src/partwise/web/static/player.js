@@ -3,7 +3,11 @@
 // until the other does, then they cross over.
 
 import * as api from "./api.js";
+import { isTyping } from "./keys.js";
+import { silence, together } from "./one.js";
+import { join, told } from "./reason.js";
 import { sayError } from "./say.js";
+import { makeVoice, running } from "./voice.js";
 
 const CROSS_S = 0.035;
 const LONGEST_S = 10;
@@ -12,8 +16,8 @@ const SILENT = 0.0001;
 const byId = (id) => document.getElementById(id);
 
 export function makeComparison() {
-  const sides = { a: side("a", "ab-audio-query"), b: side("b", "ab-audio-hit") };
   const bar = byId("ab");
+  const sides = { a: side("a", "ab-audio-query"), b: side("b", "ab-audio-hit") };
   let context = null;
   let sounding = null; // "a", "b" or null
   let asked = 0; // grows with every start and stop: what was awaited meanwhile is out of date
@@ -22,16 +26,18 @@ export function makeComparison() {
   let ended = null;
 
   function side(name, id) {
-    return { audio: byId(id), button: byId(`ab-${name}`), name: byId(`ab-${name}-name`), node: null };
+    const found = { audio: byId(id), button: byId(`ab-${name}`), name: byId(`ab-${name}-name`) };
+    found.voice = makeVoice(found.audio, () => found.songId, told);
+    join(found.voice);
+    return found;
   }
 
-  function connect() {
-    if (context || !window.AudioContext) return;
-    context = new AudioContext();
+  async function connect() {
+    context = await running();
+    if (!context) return;
     for (const one of Object.values(sides)) {
-      one.node = context.createGain();
+      one.node = one.voice.connect(context);
       one.node.gain.value = SILENT;
-      context.createMediaElementSource(one.audio).connect(one.node).connect(context.destination);
     }
   }
 
@@ -50,7 +56,7 @@ export function makeComparison() {
   /** Load a side and put it at its moment. */
   async function prepare(one, { songId, start_s, end_s, label }) {
     const address = api.audioAddress(songId);
-    Object.assign(one, { start_s, end_s });
+    Object.assign(one, { songId, start_s, end_s });
     one.name.textContent = label;
     const level = api.peaks(songId, 1, [start_s, end_s]);
     level.catch(() => {}); // heard below; a recording that fails comes first
@@ -62,6 +68,7 @@ export function makeComparison() {
     one.audio.currentTime = start_s;
     await until(one.audio, 3, "canplay");
     one.gain_db = (await level).gain_db;
+    await one.voice.ready(start_s);
   }
 
   /** Gains that level both sides; never above 1 where only the volume can be set. */
@@ -128,14 +135,12 @@ export function makeComparison() {
     stop();
     const mine = asked;
     ended = onEnd;
-    for (const other of document.querySelectorAll("audio")) other.pause();
-    connect();
-    context?.resume();
+    silence(sides.a.audio, sides.b.audio);
     bar.hidden = false;
     byId("ab-state").textContent = "Loading";
     length_s = Math.max(1, Math.min(LONGEST_S, a.end_s - a.start_s, b.end_s - b.start_s));
     try {
-      await Promise.all([prepare(sides.a, a), prepare(sides.b, b)]);
+      await Promise.all([connect(), prepare(sides.a, a), prepare(sides.b, b)]);
       if (mine !== asked) return;
       level();
       await switchTo("a");
@@ -159,20 +164,9 @@ export function makeComparison() {
       stop();
     } else if ((key === "a" || key === "b") && sounding && sounding !== key) switchTo(key);
   });
-  // One thing sounds at a time.
-  document.addEventListener("play", (event) => {
-    const ours = Object.values(sides).some((one) => one.audio === event.target);
-    if (!ours && active()) stop();
-    for (const other of document.querySelectorAll("audio")) {
-      if (!ours && other !== event.target) other.pause();
-    }
-  }, true);
+  together([sides.a.audio, sides.b.audio], () => active() && stop());
 
   return { start, stop };
-}
-
-function isTyping(target) {
-  return target.matches("select, textarea, input:not([type=range], [type=checkbox])");
 }
 
 /** Wait until a media element is as ready as wanted. */

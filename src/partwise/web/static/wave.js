@@ -1,10 +1,11 @@
-// The wave of the query (wavesurfer, from peaks that the server computed), playing it, and asking
-// for a passage by dragging over it or by typing its times.
+// The wave of the query (wavesurfer, from peaks that the server computed), playing it in the bar, and
+// asking for a passage by dragging over it or by typing its times.
 
 import RegionsPlugin from "./vendor/wavesurfer.regions.esm.js";
 import WaveSurfer from "./vendor/wavesurfer.esm.js";
 
 import * as api from "./api.js";
+import { bar } from "./bar.js";
 import { colours } from "./colours.js";
 import { makeLanes } from "./lanes.js";
 import { clock } from "./parts.js";
@@ -22,7 +23,6 @@ const byId = (id) => document.getElementById(id);
 /** ranged([start_s, end_s] or null): another passage is asked for. */
 export function makeWave(ranged) {
   const place = byId("wave");
-  const audio = byId("player-audio");
   const play = byId("query-play");
   const inputs = [byId("range-start"), byId("range-end")];
   const lanes = makeLanes();
@@ -89,17 +89,23 @@ export function makeWave(ranged) {
     byId("wave-time").textContent = song ? `${clock(time)} / ${clock(song.duration_s)}` : "";
   }
 
+  const isPlaying = () => bar.playing && bar.has(song?.id);
+
   function showPlaying() {
-    play.textContent = audio.paused ? "Play" : "Pause";
-    play.setAttribute("aria-pressed", String(!audio.paused));
+    play.textContent = isPlaying() ? "Pause" : "Play";
+    play.setAttribute("aria-pressed", String(isPlaying()));
+  }
+
+  /** From where the wave stands, in the passage if one is asked for. */
+  function start(time_s) {
+    const { id, name: title, duration_s } = song;
+    bar.play([{ id, title, duration_s }], 0, time_s);
   }
 
   function make(peaks) {
     surfer = WaveSurfer.create({
       ...looks(),
       container: place,
-      media: audio,
-      url: api.audioAddress(song.id),
       peaks: [peaks],
       duration: song.duration_s,
       height: HEIGHT,
@@ -113,6 +119,8 @@ export function makeWave(ranged) {
     regions.on("region-created", regionChanged);
     regions.on("region-updated", regionChanged);
     surfer.on("timeupdate", showTime);
+    surfer.on("interaction", (time) => bar.has(song.id) && bar.seek(time));
+    if (bar.has(song.id)) surfer.setTime(bar.time_s);
   }
 
   function clear() {
@@ -125,8 +133,8 @@ export function makeWave(ranged) {
 
   async function load(next) {
     song = next;
-    audio.pause();
     clear();
+    showPlaying();
     const [wave, presence] = await Promise.all([
       api.peaks(next.id, POINTS),
       api.presence(next.id),
@@ -148,16 +156,18 @@ export function makeWave(ranged) {
   }
 
   play.addEventListener("click", () => {
-    if (!audio.paused) {
-      audio.pause();
-      return;
-    }
+    if (!song) return;
     const { range } = asked;
-    const inside = range && audio.currentTime >= range[0] && audio.currentTime < range[1];
-    if (range && !inside) [audio.currentTime] = range;
-    audio.play().catch(() => sayError("This song cannot be played: its file may be gone."));
+    const time = bar.has(song.id) ? bar.time_s : (surfer?.getCurrentTime() ?? 0);
+    const inside = !range || (time >= range[0] && time < range[1]);
+    if (!bar.has(song.id)) start(inside ? time : range[0]);
+    else {
+      if (!isPlaying() && !inside) bar.seek(range[0]);
+      bar.toggle();
+    }
   });
-  for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showPlaying);
+  bar.events.addEventListener("change", showPlaying);
+  bar.events.addEventListener("time", () => bar.has(song?.id) && surfer?.setTime(bar.time_s));
   for (const input of inputs) input.addEventListener("change", typed);
   byId("range-clear").addEventListener("click", () => {
     showRegion(null);
@@ -173,12 +183,11 @@ export function makeWave(ranged) {
     async show(wanted, range, canRange) {
       byId("wave-area").hidden = !wanted;
       if (!wanted) {
-        audio.pause();
         song = null;
         return;
       }
       asked = { range, canRange };
-      if (wanted.id !== song?.id) await load({ id: wanted.id, duration_s: 0 });
+      if (wanted.id !== song?.id) await load({ id: wanted.id, name: wanted.name, duration_s: 0 });
       if (song?.id === wanted.id) showAsked();
     },
   };
