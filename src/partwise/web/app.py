@@ -29,6 +29,7 @@ from partwise.web import (
     api_listen,
     api_search,
     api_uploads,
+    library_pages,
     media,
     pages,
     plugins,
@@ -51,6 +52,7 @@ ROUTERS = (
     media.router,
     plugins.router,
     pages.router,
+    library_pages.router,
     subsonic.router,
 )
 # Connections at a time; more are told to come back.

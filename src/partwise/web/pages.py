@@ -1,4 +1,4 @@
-"""The pages: finding, the library, the map, the API's description, and the fragments they load.
+"""The pages: finding, the map, the API's description, and the fragments they load.
 
 What people typed into tags is escaped by the templates; a page's scripts put text into it as text.
 """
@@ -16,11 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from partwise.library.search.query import clock
 from partwise.parts import PART_NAMES
-from partwise.paths import shown
-from partwise.web.server import OneServer, Server
+from partwise.web.server import OneServer
 
 MOST_SONGS = 12
-MOST_FAILURES = 500
 _METHODS = ("get", "post", "put", "delete")
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -59,32 +57,6 @@ def find_songs(
     total, found = server.tracks(text, MOST_SONGS, 0)
     context = {"songs": found, "more": total - len(found), "text": text.strip()}
     return templates.TemplateResponse(request, "songs.html", context)
-
-
-@router.get("/library")
-def library_page(request: Request, server: OneServer) -> HTMLResponse:
-    """What the library holds, and having more folders heard."""
-    context = _holdings(server) | {
-        "can_index": request.app.state.settings.can_index,
-        "name": shown(server.library.path.name),
-    }
-    return templates.TemplateResponse(request, "library.html", context)
-
-
-@router.get("/library/holdings")
-def library_holdings(request: Request, server: OneServer) -> HTMLResponse:
-    """Fragment: the library in numbers, and the files that could not be heard."""
-    return templates.TemplateResponse(request, "holdings.html", _holdings(server))
-
-
-def _holdings(server: Server) -> dict[str, Any]:
-    held = server.overview()
-    failed = [] if held is None else held.failed
-    return {
-        "held": held,
-        "failures": [(row.shown_path, row.reason) for row in failed[:MOST_FAILURES]],
-        "more_failures": max(0, len(failed) - MOST_FAILURES),
-    }
 
 
 @router.get("/map")
