@@ -50,6 +50,10 @@ export const radioNext = (session, signal) => json("POST", "/radio/next", { body
 export const presence = (songId) => json("GET", `/tracks/${songId}/presence`);
 export const startIndex = (order) => json("POST", "/index", { body: order });
 export const stopIndex = () => json("DELETE", "/index");
+export const watchFolder = (path, watched) => json("PUT", "/folders/watched", { body: { path, watched } });
+export const forgetFolder = (path) => json("DELETE", `/folders?${new URLSearchParams({ path })}`);
+export const browseFolders = (path, text, limit, offset) =>
+  json("GET", `/folders/browse?${new URLSearchParams({ path, text, limit, offset })}`);
 export const audioAddress = (songId) => `${ROOT}/tracks/${songId}/audio`;
 export const coverAddress = (songId) => `${ROOT}/tracks/${songId}/cover`;
 export const INDEX_EVENTS = `${ROOT}/index/events`;

@@ -1,8 +1,10 @@
 // The library page: start and stop an indexing run, and watch it as the server tells of it.
 
 import * as api from "./api.js";
+import { makeChooser, makeFolders } from "./folders.js";
 import { clock } from "./parts.js";
 import { clearError, sayError } from "./say.js";
+import "./tracks.js";
 
 const FOLDER = "partwise-folder";
 
@@ -31,13 +33,20 @@ function show(job) {
 function title(job) {
   if (job.state === "failed") return `The run ended: ${job.message}`;
   if (job.state === "stopped") return "Stopped. Start again to resume.";
+  if (job.kind === "forget") return job.state === "done" ? "Forgotten." : `${capital(job.message)} …`;
   if (job.state === "done") return "Done.";
   if (!job.files_total) return "Looking for recordings";
   return `Listening: ${job.files_done} of ${job.files_total} files`;
 }
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function facts(job) {
   const words = [];
+  if (job.kind === "forget") {
+    const { forgotten } = job;
+    return forgotten ? `${forgotten.tracks} tracks of ${forgotten.files} files left the library` : "";
+  }
   const { summary } = job;
   if (summary) {
     for (const name of ["indexed", "unchanged", "moved", "failed", "failed_earlier", "missing"]) {
@@ -56,9 +65,21 @@ function facts(job) {
   return words.join(" · ");
 }
 
-/** Numbers and failures, anew from the server. */
+/** Numbers, folders and tables, anew from the server. */
 function renew() {
-  window.htmx?.trigger(byId("holdings"), "renew");
+  for (const id of ["holdings", "tracks", "failures"]) window.htmx?.trigger(byId(id), "renew");
+}
+
+async function run(path) {
+  clearError();
+  try {
+    const order = { folders: [path], retry_failed: byId("retry-failed").checked };
+    told((await api.startIndex(order)) ?? null);
+    return true;
+  } catch (error) {
+    sayError(error);
+    return false;
+  }
 }
 
 function told(job) {
@@ -86,16 +107,12 @@ function remembered(value) {
 
 byId("index-form")?.addEventListener("submit", async (event) => {
   event.preventDefault();
-  clearError();
-  try {
-    const path = folder.value.trim();
-    const order = { folders: [path], retry_failed: byId("retry-failed").checked };
-    told((await api.startIndex(order)) ?? null);
-    remembered(path);
-  } catch (error) {
-    sayError(error);
-  }
+  const path = folder.value.trim();
+  if (await run(path)) remembered(path);
 });
+
+makeFolders({ run, told, renew });
+if (byId("chooser")) byId("browse").addEventListener("click", makeChooser(run));
 
 stop?.addEventListener("click", async () => {
   stop.disabled = true;

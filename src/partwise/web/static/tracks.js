@@ -1,0 +1,60 @@
+// The table of tracks: what it shows stands in the address, and a row can be played.
+
+import { audioAddress } from "./api.js";
+import { sayError } from "./say.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** Keep the address of the page that of its table, so that a reload shows the same. */
+function keepAddress(event) {
+  if (event.detail.target?.id !== "tracks") return;
+  const query = event.detail.pathInfo.finalRequestPath.split("?")[1] ?? "";
+  const asked = new URLSearchParams(query);
+  for (const [name, value] of [...asked]) if (!value) asked.delete(name);
+  const text = asked.toString();
+  window.history.replaceState(null, "", text ? `?${text}` : window.location.pathname);
+  byId("tracks").setAttribute("hx-get", `library/tracks?${text}`);
+  window.htmx.process(byId("tracks"));
+}
+
+/** The rows that are shown, from the one that was asked for on. Whoever has a queue takes them. */
+function play(button) {
+  const all = [...byId("tracks").querySelectorAll("[data-play]")];
+  const songs = all.map(({ dataset }) => ({ id: dataset.id, name: dataset.name, by: dataset.by }));
+  const detail = { songs, index: all.indexOf(button) };
+  const event = new CustomEvent("partwise:play", { detail, cancelable: true });
+  if (document.dispatchEvent(event)) playAlone(button);
+}
+
+let audio = null;
+let sounding = null;
+
+/** Where there is no queue: that one song, and silence at a second click. */
+function playAlone(button) {
+  audio ??= Object.assign(new Audio(), { onended: () => show(null) });
+  if (sounding === button.dataset.id) {
+    audio.pause();
+    show(null);
+    return;
+  }
+  audio.src = audioAddress(button.dataset.id);
+  audio.play().catch((error) => {
+    if (error.name === "AbortError") return;
+    show(null);
+    sayError("This recording cannot be played here.");
+  });
+  show(button.dataset.id);
+}
+
+function show(id) {
+  sounding = id;
+  for (const button of byId("tracks").querySelectorAll("[data-play]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.id === id));
+  }
+}
+
+document.addEventListener("htmx:afterSwap", keepAddress);
+byId("tracks").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-play]");
+  if (button) play(button);
+});
