@@ -84,7 +84,8 @@ def test_a_folder_is_listed_watched_and_forgotten(client, music: Path):
     assert answer.json()["kind"] == "forget"
     job = wait_for(lambda: ended(client))
     assert (job["state"], job["forgotten"]) == ("done", {"files": 4, "tracks": 4})
-    assert folders(client) == [] and len(list(music.rglob("*.wav"))) == 4
+    wait_for(lambda: folders(client) == [], 10)
+    assert len(list(music.rglob("*.wav"))) == 4
     assert client.delete("/api/v1/folders", params={"path": str(music)}).status_code == 404
 
 
@@ -181,8 +182,7 @@ def test_tracks_in_any_order(tmp_path: Path):
 
         assert titles(sort="year") == list("01234") + [">"]
         assert titles(sort="year", descending=True) == [">"] + list("43210")
-        assert titles(sort="artist") == ["0", "2", "4", ">", "1", "3"] or titles(sort="artist")
-        assert titles(sort="drums")[0] == "3"  # the one that has none
+            assert titles(sort="drums")[0] == "3"  # the one that has none
         assert titles(text="song", sort="title", descending=True, limit=2, offset=1) == ["3", "2"]
         assert client.get("/api/v1/tracks", params={"sort": "path"}).status_code == 422
 

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { makeChooser, makeFolders } from "./folders.js";
 import { clock } from "./parts.js";
 import { clearError, sayError } from "./say.js";
-import "./tracks.js";
+import { renewTracks } from "./tracks.js";
 
 const FOLDER = "partwise-folder";
 
@@ -12,6 +12,7 @@ const byId = (id) => document.getElementById(id);
 const folder = byId("index-folder");
 const stop = byId("index-stop");
 let last = null; // the job as last told
+let catching = 0; // timer
 let renewed = 0; // number of files done when the numbers were last asked for
 
 function show(job) {
@@ -67,7 +68,8 @@ function facts(job) {
 
 /** Numbers, folders and tables, anew from the server. */
 function renew() {
-  for (const id of ["holdings", "tracks", "failures"]) window.htmx?.trigger(byId(id), "renew");
+  for (const id of ["holdings", "failures"]) window.htmx?.trigger(byId(id), "renew");
+  renewTracks();
 }
 
 async function run(path) {
@@ -82,8 +84,22 @@ async function run(path) {
   }
 }
 
+/** A server answers from what it has while it reads what is new: ask again until that is there. */
+function catchUp(waits_s = [2.5, 4, 6, 12, 25]) {
+  window.clearTimeout(catching);
+  if (!waits_s.length) return;
+  catching = window.setTimeout(() => {
+    const held = byId("holdings").querySelector("[data-tracks]")?.dataset.tracks ?? "0";
+    const listed = byId("tracks").querySelector("[data-of]")?.dataset.of;
+    renew();
+    if (waits_s.length > 3 || held !== listed) catchUp(waits_s.slice(1));
+  }, waits_s[0] * 1000);
+}
+
 function told(job) {
-  const ended = last?.state === "running" && job && job.state !== "running";
+  // A short run may have ended before anything was told of it.
+  const news = last && job && (last.job_id !== job.job_id || last.state === "running");
+  const ended = news && job.state !== "running";
   if (job && job.files_done >= renewed + 25) {
     renewed = job.files_done;
     renew();
@@ -91,6 +107,7 @@ function told(job) {
   if (ended) {
     renewed = 0;
     renew();
+    catchUp();
   }
   last = job;
   show(job);

@@ -7,14 +7,18 @@ const byId = (id) => document.getElementById(id);
 
 /** Keep the address of the page that of its table, so that a reload shows the same. */
 function keepAddress(event) {
-  if (event.detail.target?.id !== "tracks") return;
-  const query = event.detail.pathInfo.finalRequestPath.split("?")[1] ?? "";
-  const asked = new URLSearchParams(query);
+  const { target, request } = event.detail.ctx;
+  if (target?.id !== "tracks") return;
+  const asked = new URL(request.action, window.location.href).searchParams;
   for (const [name, value] of [...asked]) if (!value) asked.delete(name);
-  const text = asked.toString();
-  window.history.replaceState(null, "", text ? `?${text}` : window.location.pathname);
-  byId("tracks").setAttribute("hx-get", `library/tracks?${text}`);
-  window.htmx.process(byId("tracks"));
+  window.history.replaceState(null, "", asked.size ? `?${asked}` : window.location.pathname);
+  show(sounding);
+}
+
+/** The same page of the table, anew from the server. */
+export function renewTracks() {
+  const options = { target: "#tracks", swap: "innerHTML" };
+  window.htmx?.ajax("GET", `library/tracks${window.location.search}`, options);
 }
 
 /** The rows that are shown, from the one that was asked for on. Whoever has a queue takes them. */
@@ -53,7 +57,7 @@ function show(id) {
   }
 }
 
-document.addEventListener("htmx:afterSwap", keepAddress);
+document.addEventListener("htmx:after:swap", keepAddress);
 byId("tracks").addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
   if (button) play(button);
