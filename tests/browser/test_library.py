@@ -85,8 +85,8 @@ def test_a_folder_is_chosen_watched_and_forgotten(
     page.get_by_test_id("forget-folder").click()
     page.get_by_test_id("forget-yes").click()
     expect(page.get_by_test_id("index-progress")).to_contain_text("Forgotten")
-    expect(page.get_by_test_id("folder")).to_have_count(0, timeout=15_000)
-    expect(table).to_have_count(0, timeout=15_000)
+    expect(page.get_by_test_id("folder")).to_have_count(0, timeout=60_000)
+    expect(table).to_have_count(0, timeout=60_000)
     assert len(list((folder / "Albums").rglob("*.*"))) >= first
 
 
