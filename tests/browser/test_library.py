@@ -52,6 +52,8 @@ def index(page: Page, folder: Path) -> None:
     expect(chooser).to_contain_text("recordings here")
     page.get_by_test_id("chooser-take").click()
     expect(page.get_by_test_id("index-progress")).to_contain_text("Done", timeout=90_000)
+    # What was heard is read a while later.
+    expect(page.get_by_test_id("track").first).to_be_visible(timeout=60_000)
 
 
 def test_a_folder_is_chosen_watched_and_forgotten(

@@ -1,4 +1,4 @@
-"""Folders over HTTP: what is held of each, choosing, watching, forgetting, and the page's tables."""
+"""Folders over HTTP: what is held of each; choosing, watching, forgetting; the page's tables."""
 
 from __future__ import annotations
 
@@ -77,9 +77,10 @@ def test_a_folder_is_listed_watched_and_forgotten(client, music: Path):
 
     wait_for(lambda: ended(client))
     answer = wait_for(
-        lambda: (a := client.delete("/api/v1/folders", params={"path": str(music)})).status_code
-        == 202
-        and a
+        lambda: (
+            (a := client.delete("/api/v1/folders", params={"path": str(music)})).status_code == 202
+            and a
+        )
     )
     assert answer.json()["kind"] == "forget"
     job = wait_for(lambda: ended(client))
@@ -180,9 +181,9 @@ def test_tracks_in_any_order(tmp_path: Path):
             found = client.get("/api/v1/tracks", params=asked).json()["tracks"]
             return [track["title"][-1] for track in found]
 
-        assert titles(sort="year") == list("01234") + [">"]
-        assert titles(sort="year", descending=True) == [">"] + list("43210")
-            assert titles(sort="drums")[0] == "3"  # the one that has none
+        assert titles(sort="year") == [*list("01234"), ">"]
+        assert titles(sort="year", descending=True) == [">", *list("43210")]
+        assert titles(sort="drums")[0] == "3"  # the one that has none
         assert titles(text="song", sort="title", descending=True, limit=2, offset=1) == ["3", "2"]
         assert client.get("/api/v1/tracks", params={"sort": "path"}).status_code == 422
 

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from partwise.paths import shown
 from partwise.web.api_library import tracks_json
 from partwise.web.pages import templates
-from partwise.web.schemas import Sort
+from partwise.web.schema_types import Sort
 from partwise.web.server import OneServer, Server
 
 PAGE = 50

@@ -44,7 +44,7 @@ def read_folders(library: Path) -> tuple[KeptFolder, ...]:
     try:
         data = json.loads((library / FILE_NAME).read_bytes())
         return tuple(_folder_of(row) for row in data["folders"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()
 
 

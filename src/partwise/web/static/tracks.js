@@ -1,7 +1,6 @@
 // The table of tracks: what it shows stands in the address, and a row can be played.
 
-import { audioAddress } from "./api.js";
-import { sayError } from "./say.js";
+import { bar } from "./bar.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -12,7 +11,7 @@ function keepAddress(event) {
   const asked = new URL(request.action, window.location.href).searchParams;
   for (const [name, value] of [...asked]) if (!value) asked.delete(name);
   window.history.replaceState(null, "", asked.size ? `?${asked}` : window.location.pathname);
-  show(sounding);
+  show();
 }
 
 /** The same page of the table, anew from the server. */
@@ -21,43 +20,25 @@ export function renewTracks() {
   window.htmx?.ajax("GET", `library/tracks${window.location.search}`, options);
 }
 
-/** The rows that are shown, from the one that was asked for on. Whoever has a queue takes them. */
+/** Play the rows that are shown, from one of them on; the one that plays pauses, or goes on. */
 function play(button) {
-  const all = [...byId("tracks").querySelectorAll("[data-play]")];
-  const songs = all.map(({ dataset }) => ({ id: dataset.id, name: dataset.name, by: dataset.by }));
-  const detail = { songs, index: all.indexOf(button) };
-  const event = new CustomEvent("partwise:play", { detail, cancelable: true });
-  if (document.dispatchEvent(event)) playAlone(button);
-}
-
-let audio = null;
-let sounding = null;
-
-/** Where there is no queue: that one song, and silence at a second click. */
-function playAlone(button) {
-  audio ??= Object.assign(new Audio(), { onended: () => show(null) });
-  if (sounding === button.dataset.id) {
-    audio.pause();
-    show(null);
+  if (bar.has(button.dataset.id)) {
+    bar.toggle();
     return;
   }
-  audio.src = audioAddress(button.dataset.id);
-  audio.play().catch((error) => {
-    if (error.name === "AbortError") return;
-    show(null);
-    sayError("This recording cannot be played here.");
-  });
-  show(button.dataset.id);
+  const all = [...byId("tracks").querySelectorAll("[data-play]")];
+  const songs = all.map(({ dataset }) => ({ id: dataset.id, name: dataset.name, by: dataset.by }));
+  bar.play(songs, all.indexOf(button));
 }
 
-function show(id) {
-  sounding = id;
+function show() {
   for (const button of byId("tracks").querySelectorAll("[data-play]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.id === id));
+    button.setAttribute("aria-pressed", String(bar.playing && bar.has(button.dataset.id)));
   }
 }
 
 document.addEventListener("htmx:after:swap", keepAddress);
+bar.events.addEventListener("change", show);
 byId("tracks").addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
   if (button) play(button);
