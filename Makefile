@@ -76,8 +76,10 @@ bench-speed: $(VENV)/.bench-installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[web]'
 	$(BIN)/python benchmarks/serving.py
 
-picture: $(VENV)/.run-installed
-	$(BIN)/python scripts/make_readme_picture.py
+picture: $(VENV)/.dev-installed
+	@scripts/install_sound_tools.sh chromium
+	$(BIN)/python scripts/make_moving_picture.py
+	$(BIN)/python scripts/make_terminal_picture.py
 
 # Warnings are errors (mkdocs.yml). Material's notice about its successor is no warning of ours.
 site: $(VENV)/.docs-installed

@@ -1,6 +1,6 @@
-"""Makes the picture on the README's first screen: what `partwise like` prints, as SVG.
+"""Makes the picture of a terminal in the guide for listeners: what `partwise like` prints, as SVG.
 
-usage: python scripts/make_readme_picture.py [--out docs/like.svg]
+usage: python scripts/make_terminal_picture.py [--out docs/like.svg]
 
 Hears the demo library, asks one question through the same code as the command, and keeps what it
 prints. The one liberty taken: the demo's files are shown as if they lay in ~/Music.
