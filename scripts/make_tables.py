@@ -54,7 +54,13 @@ from partwise_lab.report.table import NONE, Table, markdown, number, percent
 from partwise_lab.report.tables import leakage_table, parts_table, presence_table
 from result_files import RESULTS, Results, Run, add, add_compared, read_results
 
-DOCUMENTS = ("README.md", "docs/experiments.md", "docs/three-experiments.md", "docs/field.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/researchers.md",
+    "docs/experiments.md",
+    "docs/three-experiments.md",
+    "docs/field.md",
+)
 PICTURE = "docs/ladder.svg"
 _MARKED = re.compile(
     r"(?P<open><!-- table: (?P<words>[^>]+?) -->)(?P<old>.*?)(?P<close><!-- end -->)", re.DOTALL

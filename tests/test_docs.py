@@ -78,6 +78,17 @@ def test_the_commands_page_and_the_figures_are_up_to_date() -> None:
         assert file.read_text(encoding="utf-8") == draw(), file.name
 
 
+def test_the_readme_is_short_and_its_first_link_is_for_trying() -> None:
+    """Its first screen is for listeners; what is long is in the guides."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert LINK.findall(text)[0] == "scripts/website/try"
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert [table.count("\n") <= 2 + 6 for table in tables] == [True]  # head, rule, six rows
+    code = [line for block in FENCE.finditer(text) for line in block["code"].splitlines()]
+    assert max(map(len, code)) <= 64  # beside the picture on the site, nothing wraps
+    assert text.index("docs/page.webp") < text.index("```python")
+
+
 def nav_pages(entries: list) -> Iterator[str]:
     for entry in entries:
         for inside in entry.values():
@@ -136,6 +147,8 @@ def website(module: str) -> ModuleType:
         ("[a](https://a.b/c), [d](#e)", "README.md", "[a](https://a.b/c), [d](#e)"),
         ("```\n[a](docs/page.md)\n```\n", "README.md", "```\n[a](docs/page.md)\n```\n"),
         ("[l](LICENSE)", "README.md", "[l](LICENSE.txt)"),
+        ("[t](scripts/website/try)", "README.md", "[t](try/index.html)"),
+        ("[t](../scripts/website/try)", "docs/page.md", "[t](try/index.html)"),
     ],
 )
 def test_links_are_turned_to_where_the_site_has_the_page(

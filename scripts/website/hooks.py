@@ -43,6 +43,8 @@ FILES = {
 }
 # The page that asks the demo library in the browser: the folder with its source leads to it.
 TRY = "try"
+# The start page takes the whole width: there are no other pages in its section, and it is short.
+_START = "---\nhide: [navigation, toc]\n---\n\n"
 # Pages that are made from code; without the site, links lead to the code itself.
 OF_CODE = {
     f"src/{module.replace('.', '/')}.py": page
@@ -59,6 +61,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not in docs/."""
     for name, page in PAGES.items():
         text = relinked((ROOT / name).read_text(encoding="utf-8"), name)
+        if page == "index.md":
+            text = _START + text
         files.append(File.generated(config, page, content=text))
     for name, page in FILES.items():
         content = (ROOT / name).read_text(encoding="utf-8")
@@ -66,12 +70,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, text in reference_pages().items():
         files.append(File.generated(config, page, content=text))
     for name, content in demo_files().items():
-        given = (
-            File.generated(config, f"{TRY}/{name}", abs_src_path=str(content))
-            if isinstance(content, Path)
-            else File.generated(config, f"{TRY}/{name}", content=content)
-        )
-        files.append(given)
+        name = f"{TRY}/{name}"
+        if isinstance(content, Path):
+            files.append(File.generated(config, name, abs_src_path=str(content)))
+        else:
+            files.append(File.generated(config, name, content=content))
     schema = openapi()
     files.append(File.generated(config, "openapi.json", content=json.dumps(schema, indent=1)))
     files.append(File.generated(config, "http-api.md", content=http_page(schema)))
