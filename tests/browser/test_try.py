@@ -32,7 +32,7 @@ _WEIGHTINGS = (
 _RANKED = """async (weightings) => {
   const from = (name) => import(new URL(name, location.href));
   const [{library, hitsOf, momentOf}, {rank, tableOf}] =
-    await Promise.all([from("answers.js"), from("rank.js")]);
+    await Promise.all([from("try-answers.js"), from("rank.js")]);
   return library().songs.map((query) => {
     const hits = hitsOf(query);
     return weightings.map((asked) => {

@@ -1,12 +1,12 @@
 // The page that asks the demo library without a server: a song, five faders, and the hits in their
 // order of the moment. Faders, ranking, the question and A/B are the product's own modules.
 
-import { hitsOf, load, momentOf } from "./answers.js";
+import { hitsOf, load, momentOf } from "./try-answers.js";
 import { makeFaders } from "./faders.js";
 import { PARTS, listed } from "./parts.js";
 import { makeComparison } from "./player.js";
 import { rank, tableOf } from "./rank.js";
-import { makeRows } from "./rows.js";
+import { makeRows } from "./try-rows.js";
 import { clearError, sayError } from "./say.js";
 import * as state from "./state.js";
 
