@@ -200,6 +200,20 @@ def test_names_contrast_and_width(page: Page, scheme: str, width: int) -> None:
     assert too_wide(page) == []
 
 
+@pytest.mark.parametrize(("width", "height", "hits"), [(1440, 900, 6), (390, 844, 1)])
+def test_hits_are_in_the_first_screen(page: Page, width: int, height: int, hits: int) -> None:
+    """Whatever the product's own page looks like, whose style sheets it shares."""
+    page.set_viewport_size({"width": width, "height": height})
+    row = page.get_by_test_id("hit").nth(hits - 1)
+    box = row.bounding_box()
+    title = row.get_by_test_id("hit-title").bounding_box()
+    fader = page.get_by_test_id("fader-drums").bounding_box()
+    assert box and title and fader
+    assert title["y"] + title["height"] <= height
+    assert box["width"] >= min(700, 0.9 * width)
+    assert max(fader["width"], fader["height"]) >= 90
+
+
 def test_from_a_file_it_says_what_is_missing(context: BrowserContext, try_folder: Path) -> None:
     page = context.new_page()
     page.goto((try_folder / _PREFIX / "try" / "index.html").as_uri())
