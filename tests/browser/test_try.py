@@ -164,6 +164,7 @@ def test_a_song_and_the_moments_in_turn(page: Page) -> None:
     row.get_by_test_id("ab-button").click()
     _playing(query)
     expect(page.get_by_test_id("try-listen")).to_have_js_property("paused", True)
+    expect(page.locator("#ab-a")).to_have_attribute("aria-pressed", "true")  # keys count from here
     page.keyboard.press("b")
     _playing(hit)
     page.keyboard.press("Escape")
