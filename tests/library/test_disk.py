@@ -96,7 +96,7 @@ def test_a_run_that_fails_later_leaves_nothing_either(
     def refused(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    for name in ("partwise.library.tables.lock.check_disk", "fcntl.flock"):
+    for name in ("partwise.library.tables.lock.check_disk", "partwise.library.tables.lock.lock"):
         with monkeypatch.context() as patch:
             patch.setattr(name, refused)
             for place in (tmp_path / "a" / "library", tmp_path / "made before"):

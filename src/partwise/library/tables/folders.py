@@ -2,7 +2,7 @@
 
 It is a convenience and never the truth: what the library holds stands in the ledger, so a file that
 is lost or damaged costs the list and no track. An indexing run and a server that is told to watch
-may both write it; each holds an advisory lock on the library's folder while it reads and writes.
+may both write it; each holds ``folders.lock`` while it reads and writes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from pathlib import Path
 
 from partwise.atomic import write_whole
 from partwise.library.stores.faults import storage_errors
+from partwise.library.tables.lock import lock
 from partwise.paths import is_under, path_to_text, text_to_path
 
 FILE_NAME = "folders.json"
+LOCK_NAME = "folders.lock"
 _FORMAT = 1
 
 
@@ -114,12 +116,10 @@ def _change(library: Path, change: Callable[[dict[str, KeptFolder]], None]) -> N
 
 @contextmanager
 def _locked(library: Path) -> Iterator[None]:
-    import fcntl
-
-    handle = os.open(library, os.O_RDONLY)
+    handle = os.open(library / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         with suppress(OSError):  # a file system without locks: the last one to write is right
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            lock(handle, wait=True)
         yield
     finally:
         os.close(handle)

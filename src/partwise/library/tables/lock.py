@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -27,15 +28,13 @@ class WriterLock:
         self._file: int | None = None
 
     def __enter__(self) -> WriterLock:
-        import fcntl  # not on every platform, and readers do not need it
-
         with storage_errors(self._folder):
             # Descriptors are not inherited by child processes: a worker cannot keep the lock.
             file = os.open(self._folder / FILE_NAME, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file, wait=False)
         except OSError as error:
-            holder = os.pread(file, 32, 0).decode("ascii", errors="ignore").strip()
+            holder = _holder(file)
             os.close(file)
             if not isinstance(error, BlockingIOError):
                 raise PartwiseError(
@@ -48,7 +47,8 @@ class WriterLock:
         self._file = file
         with storage_errors(self._folder):
             os.ftruncate(file, 0)
-            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+            os.lseek(file, 0, os.SEEK_SET)
+            os.write(file, f"{os.getpid()}\n".encode())
         try:
             check_disk(self._folder)
         except BaseException:
@@ -60,3 +60,32 @@ class WriterLock:
         if self._file is not None:
             os.close(self._file)  # and with it the lock; the file stays, removing it would race
             self._file = None
+
+
+def lock(descriptor: int, *, wait: bool) -> None:
+    """Lock an open file for this process alone, until it is closed.
+
+    Raises BlockingIOError where another has it (after some seconds, if the system waits no longer),
+    and OSError where its disk has no locks.
+    """
+    import portalocker  # readers do not need it
+
+    flags = portalocker.LockFlags.EXCLUSIVE
+    if not wait:
+        flags |= portalocker.LockFlags.NON_BLOCKING
+    try:
+        portalocker.lock(descriptor, flags)
+    except portalocker.AlreadyLocked as error:
+        raise BlockingIOError(errno.EAGAIN, "another process has it") from error
+    except portalocker.LockException as error:
+        cause = error.__cause__ or error.__context__
+        raise (cause if isinstance(cause, OSError) else OSError(errno.ENOLCK, str(error))) from None
+
+
+def _holder(file: int) -> str:
+    """What the one who has the lock wrote; nothing where a locked file cannot be read (Windows)."""
+    try:
+        os.lseek(file, 0, os.SEEK_SET)
+        return os.read(file, 32).decode("ascii", errors="ignore").strip()
+    except OSError:
+        return ""
