@@ -139,7 +139,8 @@ def _move(temporary: str, to: str, former: os.stat_result | None) -> None:
     try:
         if former is not None:
             made = os.stat(temporary)
-            if (made.st_uid, made.st_gid) != (former.st_uid, former.st_gid):
+            owned = (made.st_uid, made.st_gid) == (former.st_uid, former.st_gid)
+            if sys.platform != "win32" and not owned:
                 os.chown(temporary, former.st_uid, former.st_gid)
             os.chmod(temporary, stat.S_IMODE(former.st_mode))
         os.replace(temporary, to)

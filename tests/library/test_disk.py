@@ -93,7 +93,7 @@ def test_a_run_that_fails_later_leaves_nothing_either(
     music = good.path.parent / "music"
     (tmp_path / "made before").mkdir()
 
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     for name in ("partwise.library.tables.lock.check_disk", "partwise.library.tables.lock.lock"):

@@ -12,7 +12,6 @@ import math
 import multiprocessing
 import os
 import queue
-import selectors
 import shutil
 import signal
 import subprocess
@@ -66,7 +65,7 @@ class Limits:
 
 def cores() -> int:
     """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
+    if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -123,8 +122,10 @@ class Child:
             raise
         assert self._process.stdin is not None and self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._stdout, selectors.EVENT_READ)
+        # A thread, because not every system can wait for a pipe and a clock at once. What a child
+        # writes that nobody waits for stays with it, but for these few blocks.
+        self._blocks: queue.Queue[bytes] = queue.Queue(maxsize=2)
+        threading.Thread(target=self._read, daemon=True).start()
 
     def tell(self, **message: Any) -> None:
         """Send a message. Raises Dead."""
@@ -132,6 +133,15 @@ class Child:
             _write(self._stdin, message)
         except (OSError, ValueError):
             raise Dead from None
+
+    def _read(self) -> None:
+        block = b"more"
+        while block:
+            try:
+                block = os.read(self._stdout.fileno(), _BLOCK)
+            except (OSError, ValueError):
+                block = b""
+            self._blocks.put(block)
 
     def answer(self, until_s: float = math.inf, gone: threading.Event | None = None) -> Message:
         """The next message. until_s : on the monotonic clock. Raises Dead and Late.
@@ -143,10 +153,12 @@ class Child:
             if left_s <= 0 or (gone is not None and gone.is_set()):
                 raise Late
             wait_s = None if left_s == math.inf else left_s
-            if not self._selector.select(wait_s if gone is None else min(left_s, _LOOK_S)):
+            try:
+                block = self._blocks.get(timeout=wait_s if gone is None else min(left_s, _LOOK_S))
+            except queue.Empty:
                 continue
-            block = os.read(self._stdout.fileno(), _BLOCK)
             if not block:
+                self._blocks.put(block)  # for whoever asks again
                 raise Dead
             self._received += block
         return message
@@ -184,12 +196,14 @@ class Child:
 
     def end(self) -> None:
         """End it for good, whatever it is doing."""
-        for pipe in (self._stdin, self._stdout):
-            with suppress(OSError):  # bytes that a dead child did not take
-                pipe.close()
-        self._selector.close()
+        with suppress(OSError):  # bytes that a dead child did not take
+            self._stdin.close()
         self._process.kill()
         self._process.wait()
+        with suppress(queue.Empty):  # until its last block: then nobody reads any more
+            while self._blocks.get(timeout=_DIE_S):
+                pass
+        self._stdout.close()
         self._complaints.close()
 
 
@@ -279,11 +293,13 @@ def _write(pipe: Any, message: Message) -> None:
 
 def take(limits: Limits) -> None:
     """Take limits upon this process; those that the system does not have are left out."""
-    if limits.nice and hasattr(os, "nice"):
+    if sys.platform == "win32":
+        return
+    if limits.nice:
         os.nice(limits.nice)
     try:
         import resource
-    except ImportError:  # not on every platform
+    except ImportError:  # a Python that was built without it
         return
     for name, most in (
         ("RLIMIT_CPU", limits.cpu_s),

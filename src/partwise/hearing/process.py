@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -106,7 +107,8 @@ class Hearer:
             reason = f"given up after {limit_s / 60:.0f} minutes"
         except Dead:
             status, fault = child.death(), "crashed"
-            if status == -signal.SIGKILL:  # by the system for want of memory, or by a person
+            # By the system for want of memory, or by a person.
+            if sys.platform != "win32" and status == -signal.SIGKILL:
                 reason, mtime_ns = KILLED, LOOK_AGAIN
             else:
                 reason = f"the decoder crashed while reading it ({death_text(status)})"
