@@ -84,6 +84,7 @@ picture: $(VENV)/.dev-installed
 # Warnings are errors (mkdocs.yml). Material's notice about its successor is no warning of ours.
 site: $(VENV)/.docs-installed
 	$(BIN)/python scripts/make_commands.py --check
+	$(BIN)/python scripts/make_man.py --check
 	$(BIN)/python scripts/make_figures.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
 	$(BIN)/python scripts/website/check_site.py site

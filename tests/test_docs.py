@@ -71,8 +71,10 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
 def test_the_commands_page_and_the_figures_are_up_to_date() -> None:
     import make_commands
     import make_figures
+    import make_man
 
     assert make_commands.DOCUMENT.read_text(encoding="utf-8") == make_commands.page()
+    assert make_man.DOCUMENT.read_text(encoding="utf-8") == make_man.page()
     for figure, draw in make_figures.FIGURES.items():
         file = make_figures.FOLDER / f"{figure}.svg"
         assert file.read_text(encoding="utf-8") == draw(), file.name

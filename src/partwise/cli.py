@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "serve": "Serve the page, the HTTP API and your own player.",
     "status": "What the library holds, and which files failed and why.",
     "forget": "Take folders out of the library; their files stay.",
+    "doctor": "Is everything here that partwise needs? What to do if not.",
     "check": "Is the library whole? With --repair, make it so.",
     "audition": "Write a recording filtered for the parts you name, to listen to.",
     "export": "Write the library's vectors to a Parquet or NumPy file.",
@@ -118,7 +119,6 @@ class Program:
             name=self.name,
             help=self.summary,
             no_args_is_help=True,
-            add_completion=False,
             pretty_exceptions_enable=False,
             context_settings={"help_option_names": ["-h", "--help"]},
         )
@@ -182,7 +182,23 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    if not arguments and "_PARTWISE_COMPLETE" not in os.environ and _is_new():
+        from partwise.commands.guide import guide
+
+        print(guide())
+        return 0
     return PROGRAM.main(arguments)
+
+
+def _is_new() -> bool:
+    """Whether there is no library where one is looked for."""
+    from partwise.errors import PartwiseError
+    from partwise.paths import default_library
+
+    try:
+        return not default_library().exists()
+    except PartwiseError:
+        return True
 
 
 def in_utf_8() -> None:
