@@ -39,6 +39,7 @@ NEEDED = (
     "web/static/vendor/wavesurfer.LICENSE.txt",
     "web/static/vendor/wavesurfer.esm.js",
 )
+MANUAL_PAGE = "data/share/man/man1/partwise.1"
 LICENCES = ("LICENSE", "NOTICE", "THIRD_PARTY.md")
 # The ending of whatever is trained with, or left over from building and running.
 UNWANTED = (".pyc", ".sf2", ".sf3", ".mid", ".safetensors", ".npz", ".flac", ".wav", ".csv")
@@ -83,11 +84,12 @@ def wheel_problems(wheel: Path) -> list[str]:
         if about is None:
             return ["METADATA is missing"]
         info = about.removesuffix("/METADATA")
-        wanted |= demo | {f"{info}/licenses/{name}" for name in LICENCES}
+        manual_page = f"{info.removesuffix('.dist-info')}.{MANUAL_PAGE}"
+        wanted |= demo | {f"{info}/licenses/{name}" for name in LICENCES} | {manual_page}
         found = [f"{name} is missing" for name in sorted(wanted - names)]
         found += metadata_problems(archive.read(about).decode())
     for name in sorted(names):
-        stranger = name.split("/", 1)[0] not in ("partwise", info)
+        stranger = name.split("/", 1)[0] not in ("partwise", info) and name != manual_page
         audio = name.endswith(RECORDINGS) and name not in demo
         if stranger or audio or name.endswith(UNWANTED) or "/tests/" in name:
             found.append(f"{name} does not belong in the wheel")

@@ -17,6 +17,7 @@ import partwise
 
 ROOT = Path(__file__).resolve().parents[1]
 INFO = f"partwise-{partwise.__version__}.dist-info"
+MANUAL_PAGE = f"partwise-{partwise.__version__}.data/{check_wheel.MANUAL_PAGE}"
 METADATA = f"""Metadata-Version: 2.4
 Name: partwise
 Version: {partwise.__version__}
@@ -35,7 +36,7 @@ def write_wheel(path: Path, *, leave: str = "", add: str = "", metadata: str = M
     """A wheel with everything that must be there, but for ``leave``, and with ``add``."""
     names = [f"partwise/{name}" for name in check_wheel.NEEDED]
     names += [f"{INFO}/licenses/{name}" for name in check_wheel.LICENCES]
-    names += ["partwise/demo/audio/a.opus", add]
+    names += ["partwise/demo/audio/a.opus", MANUAL_PAGE, add]
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
             if name and name != leave:
@@ -50,7 +51,8 @@ def test_a_whole_wheel_has_no_problems(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["partwise/py.typed", f"{INFO}/licenses/NOTICE", "partwise/demo/audio/a.opus"]
+    "name",
+    ["partwise/py.typed", f"{INFO}/licenses/NOTICE", "partwise/demo/audio/a.opus", MANUAL_PAGE],
 )
 def test_what_is_missing_from_a_wheel_is_named(name: str, tmp_path: Path) -> None:
     wheel = write_wheel(tmp_path / "a.whl", leave=name)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from partwise import cli
-from partwise.commands.serve import is_loopback, own_address
+from partwise.commands.serve import is_loopback, own_address, token_of
 from partwise.errors import PartwiseError
 from partwise.web import app
+from recordings import record
 
 
 @contextmanager
@@ -121,3 +123,46 @@ def test_mistakes_become_sentences(tmp_path: Path, capsys: pytest.CaptureFixture
 )
 def test_what_is_loopback(host: str, expected: bool):
     assert is_loopback(host) is expected
+
+
+def test_a_token_file_is_made_once_and_read_from_then_on(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    made = token_of(None, file)
+    assert made and file.read_text() == f"{made}\n" and file.stat().st_mode & 0o777 == 0o600
+    assert token_of(None, file) == made
+    assert token_of("given", file) == "given"
+    file.write_text("of mine\nsecond line\n")
+    with pytest.raises(PartwiseError, match=r"--token-file .*token: its first line must be"):
+        token_of(None, file)
+    with pytest.raises(PartwiseError, match=r"--token-file .*nowhere/token: No such file"):
+        token_of(None, tmp_path / "nowhere" / "token")
+    with pytest.raises(PartwiseError, match=r"--token-file .*: Is a directory"):
+        token_of(None, tmp_path)
+
+
+def test_a_watched_folder_is_heard_from_the_start_and_while_it_serves(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    music, library = tmp_path / "music", tmp_path / "new" / "library"
+    music.mkdir()
+    record(music / "one.wav", 1)
+    options = ("--library", str(library), "--watch", str(music), "--model", str(tiny_model))
+    with served(*options) as (address, _):
+        wait_for_tracks(address, 1)
+        record(music / "two.wav", 2)
+        wait_for_tracks(address, 2)
+    with served(*options[:2]) as (address, _):  # it is remembered
+        assert '"watched":true' in get(address + "api/v1/folders")
+
+
+def wait_for_tracks(address: str, count: int) -> None:
+    until = time.monotonic() + 90
+    while f'"tracks":{count},' not in get(address + "api/v1/status"):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def test_watching_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--watch", "--music"):
+        assert cli.main(["serve", option, str(tmp_path / "gone")]) == 2
+        assert f"{option} {tmp_path}/gone is not a folder" in capsys.readouterr().err

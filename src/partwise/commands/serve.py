@@ -43,6 +43,13 @@ def serve(
         envvar="PARTWISE_TOKEN",
         help="What clients have to know. Default: nothing on this machine, else a random one.",
     ),
+    token_file: Path | None = typer.Option(
+        None,
+        "--token-file",
+        metavar="PATH",
+        envvar="PARTWISE_TOKEN_FILE",
+        help="A file whose first line is the token; made, with a random one, where there is none.",
+    ),
     model: Path | None = typer.Option(
         None, "--model", metavar="PATH", help="ONNX model to hear with (default: the shipped one)."
     ),
@@ -52,6 +59,12 @@ def serve(
         metavar="FOLDER",
         help="Only folders inside these can be indexed from the page. Default: any folder when"
         " serving this machine only, without a token or a proxy, else none.",
+    ),
+    watch: list[Path] | None = typer.Option(
+        None,
+        "--watch",
+        metavar="FOLDER",
+        help="Hear this folder when the server begins, and what changes in it while it serves.",
     ),
     behind_proxy: Annotated[list[str] | None, BEHIND_PROXY] = None,
     root_path: str = typer.Option(
@@ -77,14 +90,13 @@ def serve(
     from partwise.web.server import Server
 
     loopback, proxies, root = is_loopback(host), names_of(behind_proxy), checked_root(root_path)
-    if token is not None and not re.fullmatch(r"[!-~]+", token):
-        raise PartwiseError("--token must be made of visible ASCII characters, without spaces")
+    token = token_of(token, token_file)
     if token is None and not loopback:
         token = secrets.token_urlsafe(24)
-    folders = tuple(Path(absolute(folder)) for folder in music or ())
-    for folder in folders:
-        if not folder.is_dir():
-            raise PartwiseError(f"--music {shown(folder)} is not a folder")
+    watched = folders_of("--watch", watch)
+    folders = folders_of("--music", music)
+    if folders or token is not None or proxies:
+        folders += watched
     settings = Settings(
         token=token,
         hosts=hosts_of(host) if token is None else None,
@@ -93,6 +105,7 @@ def serve(
         root_path=root,
     )
     server = Server(Library(library, resident=True), model)
+    watch_from_now_on(server.library.path, watched)
     # Threads that answer small questions are not to wait 5 ms behind each one that does not.
     sys.setswitchinterval(0.001)
     warm(server.library)
@@ -100,6 +113,53 @@ def serve(
     print(f"library {shown(server.library.path)}")
     print_addresses(host, listening, f"{root}/", token)
     make_runner(create_app(server, settings)).run(sockets=[listening])
+
+
+def token_of(token: str | None, file: Path | None) -> str | None:
+    """The token that was given, or that of a file. Raises PartwiseError for one that cannot be."""
+    option = "--token"
+    if token is None and file is not None:
+        option = f"--token-file {shown(file)}: its first line"
+        try:
+            # Only its owner may read it, so it is made with that mode and never given it later.
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as made:
+                made.write(f"{secrets.token_urlsafe(24)}\n")
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise PartwiseError(f"--token-file {shown(file)}: {error.strerror}") from None
+        try:
+            token = file.read_text("utf-8", errors="replace").partition("\n")[0].strip()
+        except OSError as error:
+            raise PartwiseError(f"--token-file {shown(file)}: {error.strerror}") from None
+    if token is not None and not re.fullmatch(r"[!-~]+", token):
+        raise PartwiseError(f"{option} must be made of visible ASCII characters, without spaces")
+    return token
+
+
+def folders_of(option: str, given: list[Path] | None) -> tuple[Path, ...]:
+    """The folders of an option, absolute. Raises PartwiseError for one that is none."""
+    folders = tuple(Path(absolute(folder)) for folder in given or ())
+    for folder in folders:
+        if not folder.is_dir():
+            raise PartwiseError(f"{option} {shown(folder)} is not a folder")
+    return folders
+
+
+def watch_from_now_on(library: Path, folders: tuple[Path, ...]) -> None:
+    """Note folders as watched ones, which the server hears when it begins."""
+    from partwise.library.index.watch import require_watchfiles
+    from partwise.library.stores.faults import storage_errors
+    from partwise.library.tables.folders import set_watched
+
+    if not folders:
+        return
+    require_watchfiles()
+    with storage_errors(library):
+        library.mkdir(parents=True, exist_ok=True)
+    for folder in folders:
+        set_watched(library, os.fspath(folder), True)
 
 
 def require_packages(command: str) -> None:

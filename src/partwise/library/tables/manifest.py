@@ -29,6 +29,8 @@ _BEGINNING = re.compile(
     r"library\.(lock|json\.new)|\.(library\.json|probe)\.\d+\.[0-9a-f]+"
     r"|ledger\.lance|(tracks|segments)_[0-9a-z]{1,64}\.lance"
 )
+# What may stand there before the first run: a server was told what to watch.
+_TOLD = re.compile(r"folders\.(json|lock)")
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,13 @@ def sealed(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_beginning(folder: Path) -> bool:
-    """Whether a library can be made here: nothing there, or only what a killed first run left."""
+    """Whether a library can be made here.
+
+    There is nothing, or only what a killed first run left and what is to be watched.
+    """
     try:
-        return all(_BEGINNING.fullmatch(name) for name in os.listdir(folder))
+        names = os.listdir(folder)
+        return all(_BEGINNING.fullmatch(name) or _TOLD.fullmatch(name) for name in names)
     except FileNotFoundError:
         return True
     except OSError:
