@@ -84,7 +84,7 @@ def wheel_problems(wheel: Path) -> list[str]:
         if about is None:
             return ["METADATA is missing"]
         info = about.removesuffix("/METADATA")
-        manual_page = f"{info.removesuffix('.dist-info')}.{MANUAL_PAGE}"
+        manual_page = f"{info.removesuffix('.dist-info')}.data/{MANUAL_PAGE}"
         wanted |= demo | {f"{info}/licenses/{name}" for name in LICENCES} | {manual_page}
         found = [f"{name} is missing" for name in sorted(wanted - names)]
         found += metadata_problems(archive.read(about).decode())
