@@ -361,6 +361,14 @@ def test_a_body_too_large_for_a_question(client):
 def test_unknown_addresses_and_methods(client):
     assert client.get("/api/v1/songs").json() == {"error": "there is nothing at this address"}
     assert client.put("/api/v1/status").status_code == 405
+    for address, allowed in (
+        ("/api/v1/index", "DELETE, GET, POST"),
+        ("/api/v1/folders", "DELETE, GET"),
+        ("/rest/ping", "GET, HEAD, POST"),
+        ("/static/partwise.css", "GET, HEAD"),
+    ):
+        refused = client.options(address)
+        assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
     assert client.get("/static/../server.py").status_code == 404
     assert client.get("/static/%2e%2e/server.py").status_code == 404
 

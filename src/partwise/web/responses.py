@@ -15,10 +15,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Match, Mount
 
 from partwise.errors import PartwiseError
 
 _PLACES = ("body", "path", "query")
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+# Of what is mounted: the files of the page.
+_OF_FILES = ("GET", "HEAD")
 _LOG = logging.getLogger("partwise.web")
 
 # Of a stream of events: how often it looks for news, and how long it is silent at most.
@@ -91,7 +95,9 @@ def add_error_handlers(app: FastAPI) -> None:
                 404: "there is nothing at this address",
                 405: f"{request.method} is not possible at this address",
             }.get(error.status_code, detail.lower())
-        headers = dict(error.headers) if error.headers else None
+        headers = dict(error.headers) if error.headers else {}
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(request)
         return error_response(request.url.path, error.status_code, detail, headers)
 
     @app.exception_handler(Exception)
@@ -99,6 +105,18 @@ def add_error_handlers(app: FastAPI) -> None:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         sentence = "the server met an error of its own; its log tells more"
         return error_response(request.url.path, 500, sentence)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes to an address: Starlette names those of the first alone."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+
+    def possible(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] == Match.FULL for route in routes)
+
+    found = [one for one in _METHODS if one != request.method and possible(one)]
+    return ", ".join(found or _OF_FILES)
 
 
 def _sentence(error: RequestValidationError) -> str:

@@ -347,11 +347,12 @@ def test_browsing_leads_from_artists_to_albums_to_songs(ask: Ask, ids: dict[str,
     names = {artist["name"]: artist["id"] for letter in index for artist in letter["artist"]}
     assert set(names) == {"Trio <Live>", "Solo", "[Unknown artist]"}
     (album,) = ask("getArtist", id=names["Trio <Live>"])["artist"]["album"]
-    assert (album["name"], album["songCount"]) == ("Sides", 2)
+    assert (album["name"], album["title"], album["songCount"]) == ("Sides", "Sides", 2)
     songs = ask("getAlbum", id=album["id"])["album"]["song"]
     assert [song["title"] for song in songs] == ["One & Two", "Läuft"]
     (folder,) = ask("getMusicDirectory", id=names["Trio <Live>"])["directory"]["child"]
     assert folder["isDir"] and folder["id"] == album["id"]
+    assert folder["name"] == folder["title"] == folder["album"] == album["name"]
     inside = ask("getMusicDirectory", id=album["id"])["directory"]["child"]
     assert [song["id"] for song in inside] == [song["id"] for song in songs]
     kinds = ("random", "newest", "alphabeticalByName", "alphabeticalByArtist")

@@ -87,11 +87,19 @@ class Entries:
     # --- albums
 
     def album(self, album: Album) -> Entry:
-        """An album by its tags (AlbumID3)."""
+        """An album by its tags (AlbumID3).
+
+        With the fields of a folder too, as in the specification's examples: some players look for
+        nothing but the title.
+        """
         return _known(
             {
                 "id": album.album_id,
+                "parent": album.artist_id,
+                "isDir": True,
+                "title": album.name,
                 "name": album.name,
+                "album": album.name,
                 "artist": album.artist,
                 "artistId": album.artist_id,
                 "coverArt": album.album_id,
@@ -109,11 +117,7 @@ class Entries:
 
     def folder_of_album(self, album: Album) -> Entry:
         """The same as a folder (Child): for players that browse so."""
-        entry = self.album(album)
-        name = entry.pop("name")
-        folder = {"isDir": True, "title": name, "album": name, "mediaType": "album"}
-        del entry["displayArtist"]
-        return {**entry, **folder, "parent": album.artist_id}
+        return {**self.album(album), "mediaType": "album"}
 
     def plays_of(self, album: Album) -> int:
         """How often songs of an album were played."""

@@ -26,6 +26,7 @@ from partwise.web.subsonic.responses import Answer, Code, Failure, check_format,
 router = APIRouter()
 
 OPEN_TO_ALL = "getOpenSubsonicExtensions"
+NO_SUCH_METHOD = "This server has no such method."
 METHODS: dict[str, Callable[[Server, Params], Answer]] = {
     **system.METHODS,
     **browsing.METHODS,
@@ -71,7 +72,7 @@ async def _answer(request: Request, method: str) -> Response:
     try:
         params = await read_params(request)
         if method not in NAMES:
-            raise Failure(Code.GENERIC, "This server has no such method.")
+            raise Failure(Code.GENERIC, NO_SUCH_METHOD)
         if method != OPEN_TO_ALL:
             check_request(params, token)
         check_format(params, guarded=token is not None)
