@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlencode
 
 import numpy as np
@@ -24,7 +24,10 @@ from partwise.library.search.moments import Moment
 from partwise.library.search.query import parse_range
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.parts import PARTS, Part, PartWeights, Weights
-from partwise.paths import path_to_text
+from partwise.paths import hash_content, path_to_text
+
+if TYPE_CHECKING:
+    from partwise.library.search.journey import Step
 
 URL = "http://127.0.0.1:8321"
 Song = str | os.PathLike[str]
@@ -125,6 +128,25 @@ class Client:
         asked = self._question(query, weights, at, per_part_of)
         asked |= {"top": top, "played": list(played), "skipped": list(skipped), **options}
         return [Hit.from_json(hit, {}) for hit in self._json("POST", "/radio/next", asked)["hits"]]
+
+    def journey(
+        self, start: Song, end: Song, count: int = 25, weights: Weights | None = None
+    ) -> list[Step]:
+        """Tracks that lead evenly from one to another: see ``Library.journey``.
+
+        Both ends are tracks of the server's library: a local file is known there by its content.
+        """
+        from partwise.library.search.journey import Step
+
+        asked = {
+            "start": self._track_id(start),
+            "end": self._track_id(end),
+            "count": count,
+            "weights": _by_part(weights),
+        }
+        return [Step.from_json(step) for step in self._json("POST", "/path", asked)["steps"]]
+
+    path = journey  # as the command and the address are called
 
     def moments(
         self,
@@ -231,13 +253,12 @@ class Client:
             listed: list[Song] = []
         else:
             listed = [query] if isinstance(query, (str, os.PathLike)) else list(query)
-        asked = None if weights is None else PartWeights.parse(weights)
         span = parse_range(at) if isinstance(at, str) else at
         parts = {Part(part): song for part, song in (per_part_of or {}).items()}
         return {
             "songs": [self._song_id(song) for song in listed],
             "per_part_of": {part: self._song_id(song) for part, song in parts.items()},
-            "weights": None if asked is None else dict(zip(PARTS, asked.values, strict=True)),
+            "weights": _by_part(weights),
             "range": None if span is None else list(span),
         }
 
@@ -258,6 +279,16 @@ class Client:
         if os.path.isfile(name):
             return self._sent_id(name)
         return name  # an id, or what the server knows a track by
+
+    def _track_id(self, song: Song) -> str:
+        """A track of the library, a local file by its content; nothing is sent."""
+        name = os.fspath(song)
+        if not os.path.isfile(name):
+            return name
+        try:
+            return hash_content(name)
+        except OSError as error:
+            raise _unreadable(name, error) from None
 
     def _sent_id(self, path: str) -> str:
         """An upload of this very file, sent only when the server does not have it any more."""
@@ -290,7 +321,7 @@ class Client:
                 body = _multipart(head, file, tail)
                 return json.loads(self._request("POST", address, body, headers))
         except OSError as error:
-            raise PartwiseError(f"{path} cannot be read ({error.strerror or error})") from None
+            raise _unreadable(path, error) from None
 
     def _json(self, method: str, address: str, body: Any = None) -> Any:
         return json.loads(self._call(method, address, body))
@@ -313,6 +344,16 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             cause = getattr(error, "reason", None) or error
             raise PartwiseError(f"the server at {self.url} does not answer ({cause})") from None
+
+
+def _unreadable(path: str, error: OSError) -> PartwiseError:
+    return PartwiseError(f"{path} cannot be read ({error.strerror or error})")
+
+
+def _by_part(weights: Weights | None) -> dict[Part, float] | None:
+    """Weights as the API takes them."""
+    asked = None if weights is None else PartWeights.parse(weights)
+    return None if asked is None else dict(zip(PARTS, asked.values, strict=True))
 
 
 def _hits_of(answer: dict[str, Any]) -> list[Hit]:
