@@ -112,3 +112,82 @@ def test_the_client_leads_as_the_library_does(over_http: Client, library: Librar
     assert not over_http._sent  # a file of the library is known by its content
     with pytest.raises(PartwiseError, match="could be any of"):
         over_http.journey("song", "song 4")
+
+
+# --- clusters
+
+
+def test_clusters_are_those_of_the_library(client, library: Library):
+    answer = client.get("/api/v1/clusters/drums?count=2")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["part"], found["tracks"]) == ("drums", 5)
+    expected = library.clusters("drums", 2)
+    for cluster, other in zip(found["clusters"], expected, strict=True):
+        assert set(cluster) == set(api_explore.Cluster.model_fields)
+        assert (cluster["name"], cluster["size"]) == (other.name, other.size)
+        assert [one["track_id"] for one in cluster["members"]] == [
+            member.track.track_id for member in other.members
+        ]
+        for member in cluster["members"]:
+            assert set(member) == set(api_explore.ClusterMember.model_fields)
+        assert cluster["typical"][0]["track_id"] == other.medoid.track_id
+
+
+def test_few_members_are_told_where_few_are_asked_for(client):
+    found = client.get("/api/v1/clusters/bass?count=1&members=2").json()["clusters"]
+    assert (found[0]["size"], len(found[0]["members"]), len(found[0]["typical"])) == (6, 2, 3)
+    assert client.get("/api/v1/clusters/guitar").json()["clusters"] == []
+
+
+def test_clusters_are_made_once_while_the_library_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made = []
+    library = Library(make_app(tmp_path).state.server.library.path)
+
+    def counted(self: Library, *asked):
+        made.append(asked)
+        return real(self, *asked)
+
+    real = Library.clusters
+    monkeypatch.setattr(Library, "clusters", counted)
+    with client_of(create_app(Server(library))) as client:
+        first = client.get("/api/v1/clusters/drums").json()
+        assert client.get("/api/v1/clusters/drums?members=1").status_code == 200
+        assert made == [("drums", None)]
+        client.get("/api/v1/clusters/drums?count=1")
+        client.get("/api/v1/clusters/bass?count=1")
+        assert len(made) == 3
+        library.store.ledger_table.delete("path LIKE '%/0 file.mp3'")
+        later = client.get("/api/v1/clusters/drums?count=1").json()
+        assert len(made) == 4 and later["tracks"] == first["tracks"] - 1
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [("vocals", "part: "), ("drums?count=0", "count: "), ("drums?members=-1", "members: ")],
+)
+def test_what_makes_no_clusters(client, address: str, sentence: str):
+    answer = client.get(f"/api/v1/clusters/{address}")
+    assert answer.status_code == 422 and answer.json()["error"].startswith(sentence)
+
+
+def test_an_empty_library_has_no_clusters(tmp_path: Path):
+    with client_of(create_app(Server(Library(tmp_path / "absent")))) as client:
+        answer = client.get("/api/v1/clusters/drums")
+    assert answer.status_code == 422 and "index a folder" in answer.json()["error"]
+
+
+def test_the_client_has_clusters_as_the_library_has(over_http: Client, library: Library):
+    found, expected = over_http.clusters("Drums", 2), library.clusters("drums", 2)
+    for cluster, other in zip(found, expected, strict=True):
+        assert (cluster.part, cluster.name, cluster.size) == (other.part, other.name, other.size)
+        assert cluster.typical == other.typical
+        for member, same in zip(cluster.members, other.members, strict=True):
+            assert member.track == same.track
+            assert member.typicality == pytest.approx(same.typicality, abs=1e-6)
+    few = over_http.clusters("drums", 1, members=1)
+    assert (few[0].size, len(few[0].members)) == (5, 1)
+    with pytest.raises(PartwiseError, match="unknown part 'vocals'"):
+        over_http.clusters("vocals")

@@ -1,18 +1,19 @@
-"""``/api/v1``: ways through the library: a path from one track to another."""
+"""``/api/v1``: ways through the library: paths from track to track, and clusters of each part."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from partwise.library.search.clusters import MAX_COUNT as MAX_CLUSTERS
 from partwise.library.search.journey import DEFAULT_COUNT, MAX_COUNT, Step
-from partwise.parts import PartWeights, Weights
+from partwise.parts import Part, PartWeights, Weights
 from partwise.paths import path_to_text
 from partwise.web.api_library import tracks_json
 from partwise.web.api_search import TURNS
@@ -22,6 +23,8 @@ from partwise.web.schema_types import Weights as AskedWeights
 from partwise.web.schemas import JSON_ERRORS, Track, error_answers
 from partwise.web.server import OneServer, Server
 from partwise.web.uploads import UPLOAD_PREFIX
+
+MOST_MEMBERS = 100_000
 
 router = APIRouter(prefix="/api/v1", tags=["explore"])
 
@@ -60,6 +63,46 @@ class Path(Answer):
     model: str
     took_ms: float
     steps: list[PathStep]
+
+
+class ClusterTrack(Answer):
+    """A track of a cluster, in few words."""
+
+    track_id: str
+    title: str
+    artist: str | None
+    album: str | None
+    year: int | None
+    genre: str | None
+    duration_s: float
+    paths: list[str]
+
+
+class ClusterMember(ClusterTrack):
+    """typicality : its mean similarity to all tracks of the cluster, -1..1."""
+
+    typicality: float
+
+
+class Cluster(Answer):
+    """Tracks in which the part sounds alike, the most typical first.
+
+    name : the titles of ``typical``, the first few that are no near-duplicates of each other.
+    size : how many tracks it has, of which the first stand in ``members``.
+    """
+
+    name: str
+    size: int
+    typical: list[ClusterTrack]
+    members: list[ClusterMember]
+
+
+class Clusters(Answer):
+    """Largest first. tracks : how many have the part."""
+
+    part: Part
+    tracks: int
+    clusters: list[Cluster]
 
 
 @router.post("/path", response_model=Path, responses=error_answers(404, *JSON_ERRORS))
@@ -116,3 +159,26 @@ def _steps_json(server: Server, steps: Sequence[Step]) -> list[dict[str, Any]]:
             }
         )
     return answer
+
+
+@router.get("/clusters/{part}", response_model=Clusters, responses=error_answers(422))
+def clusters(
+    part: Part,
+    server: OneServer,
+    count: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_CLUSTERS, description="by default the root of their number, at most 24"),
+    ] = None,
+    members: Annotated[
+        int, Query(ge=0, le=MOST_MEMBERS, description="so many of each cluster are told")
+    ] = 50,
+) -> Response:
+    """The tracks that have a part, in clusters by how alike it sounds."""
+    with TURNS:
+        found = server.clusters(part, count)
+    answer = {
+        "part": part,
+        "tracks": sum(cluster.size for cluster in found),
+        "clusters": [cluster.to_json(members) for cluster in found],
+    }
+    return json_response(answer)

@@ -27,6 +27,7 @@ from partwise.parts import PARTS, Part, PartWeights, Weights
 from partwise.paths import hash_content, path_to_text
 
 if TYPE_CHECKING:
+    from partwise.library.search.clusters import Cluster
     from partwise.library.search.journey import Step
 
 URL = "http://127.0.0.1:8321"
@@ -147,6 +148,21 @@ class Client:
         return [Step.from_json(step) for step in self._json("POST", "/path", asked)["steps"]]
 
     path = journey  # as the command and the address are called
+
+    def clusters(
+        self, part: Part | str, count: int | None = None, members: int = 100_000
+    ) -> list[Cluster]:
+        """Tracks by how alike a part sounds, largest cluster first: see ``Library.clusters``.
+
+        members : so many of each cluster, the most typical.
+        """
+        from partwise.library.search.clusters import Cluster
+
+        part = Part.parse(part)
+        counted = {} if count is None else {"count": count}
+        asked = urlencode({**counted, "members": members})
+        found = self._json("GET", f"/clusters/{part}?{asked}")["clusters"]
+        return [Cluster.from_json(part, cluster) for cluster in found]
 
     def moments(
         self,
