@@ -13,9 +13,9 @@ const byId = (id) => document.getElementById(id);
 const boxes = [...document.querySelectorAll('#journey-form [name="parts"]')];
 const number = byId("journey-count");
 
-/** changed(): what is asked for is another, and asked. Gives {read, show, go}. */
+/** changed(): another way was looked for. Gives {read, show, go}. */
 export function makeJourney(changed) {
-  const ends = { from: null, to: null }; // {id, name}
+  const ends = { from: null, to: null }; // {id}
   let steps = [];
   let asking = null;
 
@@ -26,16 +26,36 @@ export function makeJourney(changed) {
       input.value = song.name;
     }, end);
     input.addEventListener("input", () => {
-      ends[end] = null; // what is typed is no song before it is picked
+      ends[end] = null; // what is typed is a name, until a song is picked
     });
+  }
+
+  function takeEnd(end, { track_id: id, title }) {
+    ends[end] = { id };
+    byId(`${end}-search`).value = title;
+  }
+
+  /** An end that came by a link, which has no names. */
+  async function takeId(end, id) {
+    ends[end] = { id };
+    const mine = ends[end];
+    try {
+      const track = await api.track(id);
+      if (ends[end] === mine) takeEnd(end, track);
+    } catch {
+      // it is told when the way is looked for
+    }
   }
 
   const parts = () => boxes.filter((box) => box.checked).map((box) => box.value);
 
+  /** The id of an end, or what was typed: the server knows which song that means. */
+  const nameOf = (end) => ends[end]?.id ?? byId(`${end}-search`).value.trim();
+
   /** The first thing that is missing, as {id of its field, sentence}; null when all is there. */
   function missing() {
-    if (!ends.from) return ["from-search", "Pick the song that the journey begins with."];
-    if (!ends.to) return ["to-search", "Pick the song that the journey ends with."];
+    if (!nameOf("from")) return ["from-search", "Pick the song that the journey begins with."];
+    if (!nameOf("to")) return ["to-search", "Pick the song that the journey ends with."];
     if (!number.checkValidity() || number.value === "") {
       return ["journey-count", `A journey has ${number.min} to ${number.max} songs.`];
     }
@@ -49,21 +69,21 @@ export function makeJourney(changed) {
       byId(lacking[0]).focus();
       return;
     }
-    changed();
     asking?.abort();
     asking = new AbortController();
     const { signal } = asking;
     byId("journey-state").textContent = "Looking for the way …";
     const wanted = parts();
     const asked = {
-      start: ends.from.id,
-      end: ends.to.id,
+      start: nameOf("from"),
+      end: nameOf("to"),
       count: Number(number.value),
       weights: wanted.length ? Object.fromEntries(wanted.map((part) => [part, 1])) : null,
     };
     try {
-      show((await api.path(asked, signal)).steps, wanted);
+      const found = await api.path(asked, signal);
       clearError();
+      show(found.steps, wanted);
     } catch (error) {
       if (error.name === "AbortError") return;
       show([], wanted);
@@ -81,12 +101,11 @@ export function makeJourney(changed) {
       const text = alike.toFixed(2);
       return { text, words: `${text} like the one before` };
     });
-    // An end that came by a link has its name from here.
-    for (const [end, step] of [["from", steps[0]], ["to", steps.at(-1)]]) {
-      if (!step || ends[end]?.name) continue;
-      ends[end] = { id: step.track_id, name: step.title };
-      byId(`${end}-search`).value = step.title;
+    if (steps.length) {
+      takeEnd("from", steps[0]);
+      takeEnd("to", steps.at(-1));
     }
+    changed();
   }
 
   byId("journey-form").addEventListener("submit", (event) => {
@@ -123,8 +142,7 @@ export function makeJourney(changed) {
     take({ from, to, parts: wanted, songs }) {
       for (const box of boxes) box.checked = wanted.split(",").includes(box.value);
       if (songs) number.value = songs;
-      if (from) ends.from = { id: from, name: "" };
-      if (to) ends.to = { id: to, name: "" };
+      for (const [end, id] of [["from", from], ["to", to]]) if (id) takeId(end, id);
       if (from && to) go();
     },
   };
