@@ -191,3 +191,23 @@ def test_the_client_has_clusters_as_the_library_has(over_http: Client, library: 
     assert (few[0].size, len(few[0].members)) == (5, 1)
     with pytest.raises(PartwiseError, match="unknown part 'vocals'"):
         over_http.clusters("vocals")
+
+
+# --- the page
+
+
+def test_the_page_holds_no_script_and_no_style_of_its_own(client):
+    page = client.get("/explore")
+    assert page.status_code == 200
+    hooks = ("clusters", "cluster-count", "from-search", "to-search", "journey", "bar-audio")
+    for hook in hooks:
+        assert f'data-testid="{hook}"' in page.text
+    assert " style=" not in page.text and " onclick=" not in page.text
+    for file in ("explore.js", "explore.css", "clusters.js", "journey.js", "song-rows.js"):
+        assert client.get(f"/static/{file}").status_code == 200
+
+
+def test_the_page_of_an_empty_library_leads_to_indexing(tmp_path: Path):
+    with client_of(create_app(Server(Library(tmp_path / "absent")))) as client:
+        page = client.get("/explore").text
+    assert 'data-testid="explore-empty"' in page and "explore.js" not in page
