@@ -14,17 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlencode
 
-import numpy as np
-
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
 from partwise.library.reports import IndexSummary, Progress, Reporter
 from partwise.library.search.hits import Hit
 from partwise.library.search.moments import Moment
 from partwise.library.search.query import parse_range
-from partwise.library.tables.ledger import LedgerRow, State
 from partwise.parts import PARTS, Part, PartWeights, Weights
-from partwise.paths import hash_content, path_to_text
+from partwise.paths import hash_content
+from partwise.web.client_answers import embeddings_of, hits_of, progress_of, summary_of
 
 if TYPE_CHECKING:
     from partwise.library.search.clusters import Cluster
@@ -96,7 +94,7 @@ class Client:
         asked = self._question(query, weights, at, per_part_of)
         asked |= {"less_like": self._less_like(less_like)}
         asked |= {"top": top, "moments": min(top, 50), **options}
-        return _hits_of(self._json("POST", "/search", asked))
+        return hits_of(self._json("POST", "/search", asked))
 
     def search_many(
         self,
@@ -111,7 +109,7 @@ class Client:
         answers: list[list[Hit]] = []
         for first in range(0, len(searches), _AT_ONCE):
             asked = {"searches": searches[first : first + _AT_ONCE]}
-            answers += map(_hits_of, self._json("POST", "/search/many", asked)["answers"])
+            answers += map(hits_of, self._json("POST", "/search/many", asked)["answers"])
         return answers
 
     def radio(
@@ -185,7 +183,7 @@ class Client:
             answer = self._json("POST", "/embed", {"song_id": name})
         else:
             answer = self._send_file("/embed", name)
-        return _embeddings_of(answer)
+        return embeddings_of(answer)
 
     def upload(self, path: Song) -> dict[str, Any]:
         """Send a local file, to ask with; its ``track_id`` is good until the server ends."""
@@ -237,12 +235,12 @@ class Client:
                 if job["message"] not in ("", said):
                     said = job["message"]
                     reporter.say(said)
-                reporter.update(_progress_of(job))
+                reporter.update(progress_of(job))
         if not wait or job is None:
             return None
         if job["state"] == "failed":
             raise PartwiseError(job["message"])
-        return _summary_of(job)
+        return summary_of(job)
 
     def job(self) -> dict[str, Any] | None:
         """The indexing run of the moment, or the last one."""
@@ -372,12 +370,6 @@ def _by_part(weights: Weights | None) -> dict[Part, float] | None:
     return None if asked is None else dict(zip(PARTS, asked.values, strict=True))
 
 
-def _hits_of(answer: dict[str, Any]) -> list[Hit]:
-    """What a search found."""
-    names = {song["song_id"]: song["name"] for song in answer["query"]["songs"]}
-    return [Hit.from_json(hit, names) for hit in answer["hits"]]
-
-
 def _multipart(head: bytes, file: BinaryIO, tail: bytes) -> Iterator[bytes]:
     yield head
     while block := file.read(_BLOCK):
@@ -390,40 +382,3 @@ def _sentence(error: urllib.error.HTTPError) -> str:
         return str(json.loads(error.read(65536))["error"])
     except (ValueError, KeyError, TypeError, OSError):
         return f"the server answers with an error ({error.code} {error.reason})"
-
-
-def _progress_of(job: dict[str, Any]) -> Progress:
-    """How far a run is."""
-    names = ("files_done", "files_total", "audio_s", "elapsed_s", "left_s")
-    return Progress(*(job[name] for name in names))
-
-
-def _summary_of(job: dict[str, Any]) -> IndexSummary:
-    """What a run did; of its failures only path and reason are known."""
-    rows = [
-        LedgerRow(
-            path_to_text(row["path"]), 0, -1, None, State.FAILED, row["reason"], None, "", 0.0
-        )
-        for row in job["failures"]
-    ]
-    return IndexSummary(**job["summary"], failures=rows)
-
-
-def _embeddings_of(answer: dict[str, Any]) -> PartEmbeddings:
-    """What ``POST /embed`` gives."""
-    segments = answer["segments"]
-
-    def stacked(what: str) -> np.ndarray:
-        rows = [[segment[what][part] for part in PARTS] for segment in segments]
-        return np.asarray(rows, np.float32)
-
-    return PartEmbeddings(
-        embeddings=stacked("embedding"),
-        presence=stacked("presence"),
-        start_s=np.array([segment["start_s"] for segment in segments]),
-        end_s=np.array([segment["end_s"] for segment in segments]),
-        seconds=answer["duration_s"],
-        presence_threshold=np.array(
-            [answer["presence_threshold"][part] for part in PARTS], np.float32
-        ),
-    )
