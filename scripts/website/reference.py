@@ -30,6 +30,7 @@ REFERENCE: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "partwise.library.search.seeds",
             "partwise.library.search.matcher",
             "partwise.library.search.journey",
+            "partwise.library.search.clusters",
             "partwise.library.export.embeddings",
             "partwise.library.media.playlists",
             "partwise.library.reports",

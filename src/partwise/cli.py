@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "index": "Hear every recording in one or more folders.",
     "like": "Rank the library by how alike the parts you name sound.",
     "path": "Lead evenly from one track to another by the parts you name.",
+    "clusters": "What kinds of drums, bass, ... the library holds.",
     "serve": "Serve the page, the HTTP API and your own player.",
     "status": "What the library holds, and which files failed and why.",
     "forget": "Take folders out of the library; their files stay.",

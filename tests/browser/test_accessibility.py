@@ -9,7 +9,7 @@ from page_guard import PageGuard
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/library", "/map"])
+@pytest.mark.parametrize("path", ["/", "/library", "/map", "/explore"])
 def test_names_and_contrast(page: Page, path: str, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     if path == "/":
@@ -18,6 +18,8 @@ def test_names_and_contrast(page: Page, path: str, scheme: str) -> None:
         page.goto(path)
     if path == "/map":
         expect(page.get_by_test_id("map-canvas")).to_have_attribute("data-part", "drums")
+    if path == "/explore":
+        expect(page.get_by_test_id("cluster").first).to_be_visible()
     assert page.locator("h1").count() == 1
     assert page.locator("html").get_attribute("lang") == "en"
     assert unnamed_controls(page) == []

@@ -55,7 +55,7 @@ def test_the_player_fits(page: Page, shot: Callable[..., Path]) -> None:
     find.hits.last.get_by_test_id("ab-button").tap(trial=True)
 
 
-@pytest.mark.parametrize("path", ["/library", "/map"])
+@pytest.mark.parametrize("path", ["/library", "/map", "/explore"])
 def test_other_pages_fit(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.locator("h1")).to_be_visible()

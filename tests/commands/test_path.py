@@ -64,6 +64,7 @@ def test_json_is_what_the_library_answers(run: Run, folder: Path) -> None:
                 "path": str(step.path),
                 "progress": step.progress,
                 "similarity": step.similarity,
+                "step_similarity": step.step_similarity,
                 "tags": vars(step.tags),
                 "duration_s": step.duration_s,
             }

@@ -46,6 +46,9 @@ def test_a_path_moves_evenly_through_the_wanted_part(library: Library) -> None:
     assert [step.progress for step in steps] == pytest.approx([0, 1 / 3, 2 / 3, 1], abs=1e-3)
     expected = np.cos(np.radians([0, 30, 60, 90]))
     assert [step.similarity for step in steps] == pytest.approx(expected, abs=1e-5)
+    assert steps[0].step_similarity is None
+    to_previous = [step.step_similarity for step in steps[1:]]
+    assert to_previous == pytest.approx([np.cos(np.radians(30))] * 3, abs=1e-5)
 
 
 def test_all_parts_move_in_step(library: Library) -> None:

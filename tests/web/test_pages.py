@@ -42,14 +42,16 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("address", ["/", "/library", "/library/holdings", "/find/songs"])
+@pytest.mark.parametrize(
+    "address", ["/", "/explore", "/library", "/library/holdings", "/find/songs"]
+)
 def test_answers_with_a_page(client: TestClient, address: str) -> None:
     answer = client.get(address)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
-@pytest.mark.parametrize("address", ["/", "/library"])
+@pytest.mark.parametrize("address", ["/", "/explore", "/library"])
 def test_keeps_to_the_policy(client: TestClient, address: str) -> None:
     page = client.get(address).text
     assert not re.search(r"\sstyle=|\son[a-z]+=|<style|javascript:", page)
@@ -57,7 +59,7 @@ def test_keeps_to_the_policy(client: TestClient, address: str) -> None:
     assert not re.search(r"(src|href|hx-get)=\"(/|[a-z]+:)", page)  # works under a prefix too
 
 
-@pytest.mark.parametrize("address", ["/", "/library"])
+@pytest.mark.parametrize("address", ["/", "/explore", "/library"])
 def test_every_file_of_a_page_is_there(client: TestClient, address: str) -> None:
     files = re.findall(r"(?:src|href)=\"(static/[^\"]+)\"", client.get(address).text)
     assert files

@@ -72,6 +72,7 @@ def _as_json(step: Step) -> dict[str, Any]:
         "path": path_to_text(step.path),
         "progress": step.progress,
         "similarity": step.similarity,
+        "step_similarity": step.step_similarity,
         "tags": dict(vars(step.tags)),
         "duration_s": step.duration_s,
     }

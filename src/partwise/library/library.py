@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from partwise.library.holdings import Holding
     from partwise.library.index.forget import Forgotten
     from partwise.library.reports import IndexSummary, Progress, Report, Reporter, Stage
+    from partwise.library.search.clusters import Cluster
     from partwise.library.search.hits import Hit
     from partwise.library.search.journey import Step
     from partwise.library.search.matcher import Matcher
@@ -326,6 +327,18 @@ class Library:
         from partwise.library.search.journey import find_path
 
         return find_path(self.searcher, start, end, count, weights)
+
+    def clusters(self, part: Part | str, count: int | None = None) -> list[Cluster]:
+        """Its tracks by how alike a part sounds, largest cluster first.
+
+        ``for cluster in library.clusters("bass"): print(cluster.size, cluster.name)``
+
+        count : of clusters; by default the root of the number of tracks, at most 24. See
+        ``search.clusters.find_clusters``.
+        """
+        from partwise.library.search.clusters import find_clusters
+
+        return find_clusters(self.searcher, part, count)
 
     def optimise(self, min_rows: int | None = None) -> bool:
         """Build or refresh the vector indexes now; True if there was anything to do.

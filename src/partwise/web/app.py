@@ -24,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from partwise import __version__
 from partwise.errors import PartwiseError
 from partwise.web import (
+    api_explore,
     api_folders,
     api_library,
     api_listen,
@@ -46,6 +47,7 @@ STATIC = Path(__file__).parent / "static"
 ROUTERS = (
     api_search.router,
     api_listen.router,
+    api_explore.router,
     api_library.router,
     api_folders.router,
     api_uploads.router,

@@ -11,10 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlencode
-
-import numpy as np
 
 from partwise.embedding.embeddings import PartEmbeddings
 from partwise.errors import PartwiseError
@@ -22,9 +20,13 @@ from partwise.library.reports import IndexSummary, Progress, Reporter
 from partwise.library.search.hits import Hit
 from partwise.library.search.moments import Moment
 from partwise.library.search.query import parse_range
-from partwise.library.tables.ledger import LedgerRow, State
 from partwise.parts import PARTS, Part, PartWeights, Weights
-from partwise.paths import path_to_text
+from partwise.paths import hash_content
+from partwise.web.client_answers import embeddings_of, hits_of, progress_of, summary_of
+
+if TYPE_CHECKING:
+    from partwise.library.search.clusters import Cluster
+    from partwise.library.search.journey import Step
 
 URL = "http://127.0.0.1:8321"
 Song = str | os.PathLike[str]
@@ -92,7 +94,7 @@ class Client:
         asked = self._question(query, weights, at, per_part_of)
         asked |= {"less_like": self._less_like(less_like)}
         asked |= {"top": top, "moments": min(top, 50), **options}
-        return _hits_of(self._json("POST", "/search", asked))
+        return hits_of(self._json("POST", "/search", asked))
 
     def search_many(
         self,
@@ -107,7 +109,7 @@ class Client:
         answers: list[list[Hit]] = []
         for first in range(0, len(searches), _AT_ONCE):
             asked = {"searches": searches[first : first + _AT_ONCE]}
-            answers += map(_hits_of, self._json("POST", "/search/many", asked)["answers"])
+            answers += map(hits_of, self._json("POST", "/search/many", asked)["answers"])
         return answers
 
     def radio(
@@ -125,6 +127,40 @@ class Client:
         asked = self._question(query, weights, at, per_part_of)
         asked |= {"top": top, "played": list(played), "skipped": list(skipped), **options}
         return [Hit.from_json(hit, {}) for hit in self._json("POST", "/radio/next", asked)["hits"]]
+
+    def journey(
+        self, start: Song, end: Song, count: int = 25, weights: Weights | None = None
+    ) -> list[Step]:
+        """Tracks that lead evenly from one to another: see ``Library.journey``.
+
+        Both ends are tracks of the server's library: a local file is known there by its content.
+        """
+        from partwise.library.search.journey import Step
+
+        asked = {
+            "start": self._track_id(start),
+            "end": self._track_id(end),
+            "count": count,
+            "weights": _by_part(weights),
+        }
+        return [Step.from_json(step) for step in self._json("POST", "/path", asked)["steps"]]
+
+    path = journey  # as the command and the address are called
+
+    def clusters(
+        self, part: Part | str, count: int | None = None, members: int = 100_000
+    ) -> list[Cluster]:
+        """Tracks by how alike a part sounds, largest cluster first: see ``Library.clusters``.
+
+        members : so many of each cluster, the most typical.
+        """
+        from partwise.library.search.clusters import Cluster
+
+        part = Part.parse(part)
+        counted = {} if count is None else {"count": count}
+        asked = urlencode({**counted, "members": members})
+        found = self._json("GET", f"/clusters/{part}?{asked}")["clusters"]
+        return [Cluster.from_json(part, cluster) for cluster in found]
 
     def moments(
         self,
@@ -147,7 +183,7 @@ class Client:
             answer = self._json("POST", "/embed", {"song_id": name})
         else:
             answer = self._send_file("/embed", name)
-        return _embeddings_of(answer)
+        return embeddings_of(answer)
 
     def upload(self, path: Song) -> dict[str, Any]:
         """Send a local file, to ask with; its ``track_id`` is good until the server ends."""
@@ -199,12 +235,12 @@ class Client:
                 if job["message"] not in ("", said):
                     said = job["message"]
                     reporter.say(said)
-                reporter.update(_progress_of(job))
+                reporter.update(progress_of(job))
         if not wait or job is None:
             return None
         if job["state"] == "failed":
             raise PartwiseError(job["message"])
-        return _summary_of(job)
+        return summary_of(job)
 
     def job(self) -> dict[str, Any] | None:
         """The indexing run of the moment, or the last one."""
@@ -231,13 +267,12 @@ class Client:
             listed: list[Song] = []
         else:
             listed = [query] if isinstance(query, (str, os.PathLike)) else list(query)
-        asked = None if weights is None else PartWeights.parse(weights)
         span = parse_range(at) if isinstance(at, str) else at
         parts = {Part(part): song for part, song in (per_part_of or {}).items()}
         return {
             "songs": [self._song_id(song) for song in listed],
             "per_part_of": {part: self._song_id(song) for part, song in parts.items()},
-            "weights": None if asked is None else dict(zip(PARTS, asked.values, strict=True)),
+            "weights": _by_part(weights),
             "range": None if span is None else list(span),
         }
 
@@ -258,6 +293,16 @@ class Client:
         if os.path.isfile(name):
             return self._sent_id(name)
         return name  # an id, or what the server knows a track by
+
+    def _track_id(self, song: Song) -> str:
+        """A track of the library, a local file by its content; nothing is sent."""
+        name = os.fspath(song)
+        if not os.path.isfile(name):
+            return name
+        try:
+            return hash_content(name)
+        except OSError as error:
+            raise _unreadable(name, error) from None
 
     def _sent_id(self, path: str) -> str:
         """An upload of this very file, sent only when the server does not have it any more."""
@@ -290,7 +335,7 @@ class Client:
                 body = _multipart(head, file, tail)
                 return json.loads(self._request("POST", address, body, headers))
         except OSError as error:
-            raise PartwiseError(f"{path} cannot be read ({error.strerror or error})") from None
+            raise _unreadable(path, error) from None
 
     def _json(self, method: str, address: str, body: Any = None) -> Any:
         return json.loads(self._call(method, address, body))
@@ -315,10 +360,14 @@ class Client:
             raise PartwiseError(f"the server at {self.url} does not answer ({cause})") from None
 
 
-def _hits_of(answer: dict[str, Any]) -> list[Hit]:
-    """What a search found."""
-    names = {song["song_id"]: song["name"] for song in answer["query"]["songs"]}
-    return [Hit.from_json(hit, names) for hit in answer["hits"]]
+def _unreadable(path: str, error: OSError) -> PartwiseError:
+    return PartwiseError(f"{path} cannot be read ({error.strerror or error})")
+
+
+def _by_part(weights: Weights | None) -> dict[Part, float] | None:
+    """Weights as the API takes them."""
+    asked = None if weights is None else PartWeights.parse(weights)
+    return None if asked is None else dict(zip(PARTS, asked.values, strict=True))
 
 
 def _multipart(head: bytes, file: BinaryIO, tail: bytes) -> Iterator[bytes]:
@@ -333,40 +382,3 @@ def _sentence(error: urllib.error.HTTPError) -> str:
         return str(json.loads(error.read(65536))["error"])
     except (ValueError, KeyError, TypeError, OSError):
         return f"the server answers with an error ({error.code} {error.reason})"
-
-
-def _progress_of(job: dict[str, Any]) -> Progress:
-    """How far a run is."""
-    names = ("files_done", "files_total", "audio_s", "elapsed_s", "left_s")
-    return Progress(*(job[name] for name in names))
-
-
-def _summary_of(job: dict[str, Any]) -> IndexSummary:
-    """What a run did; of its failures only path and reason are known."""
-    rows = [
-        LedgerRow(
-            path_to_text(row["path"]), 0, -1, None, State.FAILED, row["reason"], None, "", 0.0
-        )
-        for row in job["failures"]
-    ]
-    return IndexSummary(**job["summary"], failures=rows)
-
-
-def _embeddings_of(answer: dict[str, Any]) -> PartEmbeddings:
-    """What ``POST /embed`` gives."""
-    segments = answer["segments"]
-
-    def stacked(what: str) -> np.ndarray:
-        rows = [[segment[what][part] for part in PARTS] for segment in segments]
-        return np.asarray(rows, np.float32)
-
-    return PartEmbeddings(
-        embeddings=stacked("embedding"),
-        presence=stacked("presence"),
-        start_s=np.array([segment["start_s"] for segment in segments]),
-        end_s=np.array([segment["end_s"] for segment in segments]),
-        seconds=answer["duration_s"],
-        presence_threshold=np.array(
-            [answer["presence_threshold"][part] for part in PARTS], np.float32
-        ),
-    )

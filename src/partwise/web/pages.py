@@ -1,4 +1,4 @@
-"""The pages: finding, the map, the API's description, and the fragments they load.
+"""The pages: finding, the map, exploring, the API's description, and the fragments they load.
 
 What people typed into tags is escaped by the templates; a page's scripts put text into it as text.
 """
@@ -14,11 +14,14 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from partwise.library.search.clusters import MAX_COUNT as MAX_CLUSTERS
+from partwise.library.search.journey import MAX_COUNT
 from partwise.library.search.query import clock
 from partwise.parts import PART_NAMES
 from partwise.web.server import OneServer
 
 MOST_SONGS = 12
+DEFAULT_STEPS = 10
 _METHODS = ("get", "post", "put", "delete")
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -63,6 +66,19 @@ def find_songs(
 def map_page(request: Request) -> HTMLResponse:
     """What lies near what, drawn."""
     return templates.TemplateResponse(request, "map.html")
+
+
+@router.get("/explore")
+def explore_page(request: Request, server: OneServer) -> HTMLResponse:
+    """What kinds of each part there are, and journeys from song to song."""
+    held = server.overview()
+    context = {
+        "tracks": 0 if held is None else held.tracks,
+        "count": DEFAULT_STEPS,
+        "most": MAX_COUNT,
+        "most_clusters": MAX_CLUSTERS,
+    }
+    return templates.TemplateResponse(request, "explore.html", context)
 
 
 # --- the API's description, without a foreign script

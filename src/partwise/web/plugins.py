@@ -25,6 +25,7 @@ from partwise.library.search.matcher import name_key
 from partwise.library.search.options import SearchOptions
 from partwise.library.search.query import Query, Seed
 from partwise.parts import PartWeights
+from partwise.web.api_explore import journey
 from partwise.web.responses import NotHere, Refused
 from partwise.web.schemas import error_answers
 from partwise.web.server import OneServer, Server
@@ -130,7 +131,7 @@ def find_path(
     ends = [Seed.of(server.segments(one), server.title(one), one) for one in (start, end)]
     shared = [part for part in ends[0].parts if part in ends[1].parts]
     count = min(max(max_steps, 2), MAX_COUNT)
-    steps = server.library.journey(start, end, count, _there(weights, shared))
+    steps = journey(server, start, end, count, _there(weights, shared))
     found = [_entry(names, step) for step in steps if names(step.track_id) is not None]
     return {"path": found, "total_distance": _distance(steps[-1].similarity)}
 

@@ -18,11 +18,13 @@ from partwise.errors import PartwiseError
 from partwise.library.library import Library
 from partwise.library.overview import LibraryStatus, overview
 from partwise.library.search.cache import Kept, Same
+from partwise.library.search.clusters import Cluster
 from partwise.library.search.listing import Listing
 from partwise.library.search.matcher import words_of
 from partwise.library.search.seeds import track_meant
 from partwise.library.tables.catalogue import Track, existing
 from partwise.library.tables.ledger import LedgerRow
+from partwise.parts import Part
 from partwise.paths import is_address, shown
 from partwise.servers.address import parted
 from partwise.web.auditions import Auditions
@@ -197,6 +199,17 @@ class Server:
             lambda _: Listing(matcher, searcher.heard),
         )
         return listing.page(text, sort, descending, limit, offset)
+
+    def clusters(self, part: Part, count: int | None) -> list[Cluster]:
+        """``Library.clusters``, made once for the library as it is; of each part for one count."""
+        self.check()
+        library, searcher = self.library, self.library.searcher
+        index, catalogue = searcher.index("tracks"), searcher.catalogue
+        return self._kept.get(
+            f"clusters {part}",
+            lambda: (library.store.digest, Same(index), Same(catalogue), count),
+            lambda _: library.clusters(part, count),
+        )
 
     def failures(self, text: str, limit: int, offset: int) -> tuple[int, list[LedgerRow]]:
         """How many failures have the words of a text in path or reason, and some of them."""

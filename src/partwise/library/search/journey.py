@@ -19,6 +19,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Step:
     path : a file of the track that is there now.
     progress : 0 at the start, 1 at the end.
     similarity : weighted score to the start, -1..1.
+    step_similarity : the same to the track before it; None for the start.
     """
 
     track_id: str
@@ -55,6 +57,14 @@ class Step:
     duration_s: float
     progress: float
     similarity: float
+    step_similarity: float | None
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Step:
+        """From what the HTTP API answers."""
+        track = Track.from_json(value)
+        numbers = (value[name] for name in ("progress", "similarity", "step_similarity"))
+        return cls(track.track_id, track.files[0], track.tags, track.duration_s, *numbers)
 
 
 @dataclass(frozen=True)
@@ -118,19 +128,24 @@ def find_path(
     points = waypoints(first, last, count)[1:-1]
     pool = _pool(searcher, catalogue, points, wanted, shares, seeds)
     between = _choose(pool)
-    steps = [(seeds[0].track_id or "", 0.0, 1.0)]
-    for at in between:
-        score = float(np.einsum("p,pd,pd->", shares, first, pool.vectors[at]))
-        steps.append((pool.track_ids[at], float(pool.progress[at]), score))
-    steps.append((seeds[1].track_id or "", 1.0, float(np.einsum("p,pd,pd->", shares, first, last))))
+    ids = [pool.track_ids[at] for at in between]
+    ids = [seeds[0].track_id or "", *ids, seeds[1].track_id or ""]
+    vectors = np.stack([first, *pool.vectors[between], last])
+    to_start = np.einsum("p,pd,npd->n", shares, first, vectors)[1:]
+    to_previous = np.einsum("p,npd,npd->n", shares, vectors[:-1], vectors[1:])
 
     path = []
-    for track_id, progress, similarity in steps:
+    for track_id, progress, similarity, step_similarity in zip(
+        ids,
+        [0.0, *pool.progress[between].tolist(), 1.0],
+        [1.0, *to_start.tolist()],
+        [None, *to_previous.tolist()],
+        strict=True,
+    ):
         track = catalogue[track_id]
         files = existing(track.paths) or track.paths
-        path.append(
-            Step(track_id, Path(files[0]), track.tags, track.duration_s, progress, similarity)
-        )
+        about = (track_id, Path(files[0]), track.tags, track.duration_s)
+        path.append(Step(*about, progress, similarity, step_similarity))
     return path
 
 

@@ -47,6 +47,7 @@ export const track = (songId) => json("GET", `/tracks/${songId}`);
 export const search = (question, signal) => json("POST", "/search", { body: question, signal });
 export const moments = (question) => json("POST", "/moments", { body: question });
 export const radioNext = (session, signal) => json("POST", "/radio/next", { body: session, signal });
+export const path = (asked, signal) => json("POST", "/path", { body: asked, signal });
 export const presence = (songId) => json("GET", `/tracks/${songId}/presence`);
 export const startIndex = (order) => json("POST", "/index", { body: order });
 export const stopIndex = () => json("DELETE", "/index");
@@ -57,6 +58,13 @@ export const browseFolders = (path, text, limit, offset) =>
 export const audioAddress = (songId) => `${ROOT}/tracks/${songId}/audio`;
 export const coverAddress = (songId) => `${ROOT}/tracks/${songId}/cover`;
 export const INDEX_EVENTS = `${ROOT}/index/events`;
+
+/** The tracks that have a part, in clusters; count: null for as many as is usual. */
+export function clusters(part, count, members, signal) {
+  const asked = new URLSearchParams({ members: String(members) });
+  if (count !== null) asked.set("count", String(count));
+  return json("GET", `/clusters/${part}?${asked}`, { signal });
+}
 
 /** The wave of a song and the gain that levels it; of a passage where times are given. */
 export function peaks(songId, points, passage = null) {

@@ -2,10 +2,11 @@
 
 import { carry } from "./seeds.js";
 
-export function makePicker(picked) {
-  const input = document.getElementById("song-search");
-  const panel = document.getElementById("song-panel");
-  const list = document.getElementById("song-results");
+/** picked(song): {id, name}. name : which picker of the page, as its ids begin. */
+export function makePicker(picked, name = "song") {
+  const input = document.getElementById(`${name}-search`);
+  const panel = document.getElementById(`${name}-panel`);
+  const list = document.getElementById(`${name}-results`);
   const picker = input.closest(".picker");
   const buttons = () => [...list.querySelectorAll("button.song")];
 

@@ -44,7 +44,8 @@ export function makeSharing({ ids, title }) {
   }
 }
 
-function save(blob, name) {
+/** Let the browser save a file. */
+export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name.replace(/[\\/:*?"<>|\u0000-\u001f]+/g, "-");
