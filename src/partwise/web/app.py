@@ -29,6 +29,7 @@ from partwise.web import (
     api_listen,
     api_search,
     api_uploads,
+    api_usual,
     library_pages,
     media,
     pages,
@@ -46,6 +47,7 @@ STATIC = Path(__file__).parent / "static"
 ROUTERS = (
     api_search.router,
     api_listen.router,
+    api_usual.router,
     api_library.router,
     api_folders.router,
     api_uploads.router,

@@ -1,7 +1,7 @@
 // The question that the page asks, and its form in the address: what stands behind the # is the
 // link to share. songs and seeds: {id, name, parts}. Everything else is plain values.
 
-import { PARTS } from "./parts.js";
+import { PARTS, clock, listed } from "./parts.js";
 
 const SONG_ID = /^(upload-[0-9a-f]{32}|[0-9a-f]{16,64})$/;
 const NUMBERS = {
@@ -33,6 +33,25 @@ export function isEmpty(question) {
   return question.songs.length === 0 && Object.keys(question.seeds).length === 0;
 }
 
+/** All songs that a question names. */
+export function songsOf(question) {
+  return [...question.songs, ...Object.values(question.seeds)];
+}
+
+/** A question in a few words; "" while the name of one of its songs is not known. */
+export function labelOf(question) {
+  if (songsOf(question).some((song) => !song.name)) return "";
+  const words = question.songs.map((song) => song.name);
+  const seeds = new Map();
+  for (const part of PARTS) {
+    const seed = question.seeds[part];
+    if (seed) seeds.set(seed.name, [...(seeds.get(seed.name) ?? []), part]);
+  }
+  for (const [name, parts] of seeds) words.push(`${listed(parts)} of ${name}`);
+  const range = canHaveRange(question) ? question.range : null;
+  return words.join(" + ") + (range ? ` ${range.map(clock).join("–")}` : "");
+}
+
 /** A passage belongs to one song alone. */
 export function canHaveRange(question) {
   return question.songs.length === 1 && Object.keys(question.seeds).length === 0;
@@ -47,6 +66,15 @@ export function weightsOf(question, heard = PARTS) {
       return [part, off ? 0 : question.faders[part]];
     }),
   );
+}
+
+/** What to do where no part weighs anything. */
+export function howToHear(question, heard = PARTS) {
+  const muted = heard.filter((part) => question.mute.has(part));
+  const low = heard.filter((part) => question.faders[part] === 0);
+  if (muted.length === heard.length) return "Every part is muted: unmute one (M), or solo one (S).";
+  if (low.length === heard.length) return "Every fader is at zero: raise that of a part that you mean.";
+  return "No part counts: raise a fader, or unmute a part (M).";
 }
 
 /** What the query is, without weights and filters: the same key has the same parts. */
