@@ -5,13 +5,13 @@ import * as api from "./api.js";
 import { PARTS } from "./parts.js";
 import * as state from "./state.js";
 
-const FIRST = 20;
+const FIRST = 12; // more than a screen shows
 const ALL = 500;
 const WITH_MOMENTS = 10;
 
 /**
  * question: () => the question of the moment. on: learned() when the parts of the query are known,
- * found(answer) with hits, silent() where no part counts, failed(error), busy(whether).
+ * found(answer, whole) with hits, all of them or the first, silent() where no part counts, failed(error), busy(whether).
  */
 export function makeAsking(question, on) {
   let heard = PARTS; // the parts of the query, once `heardKey` is its key
@@ -46,8 +46,9 @@ export function makeAsking(question, on) {
     on.learned();
     // A solo of a part that the song lacks counts no more: then others are wanted than were asked.
     if (!some || !alike(weights(), found.weights)) return false;
-    on.found(found);
-    return found.hits.length < FIRST;
+    const whole = found.hits.length < FIRST;
+    on.found(found, whole);
+    return whole;
   }
 
   async function ask() {
@@ -59,7 +60,7 @@ export function makeAsking(question, on) {
       const key = keyOf();
       const done = key !== heardKey && (await begin(key, signal));
       if (!anyOf(weights())) on.silent();
-      else if (!done) on.found(await search({ top: ALL, moments: WITH_MOMENTS }, signal));
+      else if (!done) on.found(await search({ top: ALL, moments: WITH_MOMENTS }, signal), true);
     } catch (error) {
       if (error.name !== "AbortError") on.failed(error);
     } finally {
@@ -73,6 +74,8 @@ export function makeAsking(question, on) {
     weights,
     /** What the query is: the same key means the same query, whatever is weighed and filtered. */
     key: keyOf,
+    /** Whether the server has said yet which parts the query has. */
+    knows: () => heardKey === keyOf(),
     /** The parts of the query; all of them until the server has said which. */
     heard: () => (heardKey === keyOf() ? heard : PARTS),
     stop() {

@@ -36,6 +36,7 @@ export function makeHits(on) {
   let shown = PAGE;
   let withRest = false;
   let key = ""; // of the query that the hits answer
+  let spare = []; // rows that wait, hidden, for the rest of an answer
   let comparing = null; // {id} of the track that is played against the query
   let rowHeight = 0;
   const inSight = new WeakMap(); // row's element -> whether it can be seen
@@ -192,24 +193,36 @@ export function makeHits(on) {
     return end < 0 ? entries : entries.slice(0, end);
   }
 
-  /** Show the order of the moment. Rows stay with their hit; the others are filled anew. */
-  function apply(animate) {
-    const end = endOf(levels);
-    const arranged = ranked ? arrange(ranked, end, withRest) : { entries: [], rest: 0 };
-    ({ entries } = arranged);
-    const window_ = inWindow();
-    const wanted = new Set(window_.map((at) => hits[at]?.track_id ?? at));
-    const free = [];
+  /** The rows that show no hit of the moment, to be filled anew. */
+  function freeRows(wanted, anew) {
+    // Of another question nothing is left to follow: rows stay where they are, which is quickest.
+    if (anew) wanted = new Set();
+    const free = spare;
     for (const [id, row] of rows) {
       if (wanted.has(id)) continue;
       rows.delete(id);
       free.push(row);
     }
+    spare = [];
+    return free.sort((one, other) => one.place - other.place);
+  }
+
+  /**
+   * Show the order of the moment. Rows stay with their hit; the others are filled anew.
+   * anew: these hits answer another question. whole: no more hits of the answer follow.
+   */
+  function apply(animate, { anew = false, whole = true } = {}) {
+    const arranged = ranked ? arrange(ranked, endOf(levels), withRest) : { entries: [], rest: 0 };
+    ({ entries } = arranged);
+    const window_ = inWindow();
+    const wanted = new Set(window_.map((at) => hits[at]?.track_id ?? at));
+    const free = freeRows(wanted, anew);
     for (const [name, line] of Object.entries(lines)) if (!wanted.has(name)) line.remove();
     const focused = list.contains(document.activeElement) ? document.activeElement : null;
     const moved = [];
     let cursor = list.firstElementChild;
     const put = (item) => {
+      while (cursor?.hidden) cursor = cursor.nextElementSibling;
       if (item === cursor) cursor = cursor.nextElementSibling;
       else list.insertBefore(item, cursor);
     };
@@ -222,7 +235,8 @@ export function makeHits(on) {
       const hit = hits[at];
       let row = rows.get(hit.track_id);
       if (!row) {
-        row = free.pop() ?? makeRow();
+        row = free.shift() ?? makeRow();
+        row.item.hidden = false;
         rows.set(hit.track_id, row);
       }
       fill(row, hit);
@@ -233,7 +247,11 @@ export function makeHits(on) {
       put(row.item);
       place += 1;
     }
-    for (const row of free) row.item.remove();
+    if (!whole) spare = free;
+    for (const row of free) {
+      if (whole) row.item.remove();
+      else row.item.hidden = true;
+    }
     if (focused?.isConnected && document.activeElement !== focused) {
       focused.focus({ preventScroll: true });
     }
@@ -284,10 +302,11 @@ export function makeHits(on) {
   }
 
   return {
-    /** A new answer: hits as they came, their ranking, and the key of their query. */
-    show(found, ranking, ofQuery) {
+    /** A new answer: hits as they came, their ranking, the key of their query; whole: all hits. */
+    show(found, ranking, ofQuery, whole) {
       const first = ranked === null;
-      if (ofQuery !== key) {
+      const anew = ofQuery !== key;
+      if (anew) {
         key = ofQuery;
         shown = PAGE;
         withRest = false;
@@ -295,7 +314,7 @@ export function makeHits(on) {
       }
       hits = found;
       ranked = ranking;
-      apply(!first);
+      apply(!first && !anew, { anew, whole });
       heights.disconnect();
       const item = list.querySelector(".hit");
       if (item) heights.observe(item);

@@ -27,6 +27,7 @@ const byId = (id) => document.getElementById(id);
 let question = state.newQuestion();
 let answer = null; // of the server: {hits, table, query}
 let byChance = false; // nobody has chosen the song of the question
+let waveDue = false; // the wave shows another question: it waits for the first hits
 
 const current = () => question;
 
@@ -45,6 +46,7 @@ const asking = makeAsking(current, {
   silent: showSilence,
   failed: sayError,
   busy: (whether) => {
+    if (!whether) showWave();
     if (whether) byId("hits").setAttribute("aria-busy", "true");
     else byId("hits").removeAttribute("aria-busy");
   },
@@ -101,7 +103,7 @@ const hits = makeHits({
   like: (hit) => {
     newQuestion(songOf(hit));
     changed();
-    window.scrollTo({ top: 0 });
+    if (window.scrollY > 0) window.scrollTo({ top: 0 });
   },
   seed: (part, hit) => setSeed(part, songOf(hit)),
   add: (hit) => {
@@ -157,9 +159,9 @@ function radioOf() {
 /** The question has changed: ask it, keep it in the address, show it. */
 function changed({ replace = false } = {}) {
   clearError();
-  addresses.keep(question, { replace });
   if (state.isEmpty(question)) showNothing();
   else asking.ask(); // before the rest: the server works meanwhile
+  addresses.keep(question, { replace });
   showQuestion();
 }
 
@@ -170,11 +172,19 @@ function showQuestion() {
   chosen.show(question.songs);
   seeds.show();
   faders.show(asking.heard());
-  const canRange = state.canHaveRange(question);
   const note = byId("range-note");
-  note.hidden = empty || canRange;
+  note.hidden = empty || state.canHaveRange(question);
   note.textContent = "A passage can be asked for when the query is one song.";
-  wave.show(question.songs[0] ?? null, question.range, canRange).catch(sayError);
+  waveDue = true;
+  if (empty || asking.knows()) showWave();
+}
+
+/** Measuring a wave is work for the server: the first hits come before it. */
+function showWave() {
+  if (!waveDue) return;
+  waveDue = false;
+  const { songs, range } = question;
+  wave.show(songs[0] ?? null, range, state.canHaveRange(question)).catch(sayError);
 }
 
 /** While a fader moves: the hits at hand in their new order, without the server. */
@@ -200,22 +210,25 @@ function askUsual() {
 }
 
 function noteAbsent() {
-  const absent = PARTS.filter((part) => !asking.heard().includes(part));
+  const heard = asking.heard();
+  const absent = PARTS.filter((part) => !heard.includes(part));
   byId("mixer-note").textContent = absent.length ? `The query has no ${listed(absent, "or")}.` : "";
 }
 
-function showAnswer(found) {
+/** whole: no other hits of this question follow. */
+function showAnswer(found, whole) {
   answer = { hits: found.hits, table: tableOf(found.hits), query: found.query };
   const { table } = answer;
   const ranked = rank(table, asking.weights());
   if (!ranked) return; // every part was muted meanwhile
-  hits.show(found.hits, ranked, asking.key());
+  hits.show(found.hits, ranked, asking.key(), whole);
   askUsual();
   noteAbsent();
   suggest(asking.weights());
   bar.steered();
   named(found.query.songs);
-  showCount(found);
+  if (whole) showCount(found);
+  requestAnimationFrame(() => setTimeout(showWave)); // when these hits have been painted
 }
 
 function canPlay(some) {
