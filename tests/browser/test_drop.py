@@ -32,8 +32,8 @@ def recording(music: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_choose_a_file(page: Page, recording: Path, shot: Callable[..., Path]) -> None:
-    page.goto("/")
     find = FindPage(page)
+    find.open()
     with find.asking():
         page.get_by_test_id("file-input").set_input_files(recording)
     expect(find.hits.first).to_be_visible()
@@ -43,8 +43,8 @@ def test_choose_a_file(page: Page, recording: Path, shot: Callable[..., Path]) -
 
 
 def test_drop_a_file(page: Page, recording: Path) -> None:
-    page.goto("/")
     find = FindPage(page)
+    find.open()
     content = base64.b64encode(recording.read_bytes()).decode()
     with find.asking():
         page.get_by_test_id("file-drop").evaluate(_DROP, {"name": "mine.flac", "content": content})

@@ -22,9 +22,9 @@ def context(browser: Browser, site: str) -> Iterator[BrowserContext]:
 
 
 def test_find_fits(page: Page, shot: Callable[..., Path]) -> None:
-    page.goto("/")
-    assert too_wide(page) == []
     find = FindPage(page)
+    find.open()
+    assert too_wide(page) == []
     find.ask(SONG)
     assert too_wide(page) == []
     for part in find.faders:
