@@ -70,9 +70,10 @@ def find_songs(
 
 
 @router.get("/map")
-def map_page(request: Request) -> HTMLResponse:
+def map_page(request: Request, server: OneServer) -> HTMLResponse:
     """What lies near what, drawn."""
-    return templates.TemplateResponse(request, "map.html")
+    context = {"empty": not server.library.exists}
+    return templates.TemplateResponse(request, "map.html", context)
 
 
 # --- the API's description, without a foreign script

@@ -340,6 +340,7 @@ class Status(Answer):
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """``responses=`` of a route: the errors that it may answer with."""
     texts = {
+        202: "being made: ask again in a moment",
         400: "not readable as a request",
         403: "not allowed",
         404: "no such song",

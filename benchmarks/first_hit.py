@@ -1,8 +1,8 @@
 """How long the page takes from a click that asks a new question to its first new hit.
 
-    python benchmarks/click.py                            # 100,000 segments, 40 clicks
-    python benchmarks/click.py --segments 20000 --json
-    python benchmarks/click.py --library FOLDER           # made before, by this or serving.py
+    python benchmarks/first_hit.py                            # 100,000 segments, 40 clicks
+    python benchmarks/first_hit.py --segments 20000 --json
+    python benchmarks/first_hit.py --library FOLDER           # made before, by this or serving.py
 
 A real browser shows the real page of a real server over a library of made-up vectors (5,000 tracks
 with stand-in files). "Like this" is clicked on one hit after the other. A time runs from the click
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=40, help="default: 40")
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="partwise-click-") as name:
+    with tempfile.TemporaryDirectory(prefix="partwise-first-hit-") as name:
         library = options.library
         if library is None:
             make_library(Path(name, "made"), options.segments)
