@@ -162,3 +162,55 @@ test("a queue is of limited length, and comes back as it was kept", () => {
   assert.equal(back.current.id, "b");
   for (const odd of [null, {}, { items: "x" }, { items: [{}] }]) assert.equal(Queue.of(odd).current, null);
 });
+
+const likeness = await import(`${folder}/likeness.js`);
+const USUAL = { shares: [0, 0.5, 0.9, 0.99, 0.999], scores: [-1, 0.2, 0.6, 0.8, 0.9] };
+
+test("a score lies above a share of random pairs", () => {
+  assert.equal(likeness.shareBelow(null, 0.5), null);
+  assert.equal(likeness.shareBelow({ shares: [], scores: [] }, 0.5), null);
+  assert.equal(likeness.shareBelow(USUAL, -1.5), 0);
+  assert.equal(likeness.shareBelow(USUAL, 0.95), 0.999);
+  assert.ok(Math.abs(likeness.shareBelow(USUAL, 0.4) - 0.7) < 1e-9);
+  assert.equal(likeness.endOf(USUAL), 0.2);
+  assert.equal(likeness.endOf(null), null);
+});
+
+test("a share in words is rounded down", () => {
+  assert.equal(likeness.inWords(0.9), "closer than 90\u00a0%");
+  assert.equal(likeness.inWords(0.98999), "closer than 98\u00a0%");
+  assert.equal(likeness.inWords(0.9996), "closer than 99.96\u00a0%");
+  assert.equal(likeness.inWords(0.3), "");
+  assert.equal(likeness.inWords(null), "");
+});
+
+test("hits that lack a part stand under a line, and the list ends where likeness ends", () => {
+  const ranked = { order: [0, 1, 2, 3, 4], scores: [0.5, 0.3, -0.01, 0.4, 0.1], incomplete: [0, 0, 0, 1, 1] };
+  assert.deepEqual(likeness.arrange(ranked, 0.2, false), { entries: [0, 1, "lacking", 3], rest: 2 });
+  assert.deepEqual(likeness.arrange(ranked, 0.2, true).entries, [0, 1, "end", 2, "lacking", 3, 4]);
+  assert.deepEqual(likeness.arrange(ranked, null, false).entries, [0, 1, 2, "lacking", 3, 4]);
+});
+
+test("a question in words, once all names are known", () => {
+  const question = state.newQuestion();
+  question.songs = [{ id: A, name: "One" }];
+  question.range = [5, 65];
+  assert.equal(state.labelOf(question), "One 0:05–1:05");
+  question.seeds.drums = { id: B, name: "Two" };
+  question.seeds.bass = question.seeds.drums;
+  assert.equal(state.labelOf(question), "One + drums and bass of Two");
+  question.songs[0].name = "";
+  assert.equal(state.labelOf(question), "");
+});
+
+test("where nothing weighs anything the page says what to do", () => {
+  const question = state.newQuestion();
+  for (const part of ["drums", "bass"]) question.mute.add(part);
+  assert.match(state.howToHear(question, ["drums", "bass"]), /^Every part is muted/);
+  question.mute.clear();
+  for (const part of ["drums", "bass"]) question.faders[part] = 0;
+  assert.match(state.howToHear(question, ["drums", "bass"]), /^Every fader is at zero/);
+  question.faders.bass = 1;
+  question.mute.add("bass");
+  assert.match(state.howToHear(question, ["drums", "bass"]), /^No part counts/);
+});

@@ -79,7 +79,9 @@ def test_a_passage_is_compared_with_the_best_segment() -> None:
     there = segments[segments[:, 2].any(axis=-1), 2]
     best = usual.scores(PartWeights.of({PARTS[2]: 1.0}))[-1]
     a_asks_b = np.max(there @ one[0, 2])
-    assert best == pytest.approx(max(a_asks_b, float(np.max(usual.similarities[1, :, 2]))), abs=1e-6)
+    assert best == pytest.approx(
+        max(a_asks_b, float(np.max(usual.similarities[1, :, 2]))), abs=1e-6
+    )
     assert usual.similarities[0, :, 2].max() == pytest.approx(a_asks_b, abs=1e-6)
 
 

@@ -286,7 +286,7 @@ function named(songs) {
 for (const link of document.querySelectorAll("a.skip")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    const target = link.id === "skip-to-hits" ? byId("hits-title") : byId("main");
+    const target = link.id === "skip-to-hits" ? byId("hits") : byId("main");
     target.scrollIntoView({ block: "start" });
     target.focus({ preventScroll: true });
   });
