@@ -13,6 +13,12 @@ from page_waits import wait_until
 
 SONG = "Open Viaduct"  # in which all five parts are heard
 SEARCH = re.compile(r"/api/v1/search$")
+# An answer comes in two, then what is usual in the library; moved rows slide to their new place.
+_ANSWERED = """() => {
+  const list = document.getElementById("hits");
+  return !list.hasAttribute("aria-busy") && !list.hasAttribute("data-levels-due")
+    && !list.getAnimations({subtree: true}).some((one) => one.playState === "running");
+}"""
 _ORDER = """() => [...document.querySelectorAll("[data-testid=hit-title]")]
   .map((title) => title.textContent.trim()).join("\\n")"""
 
@@ -32,7 +38,14 @@ class FindPage:
         """Open the page, and wait for what it asks of itself: a song by chance."""
         self.page.goto(path)
         expect(self.hits.first).to_be_visible()
-        expect(self.page.get_by_test_id("hits")).not_to_have_attribute("aria-busy", "true")
+        self.wait_until_answered()
+
+    def wait_until_answered(self) -> None:
+        """Wait until the question at hand is answered, and every row is where it belongs.
+
+        Only then do rows stay under the mouse, and does the order belong to the question.
+        """
+        wait_until(self.page, _ANSWERED)
 
     def ask(self, title: str) -> dict[str, Any]:
         """Pick a song of the library and wait for what is like it; gives the server's answer."""
@@ -46,6 +59,7 @@ class FindPage:
 
     def wait_until_shown(self) -> None:
         """Wait until the hits are there, and the wave of the query unless it is folded away."""
+        self.wait_until_answered()
         expect(self.hits.first).to_be_visible()
         if self.page.get_by_test_id("wave").is_visible():
             expect(self.page.get_by_test_id("wave").locator("canvas").first).to_be_visible()
@@ -68,7 +82,7 @@ class FindPage:
         self.page.on("response", note)
         with self.page.expect_response(SEARCH):
             yield both
-        expect(self.page.get_by_test_id("hits")).not_to_have_attribute("aria-busy", "true")
+        self.wait_until_answered()
         self.page.remove_listener("response", note)
         last = answers[-1]
         question = last.request.post_data_json or {}
@@ -80,7 +94,7 @@ class FindPage:
 
     def show_rest(self) -> None:
         """Show the hits that are no more alike than any two songs, if some are left out."""
-        wait_until(self.page, "() => document.querySelector('.score-word').textContent !== ''")
+        self.wait_until_answered()
         rest = self.page.get_by_test_id("hits-rest")
         if rest.is_visible():
             rest.click()

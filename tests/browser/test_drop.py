@@ -39,7 +39,7 @@ def test_choose_a_file(page: Page, recording: Path, shot: Callable[..., Path]) -
     expect(find.hits.first).to_be_visible()
     assert find.order()[0] == "Amber Meadow"
     expect(page.get_by_text("My <i>own<b> song").first).to_be_visible()
-    shot(page, "drop")
+    shot(page, "drop", width=1440, height=900)
 
 
 def test_drop_a_file(page: Page, recording: Path) -> None:

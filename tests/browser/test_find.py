@@ -19,7 +19,7 @@ def test_hits_appear(page: Page, shot: Callable[..., Path]) -> None:
     bars = find.hits.first.get_by_test_id("hit-why")
     expect(bars).to_be_visible()
     find.set_fader("bass", 0.3)
-    shot(page, "find", height=1150)
+    shot(page, "find", width=1440, height=900)
 
 
 def test_order_follows_a_held_fader(page: Page, guard: PageGuard) -> None:

@@ -62,6 +62,7 @@ def test_first_screen(page: Page, shot: Callable[..., Path]) -> None:
     expect(page.get_by_label("Songs of the query").get_by_role("listitem")).to_have_count(1)
     assert len(find.order()) >= 3
     expect(start.get_by_test_id("start-recent")).to_have_count(6)
+    shot(page, "start", width=1440, height=900)
     with find.asking():
         page.get_by_test_id("start-another").click()
     expect(start).to_be_visible()

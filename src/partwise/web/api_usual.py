@@ -6,16 +6,10 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
-from partwise.parts import Part, PartWeights
+from partwise.parts import PartWeights
 from partwise.web.responses import json_response
-from partwise.web.schemas import (
-    JSON_ERRORS,
-    SMALLEST_WEIGHT,
-    Answer,
-    Asked,
-    Weight,
-    error_answers,
-)
+from partwise.web.schema_types import SMALLEST_WEIGHT, Answer, Asked, Weights
+from partwise.web.schemas import JSON_ERRORS, error_answers
 from partwise.web.server import OneServer
 
 router = APIRouter(prefix="/api/v1", tags=["search"])
@@ -24,7 +18,7 @@ router = APIRouter(prefix="/api/v1", tags=["search"])
 class UsualAsked(Asked):
     """Weights, for which scores of random pairs are wanted."""
 
-    weights: dict[Part, Weight] = Field(description="by part; at least one above 0")
+    weights: Weights = Field(description='by part, or text such as "drums=2,bass"; one above 0')
     passages: bool = Field(False, strict=True, description="of a passage and a track")
 
 

@@ -7,7 +7,7 @@ import { PARTS, clock } from "./parts.js";
 /** row: elements by name, as `makeRow` of hits.js finds them. */
 export function showHit(row, hit) {
   row.item.dataset.trackId = hit.track_id;
-  row.initials.textContent = initials(hit.title);
+  row.play.dataset.initials = initials(hit.title);
   row.image.hidden = !hit.has_cover;
   if (hit.has_cover) row.image.src = api.coverAddress(hit.track_id);
   else row.image.removeAttribute("src");
@@ -44,7 +44,7 @@ function showBar(bar, part, similarity) {
   const absent = similarity === null || similarity === undefined;
   const words = absent ? `${part} absent` : `${part} ${similarity.toFixed(2)}`;
   bar.classList.toggle("absent", absent);
-  bar.firstElementChild.style.height = absent ? "0" : `${Math.max(0, similarity) * 33}px`;
+  bar.style.setProperty("--alike", String(absent ? 0 : Math.max(0, similarity)));
   return words;
 }
 

@@ -68,7 +68,6 @@ export function makeHits(on) {
       score: find(".score-number"),
       word: find(".score-word"),
       choose: find(".hit-choose"),
-      initials: find(".initials"),
       image: find("img"),
       play: find(".hit-play"),
       name: find(".hit-name"),

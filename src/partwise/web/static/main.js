@@ -51,7 +51,10 @@ const asking = makeAsking(current, {
     else byId("hits").removeAttribute("aria-busy");
   },
 });
-const usual = makeUsual(() => hits.usual(usual.levels()));
+const usual = makeUsual({
+  changed: () => hits.usual(usual.levels()),
+  busy: (whether) => byId("hits").toggleAttribute("data-levels-due", whether),
+});
 const comparison = makeComparison();
 const { compare, momentsOf } = makeComparing({
   question: current,

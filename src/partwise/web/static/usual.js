@@ -3,8 +3,8 @@
 
 import * as api from "./api.js";
 
-/** changed(): other levels are known. */
-export function makeUsual(changed) {
+/** changed(): other levels are known. busy(whether): some are awaited. */
+export function makeUsual({ changed, busy }) {
   let levels = null;
   let key = "";
   let wanted = null;
@@ -12,6 +12,7 @@ export function makeUsual(changed) {
 
   async function next() {
     asking = true;
+    busy(true);
     while (wanted) {
       const { weights, passages, as } = wanted;
       wanted = null;
@@ -25,6 +26,7 @@ export function makeUsual(changed) {
       }
     }
     asking = false;
+    busy(false);
   }
 
   return {
