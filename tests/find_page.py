@@ -59,8 +59,8 @@ class FindPage:
 
     def wait_until_shown(self) -> None:
         """Wait until the hits are there, and the wave of the query unless it is folded away."""
-        self.wait_until_answered()
         expect(self.hits.first).to_be_visible()
+        self.wait_until_answered()
         if self.page.get_by_test_id("wave").is_visible():
             expect(self.page.get_by_test_id("wave").locator("canvas").first).to_be_visible()
 

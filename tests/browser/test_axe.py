@@ -51,6 +51,8 @@ def test_a_question(find: FindPage) -> None:
     expect(page.get_by_test_id("seed-drums")).to_contain_text(asked[0]["title"])
     with find.asking():
         page.get_by_test_id("mute-bass").click()
+    with find.asking():
+        hits.nth(2).get_by_test_id("seed-menu").select_option("less")
     find.open_filters()
     find.show_rest()
     hits.first.get_by_test_id("hit-choose").check()

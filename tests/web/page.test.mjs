@@ -6,7 +6,10 @@ import test from "node:test";
 const folder = process.env.PARTWISE_STATIC;
 const { rank, rerank, tableOf } = await import(`${folder}/rank.js`);
 const state = await import(`${folder}/state.js`);
+const conditions = await import(`${folder}/conditions.js`);
 const { inWords } = await import(`${folder}/lanes.js`);
+
+const { secondsOf } = await import(`${folder}/parts.js`);
 
 const A = "a".repeat(32);
 const B = "b".repeat(32);
@@ -61,20 +64,45 @@ test("a question survives its address", () => {
   question.solo.add("bass");
   question.mute.add("other");
   question.range = [10, 20.5];
+  question.less_like = [{ id: B }];
   Object.assign(question, { text: "a b&c=ü#", year_from: 1990, duration_to_s: 300, max_per_artist: 2 });
+  Object.assign(question, { max_per_album: 3, genre: "jazz", artists: "One; Two, Three & Co", not_artists: "Four" });
+  question.has = { drums: true, guitar: false };
+  question.enters_after_s = { drums: 65 };
   question.include_duplicates = true;
   const hash = state.toHash(question);
   assert.match(hash, new RegExp(`^songs=${A},${B}&bass=upload-`));
   const read = state.fromHash(`#${hash}`);
   assert.equal(state.toHash(read), hash);
   assert.deepEqual(read.range, [10, 20.5]);
-  assert.deepEqual(state.filterOf(read), { text: "a b&c=ü#", year_from: 1990, duration_to_s: 300 });
+  assert.deepEqual(state.queryOf(read).less_like, [{ song: B }]);
+  assert.deepEqual(conditions.conditionsOf(read), {
+    max_per_artist: 2,
+    max_per_album: 3,
+    artists: ["One", "Two, Three & Co"],
+    not_artists: ["Four"],
+    include_duplicates: true,
+    filter: {
+      text: "a b&c=ü#",
+      genre: "jazz",
+      year_from: 1990,
+      duration_to_s: 300,
+      has: ["drums"],
+      has_not: ["guitar"],
+      enters_after_s: { drums: 65 },
+    },
+  });
+  assert.equal(conditions.countOf(read), 12);
 });
 
 test("what makes no sense in an address is left out", () => {
-  const read = state.fromHash("#songs=../../x,<b>&drums=1&w=drums:-1,kazoo:1,bass:NaN&range=9-3&max=many");
+  const read = state.fromHash("#songs=../../x,<b>&drums=1&w=drums:-1,kazoo:1,bass:NaN&range=9-3&max=many&max-album=1.5&year-to=1e9&has=kazoo&enters=drums:-1,bass:x&less=../x");
   assert.ok(state.isEmpty(read));
   assert.equal(state.toHash(read), "");
+});
+
+test("times are minutes and seconds, or seconds", () => {
+  assert.deepEqual(["1:05", "90", " 0:7 ", "1:75", "-3", "a", ""].map(secondsOf), [65, 90, 7, null, null, null, null]);
 });
 
 test("solo, mute and absent parts weigh nothing", () => {
@@ -93,7 +121,7 @@ test("a passage is asked of one song alone", () => {
   question.range = [1, 5];
   assert.deepEqual(state.queryOf(question).range, [1, 5]);
   question.seeds.drums = { id: B };
-  assert.deepEqual(state.queryOf(question), { songs: [A], per_part_of: { drums: B }, range: null });
+  assert.deepEqual(state.queryOf(question), { songs: [A], per_part_of: { drums: B }, less_like: [], range: null });
 });
 
 test("presence over time in words", () => {
@@ -199,6 +227,8 @@ test("a question in words, once all names are known", () => {
   question.seeds.drums = { id: B, name: "Two" };
   question.seeds.bass = question.seeds.drums;
   assert.equal(state.labelOf(question), "One + drums and bass of Two");
+  question.less_like = [{ id: A, name: "Three" }];
+  assert.equal(state.labelOf(question), "One + drums and bass of Two, less like Three");
   question.songs[0].name = "";
   assert.equal(state.labelOf(question), "");
 });

@@ -2,6 +2,7 @@
 // alone, so that they appear at once, then all of them, so that faders can move without the server.
 
 import * as api from "./api.js";
+import { conditionsOf } from "./conditions.js";
 import { PARTS } from "./parts.js";
 import * as state from "./state.js";
 
@@ -23,13 +24,10 @@ export function makeAsking(question, on) {
 
   /** The question as the server takes it. */
   function asked() {
-    const { max_per_artist, include_duplicates } = question();
     return {
       ...state.queryOf(question()),
       weights: weights(),
-      max_per_artist: max_per_artist || null,
-      include_duplicates,
-      filter: state.filterOf(question()),
+      ...conditionsOf(question()),
     };
   }
 

@@ -1,9 +1,7 @@
-// The songs of the query, by name, each with a way to take it out again.
+// Songs that a question names, each by its name and with a way to take it out again.
 
-/** removed(song): it is to go. */
-export function makeChosen(removed) {
-  const place = document.getElementById("chosen");
-
+/** place: the list. words(song): what taking it out is called. removed(song): it is to go. */
+export function makeChosen(place, { words, removed }) {
   function itemOf(song) {
     const item = document.createElement("li");
     const name = document.createElement("span");
@@ -13,7 +11,7 @@ export function makeChosen(removed) {
     remove.type = "button";
     remove.className = "quiet";
     remove.textContent = "×";
-    remove.setAttribute("aria-label", `Remove ${song.name} from the query`);
+    remove.setAttribute("aria-label", words(song));
     remove.addEventListener("click", () => removed(song));
     item.append(name, remove);
     return item;

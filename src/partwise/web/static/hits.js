@@ -19,7 +19,7 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * on: what a visitor does with a hit, beside playing it: compare(hit, moment or null, done), like(hit),
- * seed(part, hit), add(hit), momentsOf(hit) -> promise of moments; chosen(number of hits).
+ * seed(part, hit), add(hit), less(hit), momentsOf(hit) -> promise of moments; chosen(number of hits).
  */
 export function makeHits(on) {
   const list = document.getElementById("hits");
@@ -94,6 +94,7 @@ export function makeHits(on) {
       const { value } = row.menu;
       row.menu.value = "";
       if (value === "query") on.add(row.hit);
+      else if (value === "less") on.less(row.hit);
       else if (value === "next") bar.playNext(songOf(row.hit));
       else if (value === "later") bar.playLater(songOf(row.hit));
       else if (value) on.seed(value, row.hit);

@@ -81,12 +81,23 @@ const seeds = makeSeeds(current, {
 const filters = makeFilters(current, changed);
 const files = makeFiles({ used: pick, songDropped: pick });
 const picker = makePicker(pick);
-const chosen = makeChosen((song) => {
-  question.songs = question.songs.filter((other) => other !== song);
-  question.range = null;
-  changed();
-  picker.focus();
-  picker.close();
+const chosen = makeChosen(byId("chosen"), {
+  words: (song) => `Remove ${song.name} from the query`,
+  removed: (song) => {
+    question.songs = question.songs.filter((other) => other !== song);
+    question.range = null;
+    changed();
+    picker.focus();
+    picker.close();
+  },
+});
+const less = makeChosen(byId("less-list"), {
+  words: (song) => `No longer less like ${song.name}`,
+  removed: (song) => {
+    question.less_like = question.less_like.filter((other) => other !== song);
+    changed();
+    byId("hits-title").focus({ preventScroll: true });
+  },
 });
 const start = makeStart((song) => {
   newQuestion(song);
@@ -116,6 +127,11 @@ const hits = makeHits({
     question.range = null;
     changed();
   },
+  less: (hit) => {
+    question.less_like.push(songOf(hit));
+    byChance = false;
+    changed();
+  },
   chosen: sharing.show,
 });
 
@@ -132,6 +148,7 @@ function newQuestion(song) {
   comparison.stop();
   question.songs = [song];
   question.seeds = {};
+  question.less_like = [];
   question.range = null;
   byChance = false;
 }
@@ -154,7 +171,7 @@ function setSeed(part, song) {
 /** What part radio plays on from: the question, and its song if it is one. */
 function radioOf() {
   if (!answer || state.isEmpty(question)) return null;
-  const { max_per_artist, ...asked } = asking.asked();
+  const { max_per_artist, max_per_album, ...asked } = asking.asked();
   const alone = question.songs.length === 1 && !Object.keys(question.seeds).length;
   return { asked, song: alone ? question.songs[0] : null };
 }
@@ -172,14 +189,21 @@ function showQuestion() {
   const empty = state.isEmpty(question);
   start.show(empty || byChance);
   byId("asked").hidden = empty;
-  chosen.show(question.songs);
-  seeds.show();
+  showNames();
   faders.show(asking.heard());
   const note = byId("range-note");
   note.hidden = empty || state.canHaveRange(question);
   note.textContent = "A passage can be asked for when the query is one song.";
   waveDue = true;
   if (empty || asking.knows()) showWave();
+}
+
+/** The songs of the question, by name. */
+function showNames() {
+  chosen.show(question.songs);
+  less.show(question.less_like);
+  byId("less").hidden = question.less_like.length === 0;
+  seeds.show();
 }
 
 /** Measuring a wave is work for the server: the first hits come before it. */
@@ -229,7 +253,7 @@ function showAnswer(found, whole) {
   noteAbsent();
   suggest(asking.weights());
   bar.steered();
-  named(found.query.songs);
+  named([...found.query.songs, ...found.query.less_like]);
   if (whole) showCount(found);
   requestAnimationFrame(() => setTimeout(showWave)); // when these hits have been painted
 }
@@ -280,8 +304,7 @@ function named(songs) {
     learned = true;
   }
   if (!learned) return;
-  chosen.show(question.songs);
-  seeds.show();
+  showNames();
   addresses.keep(question);
 }
 

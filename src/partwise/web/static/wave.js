@@ -10,7 +10,7 @@ import { colours } from "./colours.js";
 import { makeLanes } from "./lanes.js";
 import { clock } from "./parts.js";
 import { sayError } from "./say.js";
-import { number } from "./state.js";
+import { number } from "./conditions.js";
 
 const POINTS = 1200;
 // The policy for styles knows wavesurfer's own sheet by its hash, and this number stands in it.
