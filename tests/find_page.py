@@ -13,14 +13,14 @@ from page_waits import wait_until
 
 SONG = "Open Viaduct"  # in which all five parts are heard
 SEARCH = re.compile(r"/api/v1/search$")
+# An answer comes in two, then what is usual in the library; moved rows slide to their new place.
+_ANSWERED = """() => {
+  const list = document.getElementById("hits");
+  return !list.hasAttribute("aria-busy") && !list.hasAttribute("data-levels-due")
+    && !list.getAnimations({subtree: true}).some((one) => one.playState === "running");
+}"""
 _ORDER = """() => [...document.querySelectorAll("[data-testid=hit-title]")]
   .map((title) => title.textContent.trim()).join("\\n")"""
-
-
-def _answers_with_hits(answer: Response) -> bool:
-    if not SEARCH.search(answer.url):
-        return False
-    return (answer.request.post_data_json or {}).get("top", 0) > 1
 
 
 class FindPage:
@@ -34,10 +34,23 @@ class FindPage:
             for part in ("drums", "bass", "piano", "guitar", "other")
         }
 
+    def open(self, path: str = "/") -> None:
+        """Open the page, and wait for what it asks of itself: a song by chance."""
+        self.page.goto(path)
+        expect(self.hits.first).to_be_visible()
+        self.wait_until_answered()
+
+    def wait_until_answered(self) -> None:
+        """Wait until the question at hand is answered, and every row is where it belongs.
+
+        Only then do rows stay under the mouse, and does the order belong to the question.
+        """
+        wait_until(self.page, _ANSWERED)
+
     def ask(self, title: str) -> dict[str, Any]:
         """Pick a song of the library and wait for what is like it; gives the server's answer."""
         if self.page.url == "about:blank":
-            self.page.goto("/")
+            self.open()
         with self.asking() as both:
             self.page.get_by_test_id("song-search").fill(title)
             self.page.get_by_test_id("song-result").filter(has_text=title).first.click()
@@ -45,26 +58,47 @@ class FindPage:
         return both[1]
 
     def wait_until_shown(self) -> None:
-        """Wait until the hits are there, and the wave of the query."""
+        """Wait until the hits are there, and the wave of the query unless it is folded away."""
         expect(self.hits.first).to_be_visible()
-        expect(self.page.get_by_test_id("wave").locator("canvas").first).to_be_visible()
+        self.wait_until_answered()
+        if self.page.get_by_test_id("wave").is_visible():
+            expect(self.page.get_by_test_id("wave").locator("canvas").first).to_be_visible()
 
     @contextmanager
     def asking(self) -> Iterator[list[dict[str, Any]]]:
         """In the block the page asks the server once more, and is answered.
 
-        Gives a list that holds the question's JSON and the answer's after the block. That the page
-        asks for a single hit first, to learn which parts a new query has, does not count.
+        Gives a list that holds the question's JSON and the answer's after the block. A new question
+        is answered twice, the first hits alone before all of them: then it is the second that
+        counts.
         """
         both: list[dict[str, Any]] = []
-        with self.page.expect_response(_answers_with_hits) as got:
+        answers: list[Response] = []
+
+        def note(answer: Response) -> None:
+            if SEARCH.search(answer.url):
+                answers.append(answer)
+
+        self.page.on("response", note)
+        with self.page.expect_response(SEARCH):
             yield both
-        question = got.value.request.post_data_json or {}
+        self.wait_until_answered()
+        self.page.remove_listener("response", note)
+        last = answers[-1]
+        question = last.request.post_data_json or {}
         try:
-            answer = got.value.json()
+            answer = last.json()
         except Error:  # Chromium has dropped the body already: the same question again
-            answer = self.page.request.post(got.value.url, data=question).json()
+            answer = self.page.request.post(last.url, data=question).json()
         both += [question, answer]
+
+    def show_rest(self) -> None:
+        """Show the hits that are no more alike than any two songs, if some are left out."""
+        self.wait_until_answered()
+        rest = self.page.get_by_test_id("hits-rest")
+        if rest.is_visible():
+            rest.click()
+            expect(rest).to_be_hidden()
 
     def order(self) -> list[str]:
         """The titles of the hits as they are shown now."""

@@ -89,16 +89,18 @@ def page(context: BrowserContext, guard: PageGuard) -> Page:
 def shot(tmp_path: Path) -> Callable[..., Path]:
     """Take a picture of what is seen: into docs/pages if ``PARTWISE_SCREENSHOTS`` is 1.
 
-    ``shot(page, name, height=PIXELS)`` makes the window as high for the picture.
+    ``shot(page, name, width=PIXELS, height=PIXELS)`` makes the window as large for the picture.
     """
 
-    def take(page: Page, name: str, height: int | None = None) -> Path:
+    def take(page: Page, name: str, width: int | None = None, height: int | None = None) -> Path:
         folder = _PICTURES if os.environ.get("PARTWISE_SCREENSHOTS") == "1" else tmp_path
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.png"
         before = page.viewport_size or _DESKTOP
-        page.set_viewport_size({"width": before["width"], "height": height or before["height"]})
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        page.set_viewport_size(
+            {"width": width or before["width"], "height": height or before["height"]}
+        )
+        page.wait_for_timeout(300)  # waves follow the width some time later
         page.screenshot(path=path, animations="disabled")
         page.set_viewport_size(before)
         _make_smaller(path)

@@ -48,7 +48,7 @@ def test_moments_in_turn(page: Page, shot: Callable[..., Path]) -> None:
     assert abs(_time(other) - moment["start_s"]) < 2.0
     wait_until(page, _HAVE_GAINS, [0, gain_b])
     _silent(query)
-    shot(page, "ab", height=1150)
+    shot(page, "ab", width=1440, height=900)
 
     page.keyboard.press("a")
     _playing(query)

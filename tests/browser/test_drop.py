@@ -32,19 +32,19 @@ def recording(music: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_choose_a_file(page: Page, recording: Path, shot: Callable[..., Path]) -> None:
-    page.goto("/")
     find = FindPage(page)
+    find.open()
     with find.asking():
         page.get_by_test_id("file-input").set_input_files(recording)
     expect(find.hits.first).to_be_visible()
     assert find.order()[0] == "Amber Meadow"
     expect(page.get_by_text("My <i>own<b> song").first).to_be_visible()
-    shot(page, "drop")
+    shot(page, "drop", width=1440, height=900)
 
 
 def test_drop_a_file(page: Page, recording: Path) -> None:
-    page.goto("/")
     find = FindPage(page)
+    find.open()
     content = base64.b64encode(recording.read_bytes()).decode()
     with find.asking():
         page.get_by_test_id("file-drop").evaluate(_DROP, {"name": "mine.flac", "content": content})

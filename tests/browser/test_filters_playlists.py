@@ -13,6 +13,7 @@ from find_page import SONG, FindPage
 def test_filters(page: Page) -> None:
     find = FindPage(page)
     find.ask(SONG)
+    find.show_rest()
     find.open_filters()
     with find.asking() as question:
         page.get_by_test_id("filter-text").fill(BANDS[2])
@@ -29,6 +30,7 @@ def test_filters(page: Page) -> None:
 def test_max_per_artist(page: Page) -> None:
     find = FindPage(page)
     find.ask(SONG)
+    find.show_rest()
     find.open_filters()
     with find.asking() as question:
         page.get_by_test_id("max-per-artist").fill("1")

@@ -19,12 +19,13 @@ def test_hits_appear(page: Page, shot: Callable[..., Path]) -> None:
     bars = find.hits.first.get_by_test_id("hit-why")
     expect(bars).to_be_visible()
     find.set_fader("bass", 0.3)
-    shot(page, "find", height=1150)
+    shot(page, "find", width=1440, height=900)
 
 
 def test_order_follows_a_held_fader(page: Page, guard: PageGuard) -> None:
     find = FindPage(page)
     find.ask(SONG)
+    find.show_rest()
     before, asked = find.order(), guard.asked(SEARCH)
     drums = find.faders["drums"]
     find.hold(drums, 0.0)
@@ -81,10 +82,10 @@ def test_why_says_the_similarities(page: Page) -> None:
 
 
 def test_absent_part_cannot_be_asked_for(page: Page) -> None:
-    page.goto("/")
+    find = FindPage(page)
+    find.open()
     tracks = page.request.get("/api/v1/tracks?limit=100").json()["tracks"]
     track = next(track for track in tracks if len(track["parts"]) < 5)
-    find = FindPage(page)
     find.ask(track["title"])
     for part, fader in find.faders.items():
         if part in track["parts"]:
@@ -98,5 +99,6 @@ def test_script_in_tags_is_text(page: Page) -> None:
     find.ask("<script>")
     expect(page.get_by_label("Songs of the query")).to_contain_text("<script>alert(1)</script>")
     find.ask(SONG)
+    find.show_rest()
     expect(find.hits.filter(has_text="<img src=x onerror=alert(2)>")).to_have_count(1)
     expect(page.locator("img[src=x]")).to_have_count(0)

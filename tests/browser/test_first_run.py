@@ -35,6 +35,8 @@ def test_index_and_ask(
 ) -> None:
     guard.expect_refusal(422)  # of a folder that does not exist
     page.goto("/")
+    expect(page.get_by_test_id("first-run")).to_contain_text("Index a folder")
+    expect(page.get_by_test_id("hits")).to_be_hidden()  # there is nothing to search in
     page.get_by_role("link", name="Library").first.click()
     expect(page).to_have_url("/library")
     page.wait_for_load_state()  # a click before its script is there asks nobody
@@ -54,7 +56,7 @@ def test_index_and_ask(
     expect(progress).to_contain_text("done", ignore_case=True)
     shot(page, "library")
 
-    page.goto("/")
     find = FindPage(page)
+    find.open()
     find.ask("Amber Meadow")
     expect(find.hits).to_have_count(3)

@@ -27,8 +27,8 @@ def _tab_to(page: Page, testid: str, key: str = "Tab") -> None:
 
 
 def test_ask_move_play_and_take_along(page: Page) -> None:
-    page.goto("/")
     find = FindPage(page)
+    find.open()
     _tab_to(page, "song-search")
     with find.asking():
         page.keyboard.type("Amber Meadow")

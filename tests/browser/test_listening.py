@@ -93,7 +93,7 @@ def test_the_queue_is_edited(page: Page, find: FindPage, shot: Callable[..., Pat
     assert _titles(page)[:4] == [order[0], order[4], order[2], order[1]]
     rows.nth(1).get_by_test_id("queue-remove").click()
     assert _titles(page)[:3] == [order[0], order[2], order[1]]
-    shot(page, "queue", height=900)
+    shot(page, "queue", width=1440, height=900)
     page.get_by_test_id("queue-clear").click()
     assert _titles(page) == [order[0]]
     page.keyboard.press("Escape")
@@ -255,7 +255,7 @@ def test_a_part_is_let_through(page: Page, shot: Callable[..., Path]) -> None:
     wait_until(page, "() => window.starts.length >= 2")  # and the next passage after it
     began = sorted(at - late for _, at, late in page.evaluate("window.starts.slice(-2)"))
     assert began[1] - began[0] == pytest.approx(5, abs=0.001)  # without a gap
-    shot(page, "reason", height=900)
+    shot(page, "reason", width=1440, height=900)
     expect(_audio(page)).to_have_js_property("paused", False)  # at the same place all the time
     button.click()
     expect(bar.locator("[data-reason]")).to_have_attribute("data-state", "off")

@@ -22,17 +22,24 @@ def context(browser: Browser, site: str) -> Iterator[BrowserContext]:
 
 
 def test_find_fits(page: Page, shot: Callable[..., Path]) -> None:
-    page.goto("/")
-    assert too_wide(page) == []
     find = FindPage(page)
+    find.open()
+    assert too_wide(page) == []
     find.ask(SONG)
     assert too_wide(page) == []
     for part in find.faders:
         for control in (f"fader-{part}", f"solo-{part}", f"mute-{part}"):
             _reachable(page, control)
-    for control in ("filter-text", "max-per-artist", "playlist-m3u8", "share-link"):
+    for control in (
+        "filter-text",
+        "filter-enters-drums",
+        "max-per-artist",
+        "playlist-m3u8",
+        "share-link",
+    ):
         _reachable(page, control)
     find.hits.last.get_by_test_id("ab-button").tap(trial=True)
+    page.locator("#filters summary").tap()  # folded away again
     page.evaluate("scrollTo(0, 0)")
     shot(page, "phone")
 

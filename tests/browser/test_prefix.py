@@ -21,8 +21,8 @@ def site(library: Path) -> Iterator[str]:
 
 
 def test_every_page_works_and_asks_for_nothing_outside(page: Page, guard: PageGuard) -> None:
-    page.goto("/partwise/")
     find = FindPage(page)
+    find.open("/partwise/")
     find.ask(SONG)
     expect(find.hits.nth(9)).to_be_attached()
     find.hits.first.get_by_test_id("ab-button").click()

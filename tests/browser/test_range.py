@@ -28,7 +28,7 @@ def test_drag_a_range(page: Page, shot: Callable[..., Path]) -> None:
     find.wait_for_other_order(whole)
     assert page.url != address
     expect(page.get_by_test_id("presence")).to_be_visible()
-    shot(page, "range", height=1150)
+    shot(page, "range", width=1440, height=900)
 
     with find.asking() as question:
         page.get_by_test_id("range-clear").click()

@@ -26,4 +26,4 @@ def test_one_song_per_part(page: Page, shot: Callable[..., Path]) -> None:
     }
     expect(page.get_by_test_id("seed-bass")).to_contain_text(second["title"])
     find.wait_for_other_order(before)
-    shot(page, "seeds", height=980)
+    shot(page, "seeds", width=1440, height=900)

@@ -22,7 +22,7 @@ def test_follows_the_system_and_the_toggle(page: Page, shot: Callable[..., Path]
     assert _brightness(page) > 200
     page.emulate_media(color_scheme="dark")
     assert _brightness(page) < 60
-    shot(page, "find-dark", height=1150)
+    shot(page, "find-dark", width=1440, height=900)
     toggle = page.get_by_test_id("theme-toggle")
     toggle.click()
     wait_until(page, f"() => ({_PAPER})().match(/\\d+/)[0] > 200")

@@ -6,7 +6,10 @@ import test from "node:test";
 const folder = process.env.PARTWISE_STATIC;
 const { rank, rerank, tableOf } = await import(`${folder}/rank.js`);
 const state = await import(`${folder}/state.js`);
+const conditions = await import(`${folder}/conditions.js`);
 const { inWords } = await import(`${folder}/lanes.js`);
+
+const { secondsOf } = await import(`${folder}/parts.js`);
 
 const A = "a".repeat(32);
 const B = "b".repeat(32);
@@ -61,20 +64,45 @@ test("a question survives its address", () => {
   question.solo.add("bass");
   question.mute.add("other");
   question.range = [10, 20.5];
+  question.less_like = [{ id: B }];
   Object.assign(question, { text: "a b&c=ü#", year_from: 1990, duration_to_s: 300, max_per_artist: 2 });
+  Object.assign(question, { max_per_album: 3, genre: "jazz", artists: "One; Two, Three & Co", not_artists: "Four" });
+  question.has = { drums: true, guitar: false };
+  question.enters_after_s = { drums: 65 };
   question.include_duplicates = true;
   const hash = state.toHash(question);
   assert.match(hash, new RegExp(`^songs=${A},${B}&bass=upload-`));
   const read = state.fromHash(`#${hash}`);
   assert.equal(state.toHash(read), hash);
   assert.deepEqual(read.range, [10, 20.5]);
-  assert.deepEqual(state.filterOf(read), { text: "a b&c=ü#", year_from: 1990, duration_to_s: 300 });
+  assert.deepEqual(state.queryOf(read).less_like, [{ song: B }]);
+  assert.deepEqual(conditions.conditionsOf(read), {
+    max_per_artist: 2,
+    max_per_album: 3,
+    artists: ["One", "Two, Three & Co"],
+    not_artists: ["Four"],
+    include_duplicates: true,
+    filter: {
+      text: "a b&c=ü#",
+      genre: "jazz",
+      year_from: 1990,
+      duration_to_s: 300,
+      has: ["drums"],
+      has_not: ["guitar"],
+      enters_after_s: { drums: 65 },
+    },
+  });
+  assert.equal(conditions.countOf(read), 12);
 });
 
 test("what makes no sense in an address is left out", () => {
-  const read = state.fromHash("#songs=../../x,<b>&drums=1&w=drums:-1,kazoo:1,bass:NaN&range=9-3&max=many");
+  const read = state.fromHash("#songs=../../x,<b>&drums=1&w=drums:-1,kazoo:1,bass:NaN&range=9-3&max=many&max-album=1.5&year-to=1e9&has=kazoo&enters=drums:-1,bass:x&less=../x");
   assert.ok(state.isEmpty(read));
   assert.equal(state.toHash(read), "");
+});
+
+test("times are minutes and seconds, or seconds", () => {
+  assert.deepEqual(["1:05", "90", " 0:7 ", "1:75", "-3", "a", ""].map(secondsOf), [65, 90, 7, null, null, null, null]);
 });
 
 test("solo, mute and absent parts weigh nothing", () => {
@@ -93,7 +121,7 @@ test("a passage is asked of one song alone", () => {
   question.range = [1, 5];
   assert.deepEqual(state.queryOf(question).range, [1, 5]);
   question.seeds.drums = { id: B };
-  assert.deepEqual(state.queryOf(question), { songs: [A], per_part_of: { drums: B }, range: null });
+  assert.deepEqual(state.queryOf(question), { songs: [A], per_part_of: { drums: B }, less_like: [], range: null });
 });
 
 test("presence over time in words", () => {
@@ -161,4 +189,58 @@ test("a queue is of limited length, and comes back as it was kept", () => {
   assert.equal(ids(back), "abc");
   assert.equal(back.current.id, "b");
   for (const odd of [null, {}, { items: "x" }, { items: [{}] }]) assert.equal(Queue.of(odd).current, null);
+});
+
+const likeness = await import(`${folder}/likeness.js`);
+const USUAL = { shares: [0, 0.5, 0.9, 0.99, 0.999], scores: [-1, 0.2, 0.6, 0.8, 0.9] };
+
+test("a score lies above a share of random pairs", () => {
+  assert.equal(likeness.shareBelow(null, 0.5), null);
+  assert.equal(likeness.shareBelow({ shares: [], scores: [] }, 0.5), null);
+  assert.equal(likeness.shareBelow(USUAL, -1.5), 0);
+  assert.equal(likeness.shareBelow(USUAL, 0.95), 0.999);
+  assert.ok(Math.abs(likeness.shareBelow(USUAL, 0.4) - 0.7) < 1e-9);
+  assert.equal(likeness.endOf(USUAL), 0.2);
+  assert.equal(likeness.endOf(null), null);
+});
+
+test("a share in words is rounded down", () => {
+  assert.equal(likeness.inWords(0.9), "closer than 90\u00a0%");
+  assert.equal(likeness.inWords(0.98999), "closer than 98\u00a0%");
+  assert.equal(likeness.inWords(0.9996), "closer than 99.96\u00a0%");
+  assert.equal(likeness.inWords(0.3), "");
+  assert.equal(likeness.inWords(null), "");
+});
+
+test("hits that lack a part stand under a line, and the list ends where likeness ends", () => {
+  const ranked = { order: [0, 1, 2, 3, 4], scores: [0.5, 0.3, -0.01, 0.4, 0.1], incomplete: [0, 0, 0, 1, 1] };
+  assert.deepEqual(likeness.arrange(ranked, 0.2, false), { entries: [0, 1, "lacking", 3], rest: 2 });
+  assert.deepEqual(likeness.arrange(ranked, 0.2, true).entries, [0, 1, "end", 2, "lacking", 3, 4]);
+  assert.deepEqual(likeness.arrange(ranked, null, false).entries, [0, 1, 2, "lacking", 3, 4]);
+});
+
+test("a question in words, once all names are known", () => {
+  const question = state.newQuestion();
+  question.songs = [{ id: A, name: "One" }];
+  question.range = [5, 65];
+  assert.equal(state.labelOf(question), "One 0:05–1:05");
+  question.seeds.drums = { id: B, name: "Two" };
+  question.seeds.bass = question.seeds.drums;
+  assert.equal(state.labelOf(question), "One + drums and bass of Two");
+  question.less_like = [{ id: A, name: "Three" }];
+  assert.equal(state.labelOf(question), "One + drums and bass of Two, less like Three");
+  question.songs[0].name = "";
+  assert.equal(state.labelOf(question), "");
+});
+
+test("where nothing weighs anything the page says what to do", () => {
+  const question = state.newQuestion();
+  for (const part of ["drums", "bass"]) question.mute.add(part);
+  assert.match(state.howToHear(question, ["drums", "bass"]), /^Every part is muted/);
+  question.mute.clear();
+  for (const part of ["drums", "bass"]) question.faders[part] = 0;
+  assert.match(state.howToHear(question, ["drums", "bass"]), /^Every fader is at zero/);
+  question.faders.bass = 1;
+  question.mute.add("bass");
+  assert.match(state.howToHear(question, ["drums", "bass"]), /^No part counts/);
 });

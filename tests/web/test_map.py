@@ -41,7 +41,7 @@ def client_of(library: Library) -> TestClient:
 def ask(client: TestClient, path: str):
     """The answer once the map is made."""
     until_s = time.monotonic() + 20
-    while (answer := client.get(path)).status_code == 404 and time.monotonic() < until_s:
+    while (answer := client.get(path)).status_code == 202 and time.monotonic() < until_s:
         assert answer.json()["error"].startswith("the map is being made")
         time.sleep(0.05)
     return answer
@@ -49,7 +49,7 @@ def ask(client: TestClient, path: str):
 
 def test_a_library_without_a_map_gets_it_when_asked(library: Library) -> None:
     client = client_of(library)
-    assert client.get("/api/v1/map/tracks").status_code == 404
+    assert client.get("/api/v1/map/tracks").status_code == 202
     listed = ask(client, "/api/v1/map/tracks").json()
     assert listed["track_ids"] == library.tracks().track_ids
     assert read_atlas(library.store) is not None
@@ -98,7 +98,7 @@ def test_a_new_map_is_read(library: Library) -> None:
     client = client_of(library)
     assert client.get("/api/v1/map/drums").status_code == 200
     atlas_file(library.store).unlink()
-    assert client.get("/api/v1/map/drums").status_code == 404
+    assert client.get("/api/v1/map/drums").status_code == 202
     assert ask(client, "/api/v1/map/drums").status_code == 200
 
 

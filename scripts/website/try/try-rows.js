@@ -115,6 +115,6 @@ function inWords(part, player) {
 function showBar(bar, part, hit) {
   const similarity = hit.similarities[part];
   bar.classList.toggle("absent", similarity === null);
-  bar.firstElementChild.style.height = `${Math.max(0, similarity ?? 0) * 100}%`;
+  bar.style.setProperty("--alike", String(Math.max(0, similarity ?? 0)));
   return similarity === null ? `${part} absent` : `${part} ${similarity.toFixed(2)}`;
 }

@@ -46,8 +46,8 @@ MOST_STREAMS = 64
 VERSION_HEADER = "x-partwise-map-version"
 _LONGEST_NAME = 120  # of a file, so that every system takes it
 _PLAYLISTS = {"m3u8": "application/vnd.apple.mpegurl", "xspf": "application/xspf+xml"}
-_NO_MAP: dict[int | str, dict[str, Any]] = error_answers(404, 422)
-_NO_MAP[404]["description"] = "The library has no map yet: it is being made."
+_NO_MAP: dict[int | str, dict[str, Any]] = error_answers(202, 404, 422)
+_NO_MAP[404]["description"] = "The library has no map, and none can be made."
 
 
 # --- tracks

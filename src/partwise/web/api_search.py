@@ -81,7 +81,7 @@ def _answers(server: Server, searches: Sequence[SearchAsked]) -> list[dict[str, 
     questions, asked = [], []
     for number, one in enumerate(searches, 1):
         try:
-            question = ask(server, one)
+            question = ask(server, one, one.skip_absent)
             questions.append(question)
             asked.append((question.query, question.weights, options_of(server, one)))
         except PartwiseError as error:
@@ -113,8 +113,11 @@ class Question:
     ids: dict[str, str]
 
 
-def ask(server: Server, asked: QueryAsked) -> Question:
+def ask(server: Server, asked: QueryAsked, skip_absent: bool = False) -> Question:
     """The question of a request. Raises NotHere, and PartwiseError where it makes no sense.
+
+    skip_absent : leave out weights of parts that the query lacks; where none is left, all parts
+    that it has count the same.
 
     Songs are ids or names (``Server.id_of``), never paths. Those of the same title get a number
     behind it, so that a name tells them apart as well.
@@ -151,7 +154,11 @@ def ask(server: Server, asked: QueryAsked) -> Question:
     )
     weights = None
     if asked.weights is not None:
-        weights = PartWeights.of({p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT})
+        given = {p: w for p, w in asked.weights.items() if w >= SMALLEST_WEIGHT}
+        if skip_absent:
+            given = {part: weight for part, weight in given.items() if part in query.parts}
+        if given or not skip_absent:
+            weights = PartWeights.of(given)
     return Question(query, query.weights(weights), ids)
 
 

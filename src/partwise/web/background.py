@@ -21,7 +21,7 @@ from partwise.library.search.matcher import name_key
 from partwise.library.tables.catalogue import Track
 from partwise.library.tables.reader import Store, modified
 from partwise.paths import shown
-from partwise.web.responses import ClientGone, NotHere
+from partwise.web.responses import ClientGone, NotHere, NotYet
 
 T = TypeVar("T")
 _LOG = logging.getLogger("partwise.web")
@@ -169,7 +169,7 @@ class MapState:
         self._failed: tuple[float, str] | None = None
 
     def atlas(self) -> Atlas:
-        """The map. Raises NotHere while there is none yet."""
+        """The map. Raises NotYet while it is being made, NotHere where that is not possible."""
         if not self._library.exists:
             raise NotHere("there is nothing to map yet: index a folder first")
         store = self._library.store
@@ -177,22 +177,22 @@ class MapState:
         found = self._kept.get("atlas", lambda: stamp, lambda _: read_atlas(store))
         if found is None:
             with self._guard:
-                raise NotHere(self._make(store.folder))
+                self._make(store.folder)
+            raise NotYet("the map is being made: ask again in a moment")
         return found
 
-    def _make(self, folder: Path) -> str:
-        """Begin to make the map if that is not being done; what to tell meanwhile."""
+    def _make(self, folder: Path) -> None:
+        """Begin to make the map if that is not being done. Raises NotHere if it has just failed."""
         if self._failed is not None:
             when, why = self._failed
             if time.monotonic() < when + _RETRY_S:
-                return why
+                raise NotHere(why)
             self._failed = None
         if self._making is None or not self._making.is_alive():
             self._making = threading.Thread(
                 target=self._work, args=(folder,), name="partwise-map", daemon=True
             )
             self._making.start()
-        return "the map is being made: ask again in a moment"
 
     def _work(self, folder: Path) -> None:
         try:
@@ -202,7 +202,7 @@ class MapState:
             self._failed = (time.monotonic(), f"the map could not be made: {error}")
 
     def listed(self) -> bytes:
-        """JSON of what the points are. Raises NotHere while there is no map yet."""
+        """JSON of what the points are. Raises NotYet and NotHere as ``atlas`` does."""
         atlas = self.atlas()
         store = self._library.store
 

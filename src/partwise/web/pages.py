@@ -48,8 +48,18 @@ templates = Jinja2Templates(env=_environment())
 def find_page(request: Request, server: OneServer) -> HTMLResponse:
     """Pick a song, move the faders, hear what is alike."""
     held = server.overview()
-    context = {"tracks": 0 if held is None else held.tracks}
+    context = {
+        "tracks": 0 if held is None else held.tracks,
+        "start": server.first_screen.draw(),
+        "can_index": request.app.state.settings.can_index,
+    }
     return templates.TemplateResponse(request, "find.html", context)
+
+
+@router.get("/find/start")
+def find_start(request: Request, server: OneServer) -> HTMLResponse:
+    """Fragment: another song by chance, and questions to begin with."""
+    return templates.TemplateResponse(request, "start.html", {"start": server.first_screen.draw()})
 
 
 @router.get("/find/songs")
@@ -63,9 +73,10 @@ def find_songs(
 
 
 @router.get("/map")
-def map_page(request: Request) -> HTMLResponse:
+def map_page(request: Request, server: OneServer) -> HTMLResponse:
     """What lies near what, drawn."""
-    return templates.TemplateResponse(request, "map.html")
+    context = {"empty": not server.library.exists}
+    return templates.TemplateResponse(request, "map.html", context)
 
 
 @router.get("/explore")

@@ -45,6 +45,13 @@ class NotHere(Refused):
         super().__init__(404, sentence)
 
 
+class NotYet(Refused):
+    """What is asked for is being made: no error, and so no status of one."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(202, sentence)
+
+
 class ClientGone(Refused):
     """Nobody waits for the answer any more."""
 

@@ -89,6 +89,9 @@ class SearchAsked(QueryAsked):
 
     top: int = Field(10, strict=True, ge=1, le=500)
     moments: int = Field(10, strict=True, ge=0, le=50, description="first hits that carry moments")
+    skip_absent: bool = Field(
+        False, strict=True, description="weights of parts that the query lacks count as none"
+    )
     max_per_artist: Count | None = None
     max_per_album: Count | None = None
     artists: list[Text] = Field([], max_length=50, description="only tracks by one of these")
@@ -337,6 +340,7 @@ class Status(Answer):
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """``responses=`` of a route: the errors that it may answer with."""
     texts = {
+        202: "being made: ask again in a moment",
         400: "not readable as a request",
         403: "not allowed",
         404: "no such song",

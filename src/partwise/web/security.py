@@ -48,7 +48,7 @@ _PROXY_PREFIXES = (
 _HOW = "start the server with --token, or with --behind-proxy NAME where the proxy asks who it is"
 
 # The one style that is not a file: wavesurfer puts a sheet beside its canvas. Its text is known.
-WAVE_STYLE = "sha256-2/AFTPuP4qEbSn4KmAzsJt3JK6WrqUViQjrdhLR/QMQ="
+WAVE_STYLE = "sha256-lYn8wofTd9DQ98eR+x6Z/GEnEIybaqD4JFb4hM9lipk="
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
     f"style-src 'self' '{WAVE_STYLE}'; "

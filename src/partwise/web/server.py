@@ -39,6 +39,7 @@ from partwise.web.pictures import Pictures
 from partwise.web.playable import Copies, Waves
 from partwise.web.responses import NotHere
 from partwise.web.schema_types import SONG_ID
+from partwise.web.start import FirstScreen
 from partwise.web.transcode import Transcoder
 from partwise.web.uploads import UPLOAD_PREFIX, Song, Uploads
 
@@ -58,6 +59,7 @@ class Server:
         self.streams = 0  # of events, open now; touched in the event loop's thread alone
         self.covers = KnownCovers()
         self.map = MapState(library)
+        self.first_screen = FirstScreen(library)
         self.copies = Copies(library.path / "cache" / "audio")
         self.auditions = Auditions(library.path / "cache" / "audition", model)
         self.waves = Waves(library.path)

@@ -31,6 +31,7 @@ from partwise.library.search.options import SearchOptions
 from partwise.library.search.query import Query
 from partwise.library.search.server_ids import ServerIds
 from partwise.library.search.typical import SAMPLE, beyond, typical
+from partwise.library.search.usual import PASSAGE_TRACKS, Usual, usual_passages, usual_tracks
 from partwise.library.stores.exact_index import ExactIndex
 from partwise.library.stores.protocol import Searchable
 from partwise.library.stores.rows import columns, unpack, vectors_of
@@ -133,15 +134,35 @@ class Searcher:
     def typical(self) -> np.ndarray:
         """float32 [parts=5, dim]: see ``typical.typical``; the same whatever the store is."""
         index, catalogue = self.index("tracks"), self.catalogue
+        return self._kept.get(
+            "typical",
+            lambda: (self.store.digest, Same(index), Same(catalogue)),
+            lambda _: typical(self._sample(index, catalogue)),
+        )
 
-        def make(_: object) -> np.ndarray:
-            ids = sorted(catalogue)[:SAMPLE]  # they are hashes: the first are drawn at random
-            if isinstance(index, ExactIndex):
-                return typical(index.vectors[index.rows_of(ids)])
-            return typical(vectors_of(self.store.tracks.fetch(ids, ["vector"])))
+    def _sample(self, index: Searchable, catalogue: Mapping[str, Track]) -> np.ndarray:
+        """float32 [n, parts=5, dim] of some tracks."""
+        ids = sorted(catalogue)[:SAMPLE]  # they are hashes: the first are drawn at random
+        if isinstance(index, ExactIndex):
+            return index.vectors[index.rows_of(ids)]
+        return vectors_of(self.store.tracks.fetch(ids, ["vector"]))
+
+    def usual(self, passages: bool = False) -> Usual:
+        """What random pairs of the library's tracks are like, to compare scores with.
+
+        passages : of a passage and a track, instead of two tracks.
+        """
+        index, catalogue = self.index("tracks"), self.catalogue
+
+        def make(_: object) -> Usual:
+            if passages:
+                return usual_passages(self.segments_of(sorted(catalogue)[:PASSAGE_TRACKS]))
+            return usual_tracks(self._sample(index, catalogue), self.typical)
 
         return self._kept.get(
-            "typical", lambda: (self.store.digest, Same(index), Same(catalogue)), make
+            "usual passages" if passages else "usual",
+            lambda: (self.store.digest, Same(index), Same(catalogue)),
+            make,
         )
 
     def segments_of(self, track_ids: Iterable[str]) -> dict[str, PartEmbeddings]:

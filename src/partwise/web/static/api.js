@@ -45,6 +45,7 @@ async function json(method, path, options) {
 export const status = () => json("GET", "/status");
 export const track = (songId) => json("GET", `/tracks/${songId}`);
 export const search = (question, signal) => json("POST", "/search", { body: question, signal });
+export const usual = (asked) => json("POST", "/usual", { body: asked });
 export const moments = (question) => json("POST", "/moments", { body: question });
 export const radioNext = (session, signal) => json("POST", "/radio/next", { body: session, signal });
 export const path = (asked, signal) => json("POST", "/path", { body: asked, signal });

@@ -19,6 +19,7 @@ export function makeFiles({ used, songDropped }) {
     try {
       const track = await api.upload(file, (share) => {
         bar.value = share;
+        state.textContent = `Sending ${file.name}: ${Math.floor(100 * share)} %`;
         if (share === 1) {
           bar.removeAttribute("value"); // sent; how long hearing takes is not known
           state.textContent = `Listening to ${file.name}`;

@@ -1,42 +1,58 @@
 // The filters: a form that shows the conditions of a question and changes them.
 
-import { number } from "./state.js";
+import { countOf, number } from "./conditions.js";
+import { PARTS, clock, secondsOf } from "./parts.js";
 
-const NUMBERS = ["year_from", "year_to", "duration_from_s", "duration_to_s", "max_per_artist"];
+const TEXTS = ["text", "genre", "artists", "not_artists"];
+const TIMES = ["duration_from_s", "duration_to_s"];
+const WHOLE = ["year_from", "year_to", "max_per_artist", "max_per_album"];
+const HEARD = { yes: true, no: false };
 const WAIT_MS = 250;
 
 export function makeFilters(question, changed) {
   const form = document.getElementById("filter-form");
-  const fields = form.elements;
+  const field = (name) => form.elements.namedItem(name);
+  const valid = (name) => (field(name).validity.valid ? field(name).value : "");
   let timer = 0;
 
   function read() {
     const asked = question();
-    asked.text = fields.namedItem("text").value;
-    for (const name of NUMBERS) {
-      const field = fields.namedItem(name);
-      const value = field.validity.valid ? number(field.value) : null;
-      asked[name] = value === null || name.endsWith("_s") ? value : Math.round(value);
+    for (const name of TEXTS) asked[name] = field(name).value;
+    for (const name of TIMES) asked[name] = number(valid(name));
+    for (const name of WHOLE) {
+      const value = number(valid(name));
+      asked[name] = value === null ? null : Math.round(value);
     }
-    asked.include_duplicates = fields.namedItem("include_duplicates").checked;
-    count();
+    asked.has = {};
+    asked.enters_after_s = {};
+    for (const part of PARTS) {
+      const heard = HEARD[field(`has_${part}`).value];
+      const after_s = secondsOf(valid(`enters_${part}`));
+      if (heard !== undefined) asked.has[part] = heard;
+      if (after_s !== null && heard !== false) asked.enters_after_s[part] = after_s;
+    }
+    asked.include_duplicates = field("include_duplicates").checked;
+    show({ values: false });
     changed();
   }
 
-  function count() {
+  /** values: put them into the fields too, which somebody may be typing into. */
+  function show({ values = true } = {}) {
     const asked = question();
-    let on = NUMBERS.filter((name) => asked[name] !== null).length;
-    if (asked.text.trim()) on += 1;
-    if (asked.include_duplicates) on += 1;
+    if (values) {
+      for (const name of TEXTS) field(name).value = asked[name];
+      for (const name of [...TIMES, ...WHOLE]) field(name).value = asked[name] ?? "";
+      for (const part of PARTS) {
+        const after_s = asked.enters_after_s[part];
+        field(`has_${part}`).value = { true: "yes", false: "no" }[asked.has[part]] ?? "";
+        field(`enters_${part}`).value = after_s === undefined ? "" : clock(after_s);
+      }
+      field("include_duplicates").checked = asked.include_duplicates;
+    }
+    // What is not heard in a song does not enter it.
+    for (const part of PARTS) field(`enters_${part}`).disabled = asked.has[part] === false;
+    const on = countOf(asked);
     document.getElementById("filters-on").textContent = on ? ` · ${on} on` : "";
-  }
-
-  function show() {
-    const asked = question();
-    fields.namedItem("text").value = asked.text;
-    for (const name of NUMBERS) fields.namedItem(name).value = asked[name] ?? "";
-    fields.namedItem("include_duplicates").checked = asked.include_duplicates;
-    count();
   }
 
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -1,30 +1,42 @@
 // The hits: at most some fifty rows in the document, whatever their number, used again and again
 // while faders move. Text from tags is set as text, never as HTML.
 
-import * as api from "./api.js";
 import { bar } from "./bar.js";
+import { setText, showHit, showScore } from "./hitrow.js";
 import { openHit } from "./hitwave.js";
-import { PARTS, clock } from "./parts.js";
+import { arrange, endOf } from "./likeness.js";
+import { PARTS } from "./parts.js";
 import { carry } from "./seeds.js";
 
 const PAGE = 50;
 const MOVE_MS = 160;
+const LINES = {
+  end: "From here on no more alike than two songs of this library drawn at random.",
+  lacking: "Without a part that you asked for.",
+};
 
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * on: what a visitor does with a hit, beside playing it: compare(hit, moment or null, done), like(hit),
- * seed(part, hit), add(hit), momentsOf(hit) -> promise of moments.
+ * seed(part, hit), add(hit), less(hit), momentsOf(hit) -> promise of moments; chosen(number of hits).
  */
 export function makeHits(on) {
   const list = document.getElementById("hits");
   const more = document.getElementById("hits-more");
+  const rest = document.getElementById("hits-rest");
   const template = document.getElementById("hit-template");
   const rows = new Map(); // track_id -> row that shows it
+  const lines = Object.fromEntries(Object.entries(LINES).map(([name, text]) => [name, makeLine(name, text)]));
+  const taken = new Set(); // track_ids that were chosen
   let hits = [];
-  let order = [];
-  let scores = [];
+  let ranked = null; // {order, scores, incomplete}, null while nothing is shown
+  let levels = null; // what is usual
+  let entries = []; // of `arrange`
   let shown = PAGE;
+  let withRest = false;
+  let key = ""; // of the query that the hits answer
+  let spare = []; // rows that wait, hidden, for the rest of an answer
   let comparing = null; // {id} of the track that is played against the query
   let rowHeight = 0;
   const inSight = new WeakMap(); // row's element -> whether it can be seen
@@ -37,6 +49,14 @@ export function makeHits(on) {
     for (const entry of entries) inSight.set(entry.target, entry.isIntersecting);
   });
 
+  function makeLine(name, text) {
+    const line = document.createElement("li");
+    line.className = "hits-line";
+    line.dataset.testid = `hits-line-${name}`;
+    line.textContent = text;
+    return line;
+  }
+
   function makeRow() {
     const item = template.content.firstElementChild.cloneNode(true);
     const find = (selector) => item.querySelector(selector);
@@ -45,8 +65,9 @@ export function makeHits(on) {
       hit: null,
       place: -1,
       rank: find(".hit-rank"),
-      score: find(".hit-score"),
-      initials: find(".initials"),
+      score: find(".score-number"),
+      word: find(".score-word"),
+      choose: find(".hit-choose"),
       image: find("img"),
       play: find(".hit-play"),
       name: find(".hit-name"),
@@ -73,9 +94,15 @@ export function makeHits(on) {
       const { value } = row.menu;
       row.menu.value = "";
       if (value === "query") on.add(row.hit);
+      else if (value === "less") on.less(row.hit);
       else if (value === "next") bar.playNext(songOf(row.hit));
       else if (value === "later") bar.playLater(songOf(row.hit));
       else if (value) on.seed(value, row.hit);
+    });
+    row.choose.addEventListener("change", () => {
+      if (row.choose.checked) taken.add(row.hit.track_id);
+      else taken.delete(row.hit.track_id);
+      on.chosen(taken.size);
     });
     carry(find(".hit-row"), () => ({ id: row.hit.track_id, name: row.hit.title }));
     return row;
@@ -88,7 +115,7 @@ export function makeHits(on) {
   }
 
   function playFrom(hit, start_s = 0) {
-    const songs = order.map((at) => songOf(hits[at]));
+    const songs = listed().map((at) => songOf(hits[at]));
     bar.play(songs, songs.findIndex((song) => song.id === hit.track_id), start_s);
   }
 
@@ -148,68 +175,89 @@ export function makeHits(on) {
     if (row.hit?.track_id !== hit.track_id) {
       close(row);
       row.compare.setAttribute("aria-pressed", String(hit.track_id === comparing?.id));
+      row.choose.checked = taken.has(hit.track_id);
       row.place = -1;
     }
     row.hit = hit;
-    row.item.dataset.trackId = hit.track_id;
-    row.initials.textContent = initials(hit.title);
-    row.image.hidden = !hit.has_cover;
-    if (hit.has_cover) row.image.src = api.coverAddress(hit.track_id);
-    else row.image.removeAttribute("src");
-    row.title.textContent = hit.title;
-    const facts = [hit.artist ?? "unknown artist", hit.year, clock(hit.duration_s)];
-    row.by.textContent = facts.filter(Boolean).join(" · ");
-    row.alike.hidden = hit.alike.length === 0;
-    row.alike.textContent = hit.alike.length
-      ? `${hit.alike.length} near-duplicate${hit.alike.length > 1 ? "s" : ""} left out`
-      : "";
-    row.alike.title = hit.alike.join("\n");
-    const words = PARTS.map((part, p) => showBar(row.bars[p], part, hit.similarities[part]));
-    row.why.title = words.join(", ");
-    row.why.setAttribute("aria-label", row.why.title);
-    row.play.setAttribute("aria-label", `Play ${hit.title} and the hits after it`);
+    showHit(row, hit);
     showPlaying(row);
-    row.compare.setAttribute("aria-label", `A/B: compare the query with ${hit.title}`);
-    row.like.setAttribute("aria-label", `Find like ${hit.title}`);
-    row.menu.setAttribute("aria-label", `Use a part of ${hit.title}`);
-    PARTS.forEach((part, p) => {
-      row.takes[p].disabled = !hit.parts.includes(part);
-    });
   }
 
-  /** Show the order of the moment. Rows stay with their hit; the others are filled anew. */
-  function apply(animate) {
-    const window_ = order.slice(0, shown);
-    const wanted = new Set(window_.map((at) => hits[at].track_id));
-    const free = [];
+  /** Indices of the hits that are listed or come with "more", best first. */
+  const listed = () => entries.filter((entry) => typeof entry === "number");
+
+  /** The first entries that hold `shown` hits, with their lines. */
+  function inWindow() {
+    let count = 0;
+    const end = entries.findIndex((entry) => typeof entry === "number" && (count += 1) > shown);
+    return end < 0 ? entries : entries.slice(0, end);
+  }
+
+  /** The rows that show no hit of the moment, to be filled anew. */
+  function freeRows(wanted, anew) {
+    // Of another question nothing is left to follow: rows stay where they are, which is quickest.
+    if (anew) wanted = new Set();
+    const free = spare;
     for (const [id, row] of rows) {
       if (wanted.has(id)) continue;
       rows.delete(id);
       free.push(row);
     }
+    spare = [];
+    return free.sort((one, other) => one.place - other.place);
+  }
+
+  /**
+   * Show the order of the moment. Rows stay with their hit; the others are filled anew.
+   * anew: these hits answer another question. whole: no more hits of the answer follow.
+   */
+  function apply(animate, { anew = false, whole = true } = {}) {
+    const arranged = ranked ? arrange(ranked, endOf(levels), withRest) : { entries: [], rest: 0 };
+    ({ entries } = arranged);
+    const window_ = inWindow();
+    const wanted = new Set(window_.map((at) => hits[at]?.track_id ?? at));
+    const free = freeRows(wanted, anew);
+    for (const [name, line] of Object.entries(lines)) if (!wanted.has(name)) line.remove();
     const focused = list.contains(document.activeElement) ? document.activeElement : null;
     const moved = [];
     let cursor = list.firstElementChild;
-    window_.forEach((at, place) => {
+    const put = (item) => {
+      while (cursor?.hidden) cursor = cursor.nextElementSibling;
+      if (item === cursor) cursor = cursor.nextElementSibling;
+      else list.insertBefore(item, cursor);
+    };
+    let place = 0;
+    for (const at of window_) {
+      if (typeof at === "string") {
+        put(lines[at]);
+        continue;
+      }
       const hit = hits[at];
       let row = rows.get(hit.track_id);
       if (!row) {
-        row = free.pop() ?? makeRow();
+        row = free.shift() ?? makeRow();
+        row.item.hidden = false;
         rows.set(hit.track_id, row);
       }
       fill(row, hit);
       setText(row.rank, String(place + 1));
-      setText(row.score, scores[at].toFixed(2));
+      showScore(row, ranked.scores[at], levels);
       if (row.place >= 0 && row.place !== place) moved.push([row, row.place - place]);
       row.place = place;
-      if (row.item === cursor) cursor = cursor.nextElementSibling;
-      else list.insertBefore(row.item, cursor);
-    });
-    for (const row of free) row.item.remove();
+      put(row.item);
+      place += 1;
+    }
+    if (!whole) spare = free;
+    for (const row of free) {
+      if (whole) row.item.remove();
+      else row.item.hidden = true;
+    }
     if (focused?.isConnected && document.activeElement !== focused) {
       focused.focus({ preventScroll: true });
     }
-    more.hidden = order.length <= shown;
+    more.hidden = listed().length <= shown;
+    rest.hidden = withRest || !more.hidden || arranged.rest === 0;
+    setText(rest, `Show ${arranged.rest} more, no more alike than two songs drawn at random`);
     if (animate && !calm.matches) requestAnimationFrame(() => slide(moved));
   }
 
@@ -226,54 +274,80 @@ export function makeHits(on) {
   }
 
   more.addEventListener("click", () => {
-    const before = shown;
+    const before = rows.size;
     shown += PAGE;
     apply(false);
-    list.children[before]?.querySelector(".hit-name").focus();
+    focusHit(before);
+  });
+  rest.addEventListener("click", () => {
+    const before = [...rows.keys()];
+    withRest = true;
+    apply(false);
+    focusHit([...list.querySelectorAll(".hit")].findIndex((item) => !before.includes(item.dataset.trackId)));
   });
 
+  function focusHit(number) {
+    list.querySelectorAll(".hit-name")[number]?.focus();
+  }
+
+  /** The ids of what is shown, in order. */
+  function shownIds() {
+    return inWindow().filter((at) => typeof at === "number").map((at) => hits[at].track_id);
+  }
+
+  function chooseNone() {
+    taken.clear();
+    for (const row of rows.values()) row.choose.checked = false;
+    on.chosen(0);
+  }
+
   return {
-    /** A new answer: hits as they came, and their order and scores (by index). */
-    show(found, ranked) {
-      const first = hits.length === 0;
+    /** A new answer: hits as they came, their ranking, the key of their query; whole: all hits. */
+    show(found, ranking, ofQuery, whole) {
+      const first = ranked === null;
+      const anew = ofQuery !== key;
+      if (anew) {
+        key = ofQuery;
+        shown = PAGE;
+        withRest = false;
+        chooseNone();
+      }
       hits = found;
-      ({ order, scores } = ranked);
-      apply(!first);
+      ranked = ranking;
+      apply(!first && !anew, { anew, whole });
       heights.disconnect();
-      if (list.firstElementChild) heights.observe(list.firstElementChild);
+      const item = list.querySelector(".hit");
+      if (item) heights.observe(item);
     },
     /** The same hits in another order. */
-    reorder(ranked) {
-      ({ order, scores } = ranked);
+    reorder(ranking) {
+      ranked = ranking;
       apply(true);
     },
-    /** Play all, from the best on. */
-    playAll: () => order.length && playFrom(hits[order[0]]),
-    startOver() {
-      shown = PAGE;
+    /** Play all that is listed, from the best on. */
+    playAll() {
+      const [best] = listed();
+      if (best !== undefined) playFrom(hits[best]);
     },
-    /** Ids of the hits that are shown, best first. */
-    shownIds: () => order.slice(0, shown).map((at) => hits[at].track_id),
+    /** Show none, until there is an order again. */
+    clear() {
+      ranked = null;
+      apply(false);
+    },
+    /** What is usual in this library: see `likeness`. */
+    usual(known) {
+      levels = known;
+      apply(false);
+    },
+    chooseNone,
+    /** Ids of the hits that were chosen, else of all that are shown; best first. */
+    takenIds() {
+      const ids = shownIds();
+      return taken.size ? ids.filter((id) => taken.has(id)) : ids;
+    },
   };
 }
 
 function songOf({ track_id: id, title, artist, duration_s, has_cover }) {
   return { id, title, artist, duration_s, has_cover };
-}
-
-function showBar(bar, part, similarity) {
-  const absent = similarity === null || similarity === undefined;
-  const words = absent ? `${part} absent` : `${part} ${similarity.toFixed(2)}`;
-  bar.classList.toggle("absent", absent);
-  bar.firstElementChild.style.height = absent ? "0" : `${Math.max(0, similarity) * 100}%`;
-  return words;
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function initials(title) {
-  const words = title.split(/[^\p{L}\p{N}]+/u).filter((word) => /\p{L}/u.test(word));
-  return words.slice(0, 2).map((word) => [...word][0].toUpperCase()).join("") || "♪";
 }

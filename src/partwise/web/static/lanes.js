@@ -3,8 +3,8 @@
 import { colours, sheet } from "./colours.js";
 import { PARTS, clock, listed } from "./parts.js";
 
-const LANE = 13;
-const GAP = 4;
+const LANE = 11;
+const GAP = 2;
 const HEARD = 0.5;
 
 export function makeLanes() {
@@ -18,7 +18,7 @@ export function makeLanes() {
     if (!shown) return;
     const theme = colours();
     const x = (time) => Math.round((time / shown.duration_s) * width); // no seams
-    context.font = "600 10px system-ui, sans-serif";
+    context.font = "600 9.5px system-ui, sans-serif";
     context.textBaseline = "middle";
     PARTS.forEach((part, lane) => {
       const top = lane * (LANE + GAP);
@@ -32,7 +32,7 @@ export function makeLanes() {
       });
       context.globalAlpha = 0.85;
       context.fillStyle = theme.panel;
-      context.fillRect(3, top + 1.5, context.measureText(part).width + 8, LANE - 3);
+      context.fillRect(3, top, context.measureText(part).width + 8, LANE);
       context.globalAlpha = 1;
       context.fillStyle = theme.ink;
       context.fillText(part, 7, top + LANE / 2 + 0.5);
@@ -47,7 +47,6 @@ export function makeLanes() {
     show(found, duration_s) {
       shown = found && { ...found, duration_s };
       words.textContent = found ? inWords(found) : "";
-      canvas.setAttribute("aria-label", "Presence of the parts over time");
       draw();
     },
   };

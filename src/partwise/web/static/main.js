@@ -1,7 +1,10 @@
 // The main page: one question, and the parts of the page that show it and change it.
 
-import * as api from "./api.js";
+import { makeAddresses } from "./addresses.js";
+import { makeAsking } from "./asking.js";
 import { bar } from "./bar.js";
+import { makeChosen } from "./chosen.js";
+import { makeComparing } from "./comparing.js";
 import { makeFaders } from "./faders.js";
 import { makeFiles } from "./files.js";
 import { makeFilters } from "./filters.js";
@@ -14,25 +17,51 @@ import { suggest } from "./reason.js";
 import { clearError, sayError } from "./say.js";
 import { makeSeeds } from "./seeds.js";
 import { makeSharing } from "./sharing.js";
+import { makeStart } from "./start.js";
 import * as state from "./state.js";
+import { makeUsual } from "./usual.js";
 import { makeWave } from "./wave.js";
-
-const TOP = 500;
-const WITH_MOMENTS = 10;
 
 const byId = (id) => document.getElementById(id);
 
-let question = state.fromHash(location.hash);
-let heard = PARTS; // the parts of the query, once `heardKey` is its key
-let heardKey = "";
-let answer = null; // of the server: {hits, table, question}
-let comparisons = 0; // asked for so far: only the last one is played
-let asking = null; // AbortController of the search under way
+let question = state.newQuestion();
+let answer = null; // of the server: {hits, table, query}
+let byChance = false; // nobody has chosen the song of the question
+let waveDue = false; // the wave shows another question: it waits for the first hits
 
 const current = () => question;
-const keyOf = () => JSON.stringify(state.queryOf(question));
 
+const addresses = makeAddresses((restored) => {
+  question = restored;
+  byChance = false;
+  filters.show();
+  changed();
+});
+const asking = makeAsking(current, {
+  learned: () => {
+    answer = null; // of another query
+    faders.show(asking.heard());
+  },
+  found: showAnswer,
+  silent: showSilence,
+  failed: sayError,
+  busy: (whether) => {
+    if (!whether) showWave();
+    if (whether) byId("hits").setAttribute("aria-busy", "true");
+    else byId("hits").removeAttribute("aria-busy");
+  },
+});
+const usual = makeUsual({
+  changed: () => hits.usual(usual.levels()),
+  busy: (whether) => byId("hits").toggleAttribute("data-levels-due", whether),
+});
 const comparison = makeComparison();
+const { compare, momentsOf } = makeComparing({
+  question: current,
+  weights: asking.weights,
+  songs: () => answer.query.songs,
+  player: comparison,
+});
 const wave = makeWave((range) => {
   question.range = range;
   changed();
@@ -50,16 +79,45 @@ const seeds = makeSeeds(current, {
   },
 });
 const filters = makeFilters(current, changed);
-const files = makeFiles({ used: setQuery, songDropped: setQuery });
-const picker = makePicker(setQuery);
+const files = makeFiles({ used: pick, songDropped: pick });
+const picker = makePicker(pick);
+const chosen = makeChosen(byId("chosen"), {
+  words: (song) => `Remove ${song.name} from the query`,
+  removed: (song) => {
+    question.songs = question.songs.filter((other) => other !== song);
+    question.range = null;
+    changed();
+    picker.focus();
+    picker.close();
+  },
+});
+const less = makeChosen(byId("less-list"), {
+  words: (song) => `No longer less like ${song.name}`,
+  removed: (song) => {
+    question.less_like = question.less_like.filter((other) => other !== song);
+    changed();
+    byId("hits-title").focus({ preventScroll: true });
+  },
+});
+const start = makeStart((song) => {
+  newQuestion(song);
+  byChance = true;
+  changed();
+});
+const sharing = makeSharing({
+  ids: () => hits.takenIds(),
+  none: () => hits.chooseNone(),
+  title: () => state.labelOf(question),
+});
 const hits = makeHits({
   compare,
   stop: comparison.stop,
   momentsOf,
   failed: sayError,
   like: (hit) => {
-    setQuery(songOf(hit));
-    byId("query-title").scrollIntoView({ block: "center" });
+    newQuestion(songOf(hit));
+    changed();
+    if (window.scrollY > 0) window.scrollTo({ top: 0 });
   },
   seed: (part, hit) => setSeed(part, songOf(hit)),
   add: (hit) => {
@@ -69,172 +127,168 @@ const hits = makeHits({
     question.range = null;
     changed();
   },
+  less: (hit) => {
+    question.less_like.push(songOf(hit));
+    byChance = false;
+    changed();
+  },
+  chosen: sharing.show,
 });
+
 byId("play-all").addEventListener("click", hits.playAll);
 byId("find-radio").addEventListener("click", bar.toggleRadio);
 bar.question = radioOf;
-makeSharing({ ids: hits.shownIds, title: () => question.songs[0]?.name ?? "" });
 
 function songOf(hit) {
   return { id: hit.track_id, name: hit.title, parts: hit.parts };
 }
 
-function setQuery(song) {
+/** Another question about one song: faders and filters stay, what was asked before goes. */
+function newQuestion(song) {
   comparison.stop();
   question.songs = [song];
+  question.seeds = {};
+  question.less_like = [];
   question.range = null;
+  byChance = false;
+}
+
+/** A song from the picker, or a file: beside songs for single parts it is what was missing. */
+function pick(song) {
+  const { seeds: given, songs } = question;
+  newQuestion(song);
+  if (!songs.length) question.seeds = given;
   changed();
 }
 
 function setSeed(part, song) {
+  byChance = false;
   question.seeds[part] = song;
   question.range = null;
   changed();
 }
 
-/** The question has changed: show it, keep it in the address, ask it. */
-function changed() {
+/** What part radio plays on from: the question, and its song if it is one. */
+function radioOf() {
+  if (!answer || state.isEmpty(question)) return null;
+  const { max_per_artist, max_per_album, ...asked } = asking.asked();
+  const alone = question.songs.length === 1 && !Object.keys(question.seeds).length;
+  return { asked, song: alone ? question.songs[0] : null };
+}
+
+/** The question has changed: ask it, keep it in the address, show it. */
+function changed({ replace = false } = {}) {
   clearError();
-  const hash = state.toHash(question);
-  if (hash !== location.hash.slice(1)) history.replaceState(null, "", `#${hash}`);
+  if (state.isEmpty(question)) showNothing();
+  else asking.ask(); // before the rest: the server works meanwhile
+  addresses.keep(question, { replace });
   showQuestion();
-  ask();
 }
 
 function showQuestion() {
   const empty = state.isEmpty(question);
+  start.show(empty || byChance);
   byId("asked").hidden = empty;
-  showChosen();
-  seeds.show();
-  faders.show(heardKey === keyOf() ? heard : PARTS);
-  const canRange = state.canHaveRange(question);
+  showNames();
+  faders.show(asking.heard());
   const note = byId("range-note");
-  note.hidden = empty || canRange;
+  note.hidden = empty || state.canHaveRange(question);
   note.textContent = "A passage can be asked for when the query is one song.";
-  wave.show(question.songs[0] ?? null, question.range, canRange).catch(sayError);
+  waveDue = true;
+  if (empty || asking.knows()) showWave();
 }
 
-function showChosen() {
-  const items = question.songs.map((song) => {
-    const item = document.createElement("li");
-    const name = document.createElement("span");
-    name.textContent = song.name || "…";
-    const remove = document.createElement("button");
-    remove.type = "button";
-    remove.className = "quiet";
-    remove.textContent = "×";
-    remove.setAttribute("aria-label", `Remove ${song.name} from the query`);
-    remove.addEventListener("click", () => {
-      question.songs = question.songs.filter((other) => other !== song);
-      question.range = null;
-      changed();
-      picker.focus();
-      picker.close();
-    });
-    item.append(name, remove);
-    return item;
-  });
-  byId("chosen").replaceChildren(...items);
+/** The songs of the question, by name. */
+function showNames() {
+  chosen.show(question.songs);
+  less.show(question.less_like);
+  byId("less").hidden = question.less_like.length === 0;
+  seeds.show();
 }
 
-/** The weights as asked for the parts that the query has. */
-const weights = () => state.weightsOf(question, heard);
+/** Measuring a wave is work for the server: the first hits come before it. */
+function showWave() {
+  if (!waveDue) return;
+  waveDue = false;
+  const { songs, range } = question;
+  wave.show(songs[0] ?? null, range, state.canHaveRange(question)).catch(sayError);
+}
 
 /** While a fader moves: the hits at hand in their new order, without the server. */
 function reorder() {
   if (!answer) return;
   const began = performance.now();
-  const ranked = rank(answer.table, weights());
-  noteWeights(ranked !== null);
-  if (!ranked) return;
-  hits.reorder(ranked);
-  performance.measure("rerank", { start: began, end: performance.now() });
-}
-
-function noteWeights(some) {
-  const absent = PARTS.filter((part) => !heard.includes(part));
-  let note = "";
-  if (!some) note = "Every part is at zero: raise a fader.";
-  else if (answer && absent.length) note = `The query has no ${listed(absent, "or")}.`;
-  byId("mixer-note").textContent = note;
-}
-
-async function ask() {
-  asking?.abort();
-  if (state.isEmpty(question)) {
-    showNothing();
+  const ranked = rank(answer.table, asking.weights());
+  if (!ranked) {
+    showSilence();
     return;
   }
-  asking = new AbortController();
-  const { signal } = asking;
-  byId("hits").setAttribute("aria-busy", "true");
-  try {
-    const key = keyOf();
-    if (heardKey !== key) {
-      const probe = { ...state.queryOf(question), weights: null, top: 1, moments: 0 };
-      ({ parts: heard } = (await api.search(probe, signal)).query);
-      heardKey = key;
-      hits.startOver();
-      faders.show(heard);
-    }
-    const asked = searchOf();
-    if (!PARTS.some((part) => asked.weights[part] > 0)) {
-      noteWeights(false);
-      return;
-    }
-    showAnswer(await api.search(asked, signal));
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    sayError(error);
-  } finally {
-    if (asking?.signal === signal) byId("hits").removeAttribute("aria-busy");
-  }
+  byId("hits-none").hidden = true;
+  canPlay(answer.hits.length > 0);
+  noteAbsent();
+  hits.reorder(ranked);
+  performance.measure("rerank", { start: began, end: performance.now() });
+  askUsual();
 }
 
-function searchOf() {
-  return {
-    ...state.queryOf(question),
-    weights: weights(),
-    top: TOP,
-    moments: WITH_MOMENTS,
-    max_per_artist: question.max_per_artist || null,
-    include_duplicates: question.include_duplicates,
-    filter: state.filterOf(question),
-  };
+function askUsual() {
+  const passage = state.queryOf(question).range !== null;
+  usual.ask(asking.weights(), passage);
 }
 
-/** What part radio plays on from: the question, and its song if it is one. */
-function radioOf() {
-  if (!answer || state.isEmpty(question)) return null;
-  const { top, moments, max_per_artist, ...asked } = searchOf();
-  const alone = question.songs.length === 1 && !Object.keys(question.seeds).length;
-  return { asked, song: alone ? question.songs[0] : null };
+function noteAbsent() {
+  const heard = asking.heard();
+  const absent = PARTS.filter((part) => !heard.includes(part));
+  byId("mixer-note").textContent = absent.length ? `The query has no ${listed(absent, "or")}.` : "";
 }
 
-function showAnswer(found) {
-  const table = tableOf(found.hits);
-  answer = { hits: found.hits, table, query: found.query };
-  named(found.query.songs);
-  const ranked = rank(table, weights());
-  noteWeights(ranked !== null);
-  const untouched = { order: found.hits.map((_, i) => i), scores: found.hits.map((hit) => hit.score) };
-  hits.show(found.hits, ranked ?? untouched);
-  for (const id of ["play-all", "find-radio"]) byId(id).disabled = !found.hits.length;
-  suggest(weights());
+/** whole: no other hits of this question follow. */
+function showAnswer(found, whole) {
+  answer = { hits: found.hits, table: tableOf(found.hits), query: found.query };
+  const { table } = answer;
+  const ranked = rank(table, asking.weights());
+  if (!ranked) return; // every part was muted meanwhile
+  hits.show(found.hits, ranked, asking.key(), whole);
+  askUsual();
+  noteAbsent();
+  suggest(asking.weights());
   bar.steered();
+  named([...found.query.songs, ...found.query.less_like]);
+  if (whole) showCount(found);
+  requestAnimationFrame(() => setTimeout(showWave)); // when these hits have been painted
+}
+
+function canPlay(some) {
+  for (const id of ["play-all", "find-radio"]) byId(id).disabled = !some;
+}
+
+function showCount(found) {
   const count = found.hits.length;
+  canPlay(count > 0);
   const took = Math.max(1, Math.round(found.took_ms));
-  byId("hits-state").textContent = `${count} hit${count === 1 ? "" : "s"} in ${took} ms`;
+  byId("hits-state").textContent = `${count} hit${count === 1 ? "" : "s"}`;
+  byId("hits-took").textContent = `in ${took} ms`;
   const none = byId("hits-none");
   none.hidden = count > 0;
   none.textContent = "Nothing in the library fits: loosen the filters.";
 }
 
+/** No part counts: old hits would answer a question that is asked no more. */
+function showSilence() {
+  hits.clear();
+  canPlay(false);
+  byId("hits-state").textContent = byId("hits-took").textContent = "";
+  byId("hits-none").hidden = false;
+  byId("hits-none").textContent = state.howToHear(question, asking.heard());
+  byId("mixer-note").textContent = "Every part is at zero.";
+}
+
 function showNothing() {
+  asking.stop();
   answer = null;
-  for (const id of ["play-all", "find-radio"]) byId(id).disabled = true;
-  hits.show([], { order: [], scores: [] });
-  byId("hits-state").textContent = "";
+  hits.clear();
+  canPlay(false);
+  byId("hits-state").textContent = byId("hits-took").textContent = "";
   byId("hits-none").hidden = false;
   byId("hits-none").textContent = "Pick a song above: what is alike in the parts you mean appears here.";
   byId("mixer-note").textContent = "";
@@ -244,56 +298,33 @@ function showNothing() {
 function named(songs) {
   const names = new Map(songs.map((song) => [song.song_id, song.name]));
   let learned = false;
-  for (const song of [...question.songs, ...Object.values(question.seeds)]) {
+  for (const song of state.songsOf(question)) {
     if (song.name || !names.has(song.id)) continue;
     song.name = names.get(song.id);
     learned = true;
   }
   if (!learned) return;
-  showChosen();
-  seeds.show();
+  showNames();
+  addresses.keep(question);
 }
 
-async function momentsOf(hit) {
-  if (hit.moments.length) return hit.moments;
-  const asked = { ...state.queryOf(question), weights: weights(), track_id: hit.track_id };
-  hit.moments = (await api.moments(asked)).moments;
-  return hit.moments;
+// A link into the page would take the question's place in the address.
+for (const link of document.querySelectorAll("a.skip")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    const target = link.id === "skip-to-hits" ? byId("hits") : byId("main");
+    target.scrollIntoView({ block: "start" });
+    target.focus({ preventScroll: true });
+  });
 }
 
-/** Play a hit against the query, at the best moment unless one is named. */
-async function compare(hit, moment, done) {
-  clearError();
-  const mine = (comparisons += 1);
-  try {
-    const chosen = moment ?? (await momentsOf(hit))[0];
-    if (mine !== comparisons) return;
-    if (!chosen) throw new Error("No passage of this hit matches the query.");
-    const side = heaviestSide(chosen.query);
-    const name = answer.query.songs.find((song) => song.song_id === side.song_id)?.name ?? "query";
-    const a = { songId: side.song_id, start_s: side.start_s, end_s: side.end_s, label: name };
-    const b = { songId: hit.track_id, start_s: chosen.start_s, end_s: chosen.end_s, label: hit.title };
-    await comparison.start(a, b, done);
-  } catch (error) {
-    done();
-    sayError(error);
+question = addresses.read();
+if (state.isEmpty(question)) {
+  const song = start.chance();
+  if (song) {
+    question.songs = [song];
+    byChance = true;
   }
 }
-
-/** Of a query of several songs, the passage that gives the parts that weigh most. */
-function heaviestSide(sides) {
-  const asked = weights();
-  const weight = (side) => side.parts.reduce((sum, part) => sum + asked[part], 0);
-  return sides.reduce((best, side) => (weight(side) > weight(best) ? side : best));
-}
-
-window.addEventListener("hashchange", () => {
-  if (location.hash.slice(1) === state.toHash(question)) return;
-  question = state.fromHash(location.hash);
-  filters.show();
-  changed();
-});
-
 filters.show();
-if (state.isEmpty(question)) showQuestion();
-else changed();
+changed({ replace: true });

@@ -8,6 +8,7 @@ import { View } from "./map-view.js";
 const NEAR_COUNT = 12;
 const NEAR_AFTER_MS = 200;
 const AGAIN_MS = 2000;
+const BEING_MADE = 202;
 const REACH_PX = { mouse: 10, touch: 22 };
 
 const asked = new URLSearchParams(location.search);
@@ -49,7 +50,7 @@ const view = new View(canvas, {
 
 async function answer(path) {
   const response = await fetch(path);
-  if (response.ok) return response;
+  if (response.ok && response.status !== BEING_MADE) return response;
   const told = await response.json().catch(() => ({}));
   const error = new Error(told.error ?? `the server answered ${response.status}`);
   error.status = response.status;
@@ -65,6 +66,10 @@ async function show(name) {
   }
   asked.set("part", name);
   history.replaceState(null, "", `?${asked}`);
+  if ("empty" in canvas.dataset) {
+    fail("There is nothing to map yet: index a folder first.");
+    return;
+  }
   try {
     listed ??= await (await answer("api/v1/map/tracks")).json();
     const response = await answer(`api/v1/map/${name}`);
@@ -85,7 +90,7 @@ async function show(name) {
     listNear();
   } catch (error) {
     fail(`${error.message}`);
-    if (error.status === 404) setTimeout(() => part === name && show(name), AGAIN_MS);
+    if (error.status === BEING_MADE) setTimeout(() => part === name && show(name), AGAIN_MS);
   }
 }
 

@@ -12,6 +12,14 @@ export function listed(words, and = "and") {
   return `${words.slice(0, -1).join(", ")} ${and} ${words.at(-1)}`;
 }
 
+/** The seconds of "3:07" or "187"; null for anything else. */
+export function secondsOf(text) {
+  const found = /^\s*(?:(\d+):([0-5]?\d)|(\d+))\s*$/.exec(text);
+  if (!found) return null;
+  const [, minutes, seconds, alone] = found;
+  return alone === undefined ? 60 * Number(minutes) + Number(seconds) : Number(alone);
+}
+
 /** A time for people: 3:07, for all of that second (`clock` in library/search/query.py). */
 export function clock(seconds) {
   const whole = Math.floor(seconds);

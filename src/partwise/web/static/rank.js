@@ -23,8 +23,8 @@ export function tableOf(hits) {
 }
 
 /**
- * {order: indices of the hits, best first; scores: by index}. weights: {part: number}.
- * Ties keep the order of the answer. Null when nothing weighs more than 0.
+ * {order: indices of the hits, best first; scores, incomplete: by index, whether a wanted part is
+ * missing}. weights: {part: number}. Ties keep the order of the answer. Null when nothing weighs more than 0.
  */
 export function rank(table, weights) {
   const values = PARTS.map((part) => Math.max(0, weights[part] ?? 0));
@@ -46,7 +46,7 @@ export function rank(table, weights) {
   }
   const order = Array.from({ length: table.count }, (_, row) => row);
   order.sort((a, b) => incomplete[a] - incomplete[b] || scores[b] - scores[a] || a - b);
-  return { order, scores };
+  return { order, scores, incomplete };
 }
 
 /** The hits in their new order, with their new scores and ranks. Null as in `rank`. */

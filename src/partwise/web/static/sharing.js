@@ -5,8 +5,16 @@ import { clearError, sayError } from "./say.js";
 
 const TOLD_MS = 1800;
 
-/** ids(): the tracks of a playlist, in order. title(): the name of the query. */
-export function makeSharing({ ids, title }) {
+/**
+ * ids(): the tracks of a playlist, in order. none(): choose no hits. title(): the name of the
+ * query. Gives {show(count)}, for when so many hits are chosen.
+ */
+export function makeSharing({ ids, none, title }) {
+  const chooseNone = document.getElementById("choose-none");
+  chooseNone.addEventListener("click", () => {
+    none();
+    document.getElementById("hits-title").focus({ preventScroll: true });
+  });
   const share = document.getElementById("share-link");
   const label = share.textContent;
 
@@ -42,6 +50,18 @@ export function makeSharing({ ids, title }) {
       }
     });
   }
+
+  return {
+    show(count) {
+      chooseNone.hidden = count === 0;
+      const of = count ? `${count} chosen` : "the hits";
+      document.getElementById("playlist-of").textContent = count ? `Playlist of ${count} chosen` : "Playlist";
+      for (const button of document.querySelectorAll("button.playlist")) {
+        button.setAttribute("aria-label", `${button.textContent} playlist of ${of}`);
+        button.title = count ? `Playlist of ${count} chosen` : "Playlist of the hits that are shown";
+      }
+    },
+  };
 }
 
 /** Let the browser save a file. */

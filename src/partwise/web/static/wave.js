@@ -10,11 +10,11 @@ import { colours } from "./colours.js";
 import { makeLanes } from "./lanes.js";
 import { clock } from "./parts.js";
 import { sayError } from "./say.js";
-import { number } from "./state.js";
+import { number } from "./conditions.js";
 
 const POINTS = 1200;
 // The policy for styles knows wavesurfer's own sheet by its hash, and this number stands in it.
-const HEIGHT = 84;
+const HEIGHT = 52;
 const SHORTEST_S = 1;
 const SETTLE_MS = 180;
 
@@ -168,6 +168,11 @@ export function makeWave(ranged) {
   });
   bar.events.addEventListener("change", showPlaying);
   bar.events.addEventListener("time", () => bar.has(song?.id) && surfer?.setTime(bar.time_s));
+  // Where there is little room, wave and passage are folded away at first.
+  byId("wave-open").addEventListener("click", () => {
+    const open = byId("wave-area").classList.toggle("open");
+    byId("wave-open").setAttribute("aria-expanded", String(open));
+  });
   for (const input of inputs) input.addEventListener("change", typed);
   byId("range-clear").addEventListener("click", () => {
     showRegion(null);
