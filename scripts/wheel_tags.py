@@ -23,7 +23,12 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
-from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.utils import (
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_wheel_filename,
+)
 
 CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
 PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
@@ -75,7 +80,9 @@ def main() -> None:
     print(f"\nPure Python, so for every system: {', '.join(pure)}.")
 
 
-def needed(name: str, extras: set[str], found: set[NormalizedName] | None = None) -> set[NormalizedName]:
+def needed(
+    name: str, extras: set[str], found: set[NormalizedName] | None = None
+) -> set[NormalizedName]:
     """Everything that a package needs on any of the systems and Pythons, by canonical names."""
     found = set() if found is None else found
     try:
