@@ -88,7 +88,7 @@ def needed(
     try:
         requirements = distribution(name).requires or []
     except PackageNotFoundError:  # of another system than this one
-        return found
+        return
     for text in requirements:
         one = Requirement(text)
         if not applies(one, extras):
@@ -96,8 +96,7 @@ def needed(
         key = canonicalize_name(one.name)
         if key not in found or one.extras:
             found.add(key)
-            needed(key, {*one.extras, ""}, found)
-    return found
+            gather(key, {*one.extras, ""}, found)
 
 
 def applies(one: Requirement, extras: set[str]) -> bool:

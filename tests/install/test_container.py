@@ -1,4 +1,4 @@
-"""The container: its files say what the command line knows; where podman runs, it is built and used.
+"""The container: its files say what the command line knows; where podman runs, it is used.
 
 Building needs a base image that is there already, as tests load nothing from elsewhere:
 ``PARTWISE_TEST_BASE=docker.io/library/python:3.13-slim-trixie``, or one made on the machine
