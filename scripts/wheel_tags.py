@@ -80,11 +80,15 @@ def main() -> None:
     print(f"\nPure Python, so for every system: {', '.join(pure)}.")
 
 
-def needed(
-    name: str, extras: set[str], found: set[NormalizedName] | None = None
-) -> set[NormalizedName]:
+def needed(name: str, extras: set[str]) -> set[NormalizedName]:
     """Everything that a package needs on any of the systems and Pythons, by canonical names."""
-    found = set() if found is None else found
+    found: set[NormalizedName] = set()
+    gather(name, extras, found)
+    return found
+
+
+def gather(name: str, extras: set[str], found: set[NormalizedName]) -> None:
+    """Add what a package needs to what was found."""
     try:
         requirements = distribution(name).requires or []
     except PackageNotFoundError:  # of another system than this one
