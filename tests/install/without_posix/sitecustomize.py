@@ -15,6 +15,7 @@ import builtins
 import importlib
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 ABSENT = frozenset({"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"})
@@ -25,7 +26,8 @@ _import_module = importlib.import_module
 
 def note(line: str) -> None:
     if log := os.environ.get("WITHOUT_POSIX_LOG"):
-        with open(log, "a", encoding="utf-8") as file:
+        # Another user's process may not write here, and is to say nothing that it would not say.
+        with suppress(OSError), open(log, "a", encoding="utf-8") as file:
             file.write(f"{os.getpid()} {line}\n")
 
 
