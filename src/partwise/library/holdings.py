@@ -74,12 +74,14 @@ def holding_of(store: Store, path: str) -> Holding:
 
 
 def common_folders(paths: Iterable[str]) -> list[str]:
-    """The deepest folders that hold all of some files: one for each folder of the root."""
-    tops: dict[str, list[str]] = {}
+    """The deepest folders that hold all of some files: one for each folder of a root (a drive)."""
+    tops: dict[tuple[str, str], list[str]] = {}
     for path in paths:
         if os.path.isabs(path):
             folder = os.path.dirname(path)
-            tops.setdefault(folder.split(os.sep)[1], []).append(folder)
+            drive, below = os.path.splitdrive(folder)
+            top = below.lstrip(os.sep).partition(os.sep)[0]
+            tops.setdefault((os.path.normcase(drive), os.path.normcase(top)), []).append(folder)
     return sorted(os.path.commonpath(folders) for folders in tops.values())
 
 

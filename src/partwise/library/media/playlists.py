@@ -134,6 +134,8 @@ def _m3u_path(path: str | Path, out: str | Path | None) -> str:
         return _file_address(path)
     if relative is None:
         return name
+    # Players everywhere take slashes, those of other systems no backslashes.
+    name = name.replace(os.sep, "/")
     # A line that starts with "#" is a comment, "name:" could be an address, spaces get stripped.
     first = name.split("/", 1)[0]
     if name.startswith("#") or ":" in first or name != name.lstrip():
@@ -153,8 +155,10 @@ def _address(path: str | Path, out: str | Path | None) -> str:
 
 def _file_address(path: str | Path) -> str:
     absolute = os.path.abspath(path).replace(os.sep, "/")
-    drive = "" if absolute.startswith("/") else "/"
-    return f"file://{drive}{quote_from_bytes(os.fsencode(absolute), safe='/:-._~')}"
+    quoted = quote_from_bytes(os.fsencode(absolute), safe="/:-._~")
+    if absolute.startswith("//"):  # \\server\share: the server is the host of the address
+        return f"file:{quoted}"
+    return f"file://{'' if absolute.startswith('/') else '/'}{quoted}"
 
 
 def _utf8(path: str) -> str | None:
