@@ -1,4 +1,4 @@
-"""What a first answer costs: `partwise like` in a new process, and the first `Library.search`.
+"""What a first answer costs: `partwise like`, the first `Library.search`, and `partwise serve`.
 
     python benchmarks/first_answer.py                 # this checkout
     python benchmarks/first_answer.py --source DIR    # another one, in the same run beside it
@@ -6,8 +6,8 @@
 Made-up libraries of 1,000 and 10,000 tracks (20 segments each) are written by the checkout that is
 measured, with its own `Writer`, and closed as an indexing run closes them. Printed are medians of
 five processes: processor seconds of `partwise like`, seconds of wall clock of the first and the
-second `Library.search` with everything that they import, beside `python -c "import numpy,
-onnxruntime"`.
+second `Library.search` with everything that they import, and of `partwise serve` from its start to
+the first answer over HTTP and of a second one, beside `python -c "import numpy, onnxruntime"`.
 """
 
 from __future__ import annotations
@@ -84,6 +84,25 @@ library.search(song, "drums=2,bass")
 print(first, time.perf_counter() - began)
 """
 
+_SERVE = """
+import json, sys, time
+from urllib.request import Request, urlopen
+sys.path.append(sys.argv[3])
+from server_process import served
+question = json.dumps({"songs": [sys.argv[2]], "weights": "drums=2,bass", "top": 12}).encode()
+def ask(url):
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(url + "/api/v1/search", question, headers)) as answer:
+        assert len(json.load(answer)["hits"]) == 12
+began = time.perf_counter()
+with served("serve", "--library", sys.argv[1], ready="/api/v1/status") as url:
+    ask(url)
+    first = time.perf_counter() - began
+    began = time.perf_counter()
+    ask(url)
+    print(first, time.perf_counter() - began)
+"""
+
 
 def run(source: Path, *command: str) -> tuple[str, float]:
     """What a new Python printed, and the processor seconds that it took."""
@@ -109,6 +128,10 @@ def measure(source: Path, scratch: Path) -> dict[str, float]:
         times = [run(source, "-c", _SEARCH, library, song)[0].split() for _ in range(RUNS)]
         result[f"first_search_{count}_s"] = median(float(first) for first, _ in times)
         result[f"second_search_{count}_s"] = median(float(second) for _, second in times)
+        track, helpers = f"{123:032x}", str(HERE / "tests")
+        times = [run(source, "-c", _SERVE, library, track, helpers)[0].split() for _ in range(RUNS)]
+        result[f"serve_{count}_first_s"] = median(float(first) for first, _ in times)
+        result[f"serve_{count}_second_s"] = median(float(second) for _, second in times)
         files = [path for path in Path(library).rglob("*") if path.is_file()]
         result[f"library_{count}_mb"] = sum(path.stat().st_size for path in files) / 1e6
     return result

@@ -30,7 +30,7 @@ from partwise.parts import PART_NAMES
 from server_process import served
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZE = ViewportSize(width=1120, height=700)
+SIZE = ViewportSize(width=1280, height=800)
 STEPS = 7  # pictures of a fader on its way
 STEP_MS, REST_MS = 80, 1700
 PLAYS = 3

@@ -88,15 +88,36 @@ def text_to_path(text: str) -> str:
 def absolute(path: str | os.PathLike[str]) -> str:
     """Absolute and normalised, with ``~`` expanded; symbolic links are kept as they are named.
 
-    What is there in another form of Unicode alone is called as it is there. Addresses stay as they
-    are.
+    What is there in other letters alone is called as it is there: in another form of Unicode, and
+    in capitals or small letters where the disk takes either. Addresses stay as they are.
     """
     if is_address(path):
         return path_to_text(path)
-    name = os.path.abspath(os.path.expanduser(os.fspath(path)))
-    if name.isascii() or os.path.lexists(name):
-        return name
-    return next(filter(os.path.lexists, forms_of(name)), name)
+    found, *parts = Path(os.path.abspath(os.path.expanduser(os.fspath(path)))).parts
+    for part in parts:
+        found = os.path.join(found, _as_there(found, part))
+    return found
+
+
+def _as_there(folder: str, name: str) -> str:
+    """What a folder itself calls the thing that it gives for a name; the name, if it has none."""
+
+    def gives(other: str) -> bool:
+        return os.path.lexists(os.path.join(folder, other))
+
+    if not gives(name):
+        return next(filter(gives, forms_of(name)), name)
+    if not any(gives(other) for other in {name.swapcase(), *forms_of(name)} - {name}):
+        return name  # one name alone leads there, so this is it; folders need not be listed
+    with suppress(OSError):
+        there = os.listdir(folder)
+        if name not in there:
+            return next((other for other in there if _folded(other) == _folded(name)), name)
+    return name
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def forms_of(text: str) -> tuple[str, str]:

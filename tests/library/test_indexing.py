@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from mutagen.flac import FLAC
 
+from folding_disk import fold_names_below
 from partwise.audio.tags import Tags
 from partwise.embedding.encoder import load_encoder
 from partwise.errors import PartwiseError
@@ -17,6 +18,7 @@ from partwise.library.index import run as indexing
 from partwise.library.index.options import PruneRefused
 from partwise.library.library import Library
 from partwise.library.reports import IndexSummary, Progress
+from partwise.library.tables.folders import read_folders
 from partwise.library.tables.ledger import LedgerRow, State
 from partwise.paths import hash_content
 from recordings import StopAfter, counts, record
@@ -437,3 +439,19 @@ def test_tracks_are_read_again_only_when_they_change(index, library: Library, mu
     record(music / "new.wav", 30)
     index()
     assert len(Library(library.path).tracks()) == 6
+
+
+def test_a_disk_that_takes_a_name_in_any_letters(
+    index, library: Library, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index()
+    fold_names_below(music.parent, monkeypatch)
+    other = music.with_name(music.name.upper())
+    no_workers(monkeypatch)
+    assert counts(index(other)) == {"unchanged": 5}
+    assert [kept.path for kept in read_folders(library.path)] == [str(music)]
+    song = next(music.rglob("*.*"))
+    asked = other / str(song.relative_to(music)).upper()
+    found = [hit.track_id for hit in library.search(asked)]
+    assert found == [hit.track_id for hit in library.search(song)]
+    assert hash_content(song) not in found  # it is the song of the library, not a file beside it

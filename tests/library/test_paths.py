@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from folding_disk import fold_names_below
 from partwise.paths import (
     absolute,
     brief,
@@ -72,6 +73,39 @@ def test_what_is_there_in_another_form_of_unicode(tmp_path: Path) -> None:
         assert absolute(composed) == absolute(apart) == str(apart)
         composed.mkdir()
     assert absolute(composed) == str(composed)
+
+
+def test_what_is_there_in_other_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    song = tmp_path / "Music" / "Cafe\u0301" / "A b.flac"
+    song.parent.mkdir(parents=True)
+    song.touch()
+    asked = tmp_path / "MUSIC" / "caf\u00e9" / "a B.FLAC"
+    if not asked.exists():  # a disk that keeps them apart
+        assert absolute(asked) == str(asked)
+        fold_names_below(tmp_path, monkeypatch)
+    assert absolute(asked) == absolute(song) == str(song)
+    assert absolute(asked.parent) == str(song.parent)
+    assert absolute(asked.with_name("Not There")) == str(song.with_name("Not There"))
+
+
+def test_two_names_that_differ_in_letters_alone_stay_two(tmp_path: Path) -> None:
+    small, large = tmp_path / "mix", tmp_path / "MIX"
+    small.touch()
+    large.touch()
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this disk takes a name in any letters")
+    assert [absolute(small), absolute(large)] == [str(small), str(large)]
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Music").mkdir()
+    fold_names_below(tmp_path, monkeypatch)
+
+    def refused(folder: str) -> list[str]:
+        raise PermissionError(folder)
+
+    monkeypatch.setattr(os, "listdir", refused)
+    assert absolute(tmp_path / "music") == str(tmp_path / "music")
 
 
 def test_brief() -> None:
